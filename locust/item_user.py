@@ -1,0 +1,168 @@
+"""A user of the items: what it sends, when, and whether the answer is right."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from locust import FastHttpUser, TaskSet, task
+from locust.contrib.fasthttp import ResponseContextManager
+
+from checks import check_item, check_page, parse
+from payloads import new_values
+from running import Run
+from targets import Id, Item, WrongAnswerError
+from thresholds import GONE
+
+Check = Callable[[ResponseContextManager], object]
+
+JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+class Operations(TaskSet):
+    """What a user does. The weights are the default of --mix, which the deck deals out."""
+
+    user: "ItemUser"
+
+    @task(60)
+    def retrieve(self) -> None:
+        if known := self.user.current.known.pick():
+            self.user.retrieve(*known)
+        else:  # an empty table: what is to be read must be made first
+            self.user.create()
+
+    @task(15)
+    def list(self) -> None:
+        self.user.list_page()
+
+    @task(20)
+    def create(self) -> None:
+        self.user.create()
+
+    @task(5)
+    def delete(self) -> None:
+        if known := self.user.current.known.take():
+            self.user.delete(known[0])
+        else:
+            self.user.create()
+
+    def get_next_task(self) -> Any:
+        return IN_ORDER[self.user.current.deck.draw()]
+
+
+IN_ORDER = (Operations.retrieve, Operations.list, Operations.create, Operations.delete)
+
+
+class ItemUser(FastHttpUser):
+    """A user of the items. `current` is set anew for each run, before its users start."""
+
+    current: Run
+    tasks = [Operations]
+    intended = 0.0  # when the next request is due, seconds since the epoch; 0: no schedule
+
+    # When
+
+    def on_start(self) -> None:
+        if self.current.load.arrival_rate:
+            # Users start in groups: a random phase spreads their schedules.
+            self.intended = time.time() - self.current.interval * self.current.rng.random()
+            self.wait()
+
+    def wait_time(self) -> float:
+        """Seconds until the next request."""
+        if not self.current.load.arrival_rate:
+            return self.current.load.think_time
+        # The schedule never shifts: a late user catches up, as waiting clients would.
+        self.intended += self.current.interval
+        return max(0.0, self.intended - time.time())
+
+    def context(self) -> dict[str, float]:
+        return {"intended": self.intended} if self.intended else {}
+
+    # What
+
+    def retrieve(self, item_id: Id, values: Item) -> None:
+        target = self.current.load.target
+        expected = {**values, target.id_field: item_id}
+        self.send(
+            "GET",
+            target.item_url(item_id),
+            target.item_name,
+            {
+                200: lambda answer: check_item(target, parse(answer.content), expected),
+                404: partial(self.gone, item_id),
+            },
+        )
+
+    def list_page(self) -> None:
+        target, size = self.current.load.target, self.current.load.page_size
+        self.send(
+            "GET",
+            target.page_url(size),
+            target.collection_name,
+            {200: lambda answer: check_page(target, parse(answer.content), size)},
+        )
+
+    def create(self) -> None:
+        target = self.current.load.target
+        values = target.new_item(new_values(self.current.rng))
+
+        def created(answer: ResponseContextManager) -> None:
+            item = check_item(target, parse(answer.content), values)
+            self.current.known.add(item[target.id_field], values)
+
+        self.send("POST", target.collection_url(), target.collection_name, {201: created}, values)
+
+    def delete(self, item_id: Id) -> None:
+        target = self.current.load.target
+        self.send(
+            "DELETE",
+            target.item_url(item_id),
+            target.item_name,
+            {204: check_empty, 404: partial(self.gone, item_id)},
+        )
+
+    def gone(self, item_id: Id, answer: ResponseContextManager) -> None:
+        """A delete was faster: right, but counted under its own name."""
+        self.current.known.forget(item_id)
+        answer.request_meta["name"] += GONE
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        name: str,
+        checks: Mapping[int, Check],
+        body: Item | None = None,
+    ) -> None:
+        """Send a request. The check for its status raises WrongAnswerError for a wrong answer."""
+        data = None if body is None else json.dumps(body)
+        with self.client.request(
+            method, url, name=name, data=data, headers=JSON, catch_response=True
+        ) as answer:
+            if not answer.status_code:
+                return  # no answer at all: Locust reports the reason
+            try:
+                checks.get(answer.status_code, refuse_status)(answer)
+                answer.success()
+            except WrongAnswerError as wrong:
+                note_first(f"{method} {name}: {wrong}", wrong.detail)
+                answer.failure(str(wrong))
+
+
+def check_empty(answer: ResponseContextManager) -> None:
+    if answer.content:
+        raise WrongAnswerError("a 204 has a body", answer.content[:200])
+
+
+def refuse_status(answer: ResponseContextManager) -> None:
+    raise WrongAnswerError(f"status {answer.status_code}", (answer.content or b"")[:200])
+
+
+def note_first(fault: str, detail: object, noted: set[str] = set()) -> None:  # noqa: B006
+    """Log one example of each fault; Locust counts the rest."""
+    if fault not in noted:
+        noted.add(fault)
+        logging.warning("First of its kind: %s: %s", fault, detail)

@@ -1,0 +1,132 @@
+"""The load: 60 % retrieve, 15 % list, 20 % create, 5 % delete on a REST collection of items.
+
+    locust                                            web UI on 127.0.0.1:8089, prefilled
+    locust --headless -u 100 -r 10 -t 1m              the same without it
+    locust --config locust/500-users.conf             500 users for 10 minutes
+    locust --preset fastapi --host http://…           a service without trailing slashes, bare list
+    locust --headless -t 1m --max-p95 300             exit code 1 when slower
+    locust --class-picker                             web UI with load shapes to choose from
+    locust --headless --shape steps -u 200 -t 5m      a load shape (or: spike) without it
+    locust --processes 2                              on two cores; --master, --worker on machines
+    locust --show-task-ratio                          the default mix
+
+Siblings are imported at the top and by bare name only: Locust takes this folder off the import path
+again after loading it. The folder has no __init__.py, or it would hide the installed locust.
+"""
+
+import logging
+import sys
+from argparse import Namespace
+from typing import NoReturn
+
+import gevent
+from gevent import GreenletExit
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from item_user import ItemUser
+from options import add_options, load_from, options_of
+from request_log import RequestLog, path_for
+from running import authorization, follow, lead
+from shapes import SHAPES
+from thresholds import judge
+from web_form import check_form
+
+__all__ = ["ItemUser"]
+
+
+@events.init_command_line_parser.add_listener
+def declare(parser: LocustArgumentParser) -> None:
+    add_options(parser)
+
+
+@events.init.add_listener
+def begin(environment: Environment, **_: object) -> None:
+    options = options_of(environment)
+    if not isinstance(environment.runner, WorkerRunner):
+        exit_if_wrong(options)
+    if environment.web_ui and environment.web_ui.app:
+        check_form(environment.web_ui.app, options)
+    offer_shapes(environment, options.shape)
+
+
+def exit_if_wrong(options: Namespace) -> None:
+    try:
+        load_from(options)
+        if options.request_log:
+            path_for(options.request_log, None).parent.resolve(strict=True)
+    except (ValueError, OSError) as error:
+        print(f"locust: error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+
+
+def offer_shapes(environment: Environment, chosen: str) -> None:
+    """For the class picker and for --shape.
+
+    Were they in this file's namespace, Locust would make the first of them active by itself.
+    """
+    shapes = {name: shape() for name, shape in SHAPES.items()}
+    environment.available_shape_classes = {**shapes}
+    if chosen in shapes:
+        environment.shape_class = shapes[chosen]
+        environment.shape_class.runner = environment.runner
+
+
+@events.test_start.add_listener
+def start(environment: Environment, **_: object) -> None:
+    """First in the leading process, before it calls its workers; then in each that has users."""
+    if not isinstance(environment.runner, WorkerRunner):
+        try:
+            lead(environment)
+        except (ValueError, LookupError) as error:
+            refuse(environment, str(error))
+    if not isinstance(environment.runner, MasterRunner):
+        ItemUser.current = current = follow(environment)
+        ItemUser.default_headers = authorization(current.load)
+        open_request_log(environment)
+
+
+def refuse(environment: Environment, reason: str) -> NoReturn:
+    """Do not start this run; end the program where nobody could start another."""
+    logging.error("Not started: %s", reason)
+    environment.process_exit_code = 2
+    if environment.runner and options_of(environment).headless:
+        gevent.spawn(environment.runner.quit)
+    raise GreenletExit
+
+
+def open_request_log(environment: Environment) -> None:
+    global request_log
+    path = options_of(environment).request_log
+    if not path or request_log:
+        return
+    runner = environment.runner
+    worker = runner.worker_index if isinstance(runner, WorkerRunner) else None
+    request_log = RequestLog(path_for(path, worker))
+    environment.events.request.add_listener(request_log.on_request)
+
+
+request_log: RequestLog | None = None
+
+
+@events.spawning_complete.add_listener
+def share_the_rate(user_count: int, **_: object) -> None:
+    """Users were added or stopped: the arrival rate stays that of all of them together."""
+    if current := getattr(ItemUser, "current", None):
+        current.total_users = user_count
+
+
+@events.test_stop.add_listener
+def flush(**_: object) -> None:
+    if request_log:
+        request_log.flush()
+
+
+@events.quitting.add_listener
+def end(environment: Environment, **_: object) -> None:
+    if not isinstance(environment.runner, WorkerRunner):
+        judge(environment)
+    if request_log:
+        request_log.close()

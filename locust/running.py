@@ -1,0 +1,102 @@
+"""One run as one process sees it, and what the leading process decides for all."""
+
+import logging
+import random
+from argparse import Namespace
+from dataclasses import dataclass, field
+from math import gcd
+from typing import cast
+
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from known_items import KnownItems
+from learning import learn_ids
+from options import Load, load_from, options_of
+
+
+class Deck:
+    """Operations in random order, exactly in the proportion of the weights after each round.
+
+    Independent draws need 30,000 requests until the share of reads is within half a point; with a
+    deck two short runs send the same mix, and a difference between them is not the mix's.
+    """
+
+    def __init__(self, weights: tuple[int, ...], rng: random.Random) -> None:
+        smallest = gcd(*weights)
+        self._round = [
+            index for index, weight in enumerate(weights) for _ in range(weight // smallest)
+        ]
+        self._left: list[int] = []
+        self._rng = rng
+
+    def draw(self) -> int:
+        """Index into the weights."""
+        if not self._left:
+            self._left = self._rng.sample(self._round, len(self._round))
+        return self._left.pop()
+
+
+@dataclass(slots=True)
+class Run:
+    """What the users of this process share."""
+
+    load: Load
+    known: KnownItems
+    total_users: int  # of all processes
+    rng: random.Random
+    deck: Deck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deck = Deck(self.load.mix, self.rng)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests of one user under an arrival rate."""
+        return max(self.total_users, 1) / self.load.arrival_rate
+
+
+def lead(environment: Environment) -> None:
+    """Decide for all processes: Locust sends the options on to the workers when a run starts.
+
+    Raises ValueError for a wrong option, LookupError when the ids cannot be learnt.
+    """
+    options, runner = options_of(environment), environment.runner
+    load = load_from(options)
+    options.total_users = runner.target_user_count if runner else 0
+    options.learned_ids = [] if load.seeded_rows else _learn(environment, load)
+    if isinstance(runner, MasterRunner):
+        options.processes_at_start = [client.id for client in runner.clients.all]
+    elif isinstance(runner, LocalRunner):
+        options.processes_at_start = [runner.client_id]
+
+
+def follow(environment: Environment) -> Run:
+    """The run, in a process that has users."""
+    options = options_of(environment)
+    runner = cast("LocalRunner | WorkerRunner", environment.runner)
+    load = load_from(options)
+    # One stream for all users of a process; another process gets another one.
+    rng = random.Random(f"{load.seed}/{runner.worker_index}")  # noqa: S311
+    ids = range(1, load.seeded_rows + 1) if load.seeded_rows else options.learned_ids
+    process, processes = _share(runner.client_id, options)
+    known = KnownItems(ids, process=process, processes=processes, rng=rng)
+    return Run(load, known, options.total_users, rng)
+
+
+def authorization(load: Load) -> dict[str, str]:
+    return {"Authorization": f"Bearer {load.api_key}"} if load.api_key else {}
+
+
+def _learn(environment: Environment, load: Load) -> list[int | str]:
+    if not environment.host:
+        return []  # Locust itself says that the host is missing
+    host, headers = environment.host, authorization(load)
+    ids = learn_ids(host, load.target, page_size=load.page_size, headers=headers)
+    logging.info("Learned %d ids from the list", len(ids))
+    return ids
+
+
+def _share(client_id: str, options: Namespace) -> tuple[int | None, int]:
+    clients: list[str] = options.processes_at_start
+    return (clients.index(client_id) if client_id in clients else None), len(clients)

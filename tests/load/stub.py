@@ -1,0 +1,141 @@
+"""A stand-in for the service: the item contract in memory, with defects to order.
+
+Only what the load looks at is here. test_real_service.py holds it to the real service.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+STAMP = "2026-01-01T00:00:00Z"
+
+
+@dataclass
+class Stub:
+    """A table and how to serve it. The defects are names that Handler looks for."""
+
+    rows: int = 200
+    bare: bool = False  # a bare list and no trailing slash, as the fastapi preset expects
+    defects: frozenset[str] = frozenset()
+    delay: float = 0.0  # seconds before each answer
+    url: str = ""
+    items: dict[int, dict[str, Any]] = field(default_factory=dict)
+    deletes: list[str] = field(default_factory=list)  # paths
+    keys: set[str | None] = field(default_factory=set)  # Authorization headers seen
+    started: int = 0
+    finished: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        for number in range(self.rows):
+            self.create({"name": f"Item {number}", "price": "1.00"})
+
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            item = {"id": next(self._ids), "description": "", "quantity": 0, **body}
+            item["price"] = f"{Decimal(str(item['price'])):.2f}"
+            self.items[item["id"]] = item | {"created_at": STAMP, "updated_at": STAMP}
+            return self.items[item["id"]]
+
+    def page(self, size: int, before: int) -> dict[str, Any] | list[Any]:
+        with self.lock:
+            ids = sorted((i for i in self.items if i < before), reverse=True)[:size]
+            results = [self.items[i] for i in ids]
+        if self.bare:
+            return results
+        link = f"http://elsewhere/items/?limit={size}&cursor={ids[-1]}" if ids else None
+        return {"next": link, "previous": None, "results": results}
+
+    @contextmanager
+    def serving(self) -> Iterator["Stub"]:
+        server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"stub": self}))
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Handler(BaseHTTPRequestHandler):
+    stub: ClassVar[Stub]
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def answer(self) -> None:
+        self.stub.started += 1
+        self.stub.keys.add(self.headers["Authorization"])
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        time.sleep(self.stub.delay)
+        status, content = self.route(body)
+        self.reply(*self.spoil(status, content))
+        self.stub.finished += 1
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815
+
+    def route(self, body: bytes) -> tuple[int, Any]:
+        parts = urlsplit(self.path)
+        if parts.path.endswith("/") == self.stub.bare:
+            return 404, {"detail": "no such path"}
+        match [self.command, *parts.path.strip("/").split("/")]:
+            case ["GET", "items"]:
+                query = parse_qs(parts.query)
+                before = int(query.get("cursor", ["999999999"])[0])
+                return 200, self.stub.page(int(query.get("limit", ["20"])[0]), before)
+            case ["POST", "items"]:
+                return 201, self.stub.create(json.loads(body))
+            case ["GET", "items", number] if found := self.stub.items.get(int(number)):
+                return 200, found
+            case ["DELETE", "items", number]:
+                self.stub.deletes.append(number)
+                return (204, None) if self.stub.items.pop(int(number), None) else (404, {})
+        return 404, {"detail": "not found"}
+
+    def spoil(self, status: int, content: Any) -> tuple[int, Any]:
+        """Apply the defect that was ordered."""
+        defects = self.stub.defects
+        if "status" in defects and self.command == "POST":
+            return 200, content
+        if "gone" in defects and self.command == "GET" and "?" not in self.path:
+            return 404, {}
+        if "value" in defects and status == 201:
+            return status, content | {"price": "0.01"}
+        if "field" in defects and status == 201:
+            return status, {key: content[key] for key in content if key != "updated_at"}
+        if "html" in defects and status == 200:
+            return status, "<html>welcome</html>"
+        if "long" in defects and "?" in self.path:
+            return status, content | {"results": content["results"] * 2}
+        if "other" in defects and status == 200 and "?" not in self.path:
+            return status, content | {"id": 1_000_000}
+        return status, content
+
+    def reply(self, status: int, content: Any) -> None:
+        text = content if isinstance(content, str) else json.dumps(content)
+        body = b"" if content is None else text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Served-By", "stub/1")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Quiet."""
