@@ -14,25 +14,29 @@ Siblings are imported at the top and by bare name only: Locust takes this folder
 again after loading it. The folder has no __init__.py, or it would hide the installed locust.
 """
 
+# Locust types its own functions only in part.
+# mypy: disable-error-code="no-untyped-call, untyped-decorator"
+
 import logging
 import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import NoReturn
 
-import gevent
+import gevent  # type: ignore[import-untyped]
 from gevent import GreenletExit
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from item_user import ItemUser
+from item_user import ItemUser, Operations
 from options import add_options, load_from, options_of
 from request_log import RequestLog, path_for
-from running import authorization, follow, lead
+from running import follow, lead
 from shapes import SHAPES
 from thresholds import judge
-from web_form import check_form
+from web_form import improve_form
 
 __all__ = ["ItemUser"]
 
@@ -48,16 +52,16 @@ def begin(environment: Environment, **_: object) -> None:
     if not isinstance(environment.runner, WorkerRunner):
         exit_if_wrong(options)
     if environment.web_ui and environment.web_ui.app:
-        check_form(environment.web_ui.app, options)
+        improve_form(environment.web_ui.app, environment)
     offer_shapes(environment, options.shape)
 
 
 def exit_if_wrong(options: Namespace) -> None:
     try:
         load_from(options)
-        if options.request_log:
-            path_for(options.request_log, None).parent.resolve(strict=True)
-    except (ValueError, OSError) as error:
+        if options.request_log and not Path(options.request_log).parent.is_dir():
+            raise ValueError(f"request log {options.request_log!r}: its folder does not exist")
+    except ValueError as error:
         print(f"locust: error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
 
@@ -82,17 +86,18 @@ def start(environment: Environment, **_: object) -> None:
             lead(environment)
         except (ValueError, LookupError) as error:
             refuse(environment, str(error))
+    Operations.show(load_from(options_of(environment)).mix)
     if not isinstance(environment.runner, MasterRunner):
         ItemUser.current = current = follow(environment)
-        ItemUser.default_headers = authorization(current.load)
+        ItemUser.default_headers = current.load.headers
         open_request_log(environment)
 
 
 def refuse(environment: Environment, reason: str) -> NoReturn:
     """Do not start this run; end the program where nobody could start another."""
     logging.error("Not started: %s", reason)
-    environment.process_exit_code = 2
     if environment.runner and options_of(environment).headless:
+        environment.process_exit_code = 2
         gevent.spawn(environment.runner.quit)
     raise GreenletExit
 
@@ -126,6 +131,8 @@ def flush(**_: object) -> None:
 
 @events.quitting.add_listener
 def end(environment: Environment, **_: object) -> None:
+    if environment.runner:
+        environment.runner.stop()  # after Ctrl-C its users still run, and their requests count
     if not isinstance(environment.runner, WorkerRunner):
         judge(environment)
     if request_log:

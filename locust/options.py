@@ -8,6 +8,7 @@ import math
 from argparse import Namespace
 from argparse import _ArgumentGroup as ArgumentGroup
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from locust.argument_parser import LocustArgumentParser
@@ -44,9 +45,14 @@ class Load:
         if self.think_time and self.arrival_rate:
             raise ValueError("think time and arrival rate exclude each other: set one of them to 0")
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
 
 def options_of(environment: Environment) -> Namespace:
-    """Locust's types let them be missing, which they are only where Locust is used as a library."""
+    """Locust's types let them be missing; they are so only where Locust is used as a library."""
     return cast(Namespace, environment.parsed_options)
 
 
@@ -86,132 +92,98 @@ def _mix_from(text: str) -> tuple[int, ...]:
     return weights
 
 
-# The declarations: first what one changes most, since the web form keeps this order
+# The declarations, in the order of the web form. There a help text is a label: one short line
+
+RATE = """An arrival rate is a schedule that slow answers do not slow down, as long as the users
+suffice: more of them than rate x response time in seconds. A user who is late sends at once until
+the schedule is met again; the request log keeps the intended time of each request."""
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    _add_load_options(parser.add_argument_group("The load"))
-    _add_target_options(parser.add_argument_group("The service, where it differs from the preset"))
-    _add_run_options(parser.add_argument_group("The run"))
+    _add_load_options(parser.add_argument_group("Load", RATE))
+    _add_target_options(parser.add_argument_group("Service"))
+    _add_run_options(parser.add_argument_group("Run"))
 
 
 def _add(
     group: ArgumentGroup, flag: str, *, web: bool = True, secret: bool = False, **argument: Any
 ) -> None:
-    """Locust's parser takes its web form's settings itself, but its groups do not."""
+    """Locust's parser takes the web form's settings with an argument, its groups do not."""
     action = group.add_argument(flag, **argument)
     marks = {"is_secret": secret, "is_required": False, "is_multiple": False}
     vars(action).update(marks, include_in_web_ui=web)
 
 
 def _add_load_options(group: ArgumentGroup) -> None:
-    _add(
-        group,
+    add = partial(_add, group)
+    add(
         "--preset",
         choices=list(PRESETS),
         default="django",
-        help="The kind of service: django (trailing slash, items under 'results') or fastapi (no"
-        " trailing slash, a bare list). The options below that are left empty come from it",
+        help="django: slash at the end, list in 'results'; fastapi: no slash, a bare list",
     )
-    _add(
-        group,
-        "--mix",
-        default="60/15/20/5",
-        help="Weights of retrieve/list/create/delete. 60/15/20/5 is 75 %% reads, 20 %% writes,"
-        " 5 %% deletes; exact after every round of requests, not just on average",
-    )
-    _add(
-        group,
+    add("--mix", default="60/15/20/5", help="weights of retrieve/list/create/delete")
+    add(
         "--seeded-rows",
         type=int,
         default=0,
-        help="Ids 1 to this number exist. 0: learn some ids from the first pages of the list"
-        " (then only these rows are read, and they stay in the database's cache)",
+        help="ids 1 to this number exist; 0: learn up to 50 pages of ids from the list",
     )
-    _add(group, "--page-size", type=int, default=20, help="Items per list request")
-    _add(
-        group,
-        "--think-time",
-        type=float,
-        default=0.0,
-        help="Seconds a user waits after each answer; 0: none",
-    )
-    _add(
-        group,
+    add("--page-size", type=int, default=20, help="items per list request")
+    add("--think-time", type=float, default=0.0, help="seconds between answer and next request")
+    add(
         "--arrival-rate",
         type=float,
         default=0.0,
-        help="Requests per second over all users together, on a fixed schedule; 0: off. It is held"
-        " only while the users suffice (more than rate x response time in seconds): a late user"
-        " catches up at once and the request log keeps the intended time",
+        help="requests/s of all users, 0: off; users must be more than rate x response time",
     )
-    _add(group, "--seed", type=int, default=1, help="Seed of all random choices")
+    add("--seed", type=int, default=1, help="of all random choices")
 
 
 def _add_target_options(group: ArgumentGroup) -> None:
-    _add(
-        group,
+    add = partial(_add, group)
+    add(
+        "--trailing-slash",
+        choices=[PRESET_WORD, "yes", "no"],
+        default=PRESET_WORD,
+        help="whether paths end in /",
+    )
+    for flag, what in {
+        "--base-path": "of the items, such as /api/v1/items",
+        "--id-field": "name of the id in an item",
+        "--list-field": "place of the list: results, data.items, . for bare",
+        "--list-query": "of a list request, such as skip=0&limit={size}",
+        "--fields": "what every item must have, with commas between",
+        "--payload": "JSON of a new item with $name, $text, $price, $quantity",
+    }.items():
+        add(flag, default="", help=f"{what}; empty: the preset's")
+    add(
         "--api-key",
         default="",
         secret=True,
         env_var="LOCUST_API_KEY",
-        help="Sent as 'Authorization: Bearer ...'; empty: none. Also from $LOCUST_API_KEY",
-    )
-    _add(group, "--base-path", default="", help="Of the items, such as /api/v1/items")
-    _add(
-        group,
-        "--trailing-slash",
-        choices=[PRESET_WORD, "yes", "no"],
-        default=PRESET_WORD,
-        help="Whether paths end in /",
-    )
-    _add(group, "--id-field", default="", help="Name of the id in an item")
-    _add(
-        group,
-        "--list-field",
-        default="",
-        help="Where the items are in a list answer: results, data.items, or . for a bare list",
-    )
-    _add(
-        group,
-        "--list-query",
-        default="",
-        help="Query of a list request: limit={size}, skip=0&limit={size}",
-    )
-    _add(group, "--fields", default="", help="Fields every item must have, separated by commas")
-    _add(
-        group,
-        "--payload",
-        default="",
-        help="JSON of a new item; $name, $text, $price and $quantity are replaced",
+        help="sent as 'Authorization: Bearer', if any",
     )
 
 
 def _add_run_options(group: ArgumentGroup) -> None:
-    _add(
-        group,
+    add = partial(_add, group, web=False)
+    add(
         "--shape",
         choices=SHAPES,
         default="none",
-        web=False,
-        help="Load over time for headless runs (in the web UI: --class-picker). -u is the peak",
+        help="load over time; -u is the peak. In the web UI use --class-picker instead",
     )
-    _add(
-        group,
+    add(
         "--request-log",
         default="",
-        web=False,
-        help="Write a CSV line per request to this file; with --processes one file per process:"
-        " name-0.csv, name-1.csv",
+        help="write a CSV line per request to this file; with several processes one file each:"
+        " name-0.csv, name-1.csv. Its format is described in locust/request_log.py",
     )
-    limit = {"type": float, "web": False}
-    _add(
-        group, "--max-fail-ratio", **limit, help="Exit with 1 above this share of failures, 0 to 1"
-    )
-    _add(
-        group,
+    add("--max-fail-ratio", type=float, help="exit with 1 above this share of failures, 0 to 1")
+    add(
         "--max-p95",
-        **limit,
-        help="Exit with 1 above this 95th percentile, in ms, as Locust counts it (two digits)",
+        type=float,
+        help="exit with 1 above this 95th percentile in ms, which Locust rounds to two digits",
     )
-    _add(group, "--min-rps", **limit, help="Exit with 1 below this many requests per second")
+    add("--min-rps", type=float, help="exit with 1 below this many requests per second")

@@ -14,8 +14,8 @@ served_by   the X-Served-By header, or empty
 error       why the request failed, or empty
 
 Locust's contrib.csv_request_logger knows neither the intended start nor who answered, and rounds
-the latency. Writing costs 5 microseconds per request. Lines reach the file in blocks of 8 KiB:
-while a run lasts, the last line may be incomplete.
+the latency. A line costs about 7 microseconds. The file grows by blocks of 8 KiB: while a run
+lasts, its last line may be incomplete.
 """
 
 import csv

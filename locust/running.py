@@ -13,6 +13,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from known_items import KnownItems
 from learning import learn_ids
 from options import Load, load_from, options_of
+from targets import Id
 
 
 class Deck:
@@ -59,16 +60,27 @@ class Run:
 def lead(environment: Environment) -> None:
     """Decide for all processes: Locust sends the options on to the workers when a run starts.
 
-    Raises ValueError for a wrong option, LookupError when the ids cannot be learnt.
+    Raises ValueError for a wrong option, LookupError when the service cannot be read.
     """
     options, runner = options_of(environment), environment.runner
     load = load_from(options)
+    options.learned_ids = _learn(environment, load)
     options.total_users = runner.target_user_count if runner else 0
-    options.learned_ids = [] if load.seeded_rows else _learn(environment, load)
     if isinstance(runner, MasterRunner):
         options.processes_at_start = [client.id for client in runner.clients.all]
     elif isinstance(runner, LocalRunner):
         options.processes_at_start = [runner.client_id]
+
+
+def _learn(environment: Environment, load: Load) -> list[Id]:
+    if not environment.host:
+        return []  # Locust itself says that the host is missing
+    if load.seeded_rows:
+        learn_ids(environment.host, load, max_pages=1)  # is there a service at all?
+        return []
+    ids = learn_ids(environment.host, load)
+    logging.info("Learned %d ids from the list", len(ids))
+    return ids
 
 
 def follow(environment: Environment) -> Run:
@@ -82,19 +94,6 @@ def follow(environment: Environment) -> Run:
     process, processes = _share(runner.client_id, options)
     known = KnownItems(ids, process=process, processes=processes, rng=rng)
     return Run(load, known, options.total_users, rng)
-
-
-def authorization(load: Load) -> dict[str, str]:
-    return {"Authorization": f"Bearer {load.api_key}"} if load.api_key else {}
-
-
-def _learn(environment: Environment, load: Load) -> list[int | str]:
-    if not environment.host:
-        return []  # Locust itself says that the host is missing
-    host, headers = environment.host, authorization(load)
-    ids = learn_ids(host, load.target, page_size=load.page_size, headers=headers)
-    logging.info("Learned %d ids from the list", len(ids))
-    return ids
 
 
 def _share(client_id: str, options: Namespace) -> tuple[int | None, int]:

@@ -5,6 +5,9 @@ or `--shape spike`. The users (-u) are the peak, the run time (-t) is the whole,
 None is active unless chosen: a shape would take the users field away.
 """
 
+# Locust types its own functions only in part.
+# mypy: disable-error-code="no-untyped-call, untyped-decorator"
+
 from abc import abstractmethod
 from math import ceil
 

@@ -1,26 +1,40 @@
-"""Wrong values in the web form are refused there, as Locust does for its own fields."""
+"""The web form: our order of the fields, and wrong values are refused in the form itself."""
 
 from argparse import Namespace
 
 from flask import Flask, Response, jsonify, request
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from options import load_from
+from learning import learn_ids
+from options import load_from, options_of
 
 
-def check_form(app: Flask, options: Namespace) -> None:
+def improve_form(app: Flask, environment: Environment) -> None:
+    # Else the fields come in the order of the alphabet.
+    app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+
     @app.before_request
-    def refuse_wrong_values() -> Response | None:
+    def refuse() -> Response | None:
         if request.method != "POST" or not request.path.endswith("/swarm"):
             return None
         try:
-            load_from(_with_form(options))
-        except ValueError as error:
+            _check(environment)
+        except (ValueError, LookupError) as error:
             return jsonify({"success": False, "message": str(error)})
         return None
 
 
+def _check(environment: Environment) -> None:
+    """Raises ValueError for a wrong value, LookupError when there is no such service."""
+    load = load_from(_with_form(options_of(environment)))
+    running = environment.runner and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
+    if not running and (host := request.form.get("host") or environment.host):
+        learn_ids(host, load, max_pages=1)
+
+
 def _with_form(options: Namespace) -> Namespace:
-    """The options as they will be: a field keeps the type of the value before."""
+    """The options as they will be: a field keeps the type that its value has now."""
     known = vars(options)
     changed = {
         key: type(known[key])(value)

@@ -28,7 +28,7 @@ class Stub:
     delay: float = 0.0  # seconds before each answer
     url: str = ""
     items: dict[int, dict[str, Any]] = field(default_factory=dict)
-    deletes: list[str] = field(default_factory=list)  # paths
+    deletes: list[int] = field(default_factory=list)  # ids asked for, there or not
     keys: set[str | None] = field(default_factory=set)  # Authorization headers seen
     started: int = 0
     finished: int = 0
@@ -45,6 +45,11 @@ class Stub:
             item["price"] = f"{Decimal(str(item['price'])):.2f}"
             self.items[item["id"]] = item | {"created_at": STAMP, "updated_at": STAMP}
             return self.items[item["id"]]
+
+    def delete(self, number: int) -> bool:
+        with self.lock:
+            self.deletes.append(number)
+            return self.items.pop(number, None) is not None
 
     def page(self, size: int, before: int) -> dict[str, Any] | list[Any]:
         with self.lock:
@@ -85,6 +90,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         time.sleep(self.stub.delay)
         status, content = self.route(body)
+        if "drop" in self.stub.defects and self.stub.started % 50 == 0:
+            self.close_connection = True
+            return
         self.reply(*self.spoil(status, content))
         self.stub.finished += 1
 
@@ -104,8 +112,7 @@ class Handler(BaseHTTPRequestHandler):
             case ["GET", "items", number] if found := self.stub.items.get(int(number)):
                 return 200, found
             case ["DELETE", "items", number]:
-                self.stub.deletes.append(number)
-                return (204, None) if self.stub.items.pop(int(number), None) else (404, {})
+                return (204, None) if self.stub.delete(int(number)) else (404, {})
         return 404, {"detail": "not found"}
 
     def spoil(self, status: int, content: Any) -> tuple[int, Any]:
@@ -119,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
             return status, content | {"price": "0.01"}
         if "field" in defects and status == 201:
             return status, {key: content[key] for key in content if key != "updated_at"}
-        if "html" in defects and status == 200:
+        if "html" in defects and status == 200 and "?" not in self.path:
             return status, "<html>welcome</html>"
         if "long" in defects and "?" in self.path:
             return status, content | {"results": content["results"] * 2}

@@ -1,0 +1,123 @@
+"""The web UI in a real browser, as someone at a desk uses it."""
+
+import csv
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.load.conftest import Serve, finish, free_port, start
+
+CHROMIUM = shutil.which("chromium")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser.new_page(viewport={"width": 1200, "height": 1000})
+        browser.close()
+
+
+@pytest.fixture
+def web_ui() -> Iterator[str]:
+    """Plain `locust`, but on a free port."""
+    port = free_port()
+    process = start("--web-port", port)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for_answer(url)
+        yield url
+    finally:
+        process.terminate()
+        finish(process)
+
+
+def wait_for_answer(url: str) -> None:
+    for _ in range(100):
+        try:
+            urlopen(url, timeout=1).close()
+        except URLError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"no web UI at {url}")
+
+
+def test_form_is_prefilled_and_a_run_shows_charts_without_failures(
+    page: Page, web_ui: str, serve: Serve, tmp_path: Path
+) -> None:
+    page.goto(web_ui)
+    assert page.locator("[name=host]").input_value() == "http://127.0.0.1:8000"
+    assert page.locator("[name=userCount]").input_value() == "100"
+    assert page.locator("[name=spawnRate]").input_value() == "10"
+
+    refuse_wrong_values(page)
+    start_users(page, serve().url)
+    watch_charts(page)
+    rows = exported_statistics(page, tmp_path)
+
+    assert set(rows) >= {"/items", "/items/[id]", "Aggregated"}
+    assert int(rows["Aggregated"]["Request Count"]) > 50
+    assert int(rows["Aggregated"]["Failure Count"]) == 0
+
+
+def refuse_wrong_values(page: Page) -> None:
+    page.get_by_text("Custom parameters").click()
+    names = page.locator("form [name]").evaluate_all("fields => fields.map(field => field.name)")
+    assert names.index("preset") < names.index("mix") < names.index("basePath")
+    page.locator("[name=mix]").fill("60/40")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("mix '60/40': must be four weights")).to_be_visible()
+    page.locator("[name=mix]").fill("50/20/20/10")
+    page.locator("[name=host]").fill("http://127.0.0.1:9")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("cannot read the list http://127.0.0.1:9")).to_be_visible()
+
+
+def start_users(page: Page, host: str) -> None:
+    page.locator("[name=userCount]").fill("20")
+    page.locator("[name=spawnRate]").fill("20")
+    page.locator("[name=thinkTime]").fill("0.1")
+    page.locator("[name=host]").fill(host)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("RUNNING")).to_be_visible()
+
+
+def watch_charts(page: Page) -> None:
+    page.get_by_role("tab", name="Charts").click()
+    expect(page.get_by_text("Total Requests per Second")).to_be_visible()
+    chart = page.locator("canvas").first
+    before = chart.screenshot()
+    expect(page.locator("header")).to_contain_text(re.compile(r"RPS\s*[1-9]"), timeout=10_000)
+    page.wait_for_timeout(3_000)
+    assert chart.screenshot() != before
+    expect(page.locator("header")).to_contain_text(re.compile(r"Failures\s*0%"))
+
+
+def exported_statistics(page: Page, folder: Path) -> dict[str, dict[str, str]]:
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("STOPPED")).to_be_visible()
+    page.get_by_role("tab", name="Download Data").click()
+    with page.expect_download() as download:
+        page.get_by_text("Download requests CSV").click()
+    download.value.save_as(folder / "statistics.csv")
+    with (folder / "statistics.csv").open(newline="") as file:
+        return {row["Name"]: row for row in csv.DictReader(file)}
