@@ -5,8 +5,7 @@
     locust --config locust/500-users.conf             500 users for 10 minutes
     locust --preset fastapi --host http://…           a service without trailing slashes, bare list
     locust --headless -t 1m --max-p95 300             exit code 1 when slower
-    locust --class-picker                             web UI with load shapes to choose from
-    locust --headless --shape steps -u 200 -t 5m      a load shape (or: spike) without it
+    locust --headless --shape steps -u 200 -t 5m      a load shape, steps or spike; also in the form
     locust --processes 2                              on two cores; --master, --worker on machines
     locust --show-task-ratio                          the default mix
 
@@ -34,7 +33,7 @@ from item_user import ItemUser, Operations
 from options import add_options, load_from, options_of
 from request_log import RequestLog, path_for
 from running import follow, lead
-from shapes import SHAPES
+from shapes import choose_shape
 from thresholds import judge
 from web_form import improve_form
 
@@ -53,7 +52,7 @@ def begin(environment: Environment, **_: object) -> None:
         exit_if_wrong(options)
     if environment.web_ui and environment.web_ui.app:
         improve_form(environment.web_ui.app, environment)
-    offer_shapes(environment, options.shape)
+    choose_shape(environment, options.shape)
 
 
 def exit_if_wrong(options: Namespace) -> None:
@@ -64,18 +63,6 @@ def exit_if_wrong(options: Namespace) -> None:
     except ValueError as error:
         print(f"locust: error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-
-
-def offer_shapes(environment: Environment, chosen: str) -> None:
-    """For the class picker and for --shape.
-
-    Were they in this file's namespace, Locust would make the first of them active by itself.
-    """
-    shapes = {name: shape() for name, shape in SHAPES.items()}
-    environment.available_shape_classes = {**shapes}
-    if chosen in shapes:
-        environment.shape_class = shapes[chosen]
-        environment.shape_class.runner = environment.runner
 
 
 @events.test_start.add_listener

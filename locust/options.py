@@ -14,11 +14,11 @@ from typing import Any, cast
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
+from shapes import SHAPES
 from targets import PRESETS, Target
 
 OPERATIONS = ("retrieve", "list", "create", "delete")
 PRESET_WORD = "preset"
-SHAPES = ("none", "steps", "spike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,12 @@ def _add_load_options(group: ArgumentGroup) -> None:
         default=0.0,
         help="requests/s of all users, 0: off; users must be more than rate x response time",
     )
+    add(
+        "--shape",
+        choices=["none", *SHAPES],
+        default="none",
+        help="of the load over the run time; the number of users is the peak",
+    )
     add("--seed", type=int, default=1, help="of all random choices")
 
 
@@ -168,12 +174,6 @@ def _add_target_options(group: ArgumentGroup) -> None:
 
 def _add_run_options(group: ArgumentGroup) -> None:
     add = partial(_add, group, web=False)
-    add(
-        "--shape",
-        choices=SHAPES,
-        default="none",
-        help="load over time; -u is the peak. In the web UI use --class-picker instead",
-    )
     add(
         "--request-log",
         default="",

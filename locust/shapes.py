@@ -1,8 +1,7 @@
 """Load over time: steps to find the knee, a spike to see the recovery.
 
-In the web UI: `locust --class-picker`, then choose the shape in the form. Headless: `--shape steps`
-or `--shape spike`. The users (-u) are the peak, the run time (-t) is the whole, 5 minutes if none.
-None is active unless chosen: a shape would take the users field away.
+`--shape steps` or `--shape spike`, or the field of the web form. The users (-u) are the peak, the
+run time (-t) is the whole, 5 minutes if none. None is active unless chosen.
 """
 
 # Locust types its own functions only in part.
@@ -12,8 +11,7 @@ from abc import abstractmethod
 from math import ceil
 
 from locust import LoadTestShape
-
-from options import options_of
+from locust.env import Environment
 
 STEPS = 5
 CALM = 0.2  # share of the users before and after a spike
@@ -31,9 +29,8 @@ class PeakShape(LoadTestShape):
         """Share of the users, above 0 to 1, when `elapsed` (0 to 1) of the time has passed."""
 
     def tick(self) -> tuple[int, float] | None:
-        if not self.runner:
+        if not self.runner or not (options := self.runner.environment.parsed_options):
             return None
-        options = options_of(self.runner.environment)
         elapsed = self.get_run_time() / (options.run_time or DEFAULT_RUN_TIME)
         if elapsed >= 1:
             return None
@@ -55,3 +52,14 @@ class Spike(PeakShape):
 
 
 SHAPES: dict[str, type[PeakShape]] = {"steps": Steps, "spike": Spike}
+
+
+def choose_shape(environment: Environment, name: str) -> None:
+    """Make a shape, or none, that of the next run.
+
+    Locust's own --class-picker disables the fields for users and run time as soon as a shape is
+    chosen; and a shape in the locustfile's namespace would be active by itself.
+    """
+    environment.shape_class = SHAPES[name]() if name in SHAPES else None
+    if environment.shape_class:
+        environment.shape_class.runner = environment.runner

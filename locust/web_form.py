@@ -8,6 +8,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from learning import learn_ids
 from options import load_from, options_of
+from shapes import choose_shape
 
 
 def improve_form(app: Flask, environment: Environment) -> None:
@@ -19,18 +20,20 @@ def improve_form(app: Flask, environment: Environment) -> None:
         if request.method != "POST" or not request.path.endswith("/swarm"):
             return None
         try:
-            _check(environment)
+            _prepare(environment)
         except (ValueError, LookupError) as error:
             return jsonify({"success": False, "message": str(error)})
         return None
 
 
-def _check(environment: Environment) -> None:
+def _prepare(environment: Environment) -> None:
     """Raises ValueError for a wrong value, LookupError when there is no such service."""
     load = load_from(_with_form(options_of(environment)))
-    running = environment.runner and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING)
-    if not running and (host := request.form.get("host") or environment.host):
+    if environment.runner and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
+        return  # an edit of the running test
+    if host := request.form.get("host") or environment.host:
         learn_ids(host, load, max_pages=1)
+    choose_shape(environment, request.form.get("shape", "none"))
 
 
 def _with_form(options: Namespace) -> Namespace:

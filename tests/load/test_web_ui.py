@@ -1,12 +1,14 @@
 """The web UI in a real browser, as someone at a desk uses it."""
 
 import csv
+import json
 import re
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
@@ -25,11 +27,11 @@ QUIET = [
     "--disable-sync",
 ]
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
-
 
 @pytest.fixture
 def page() -> Iterator[Page]:
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser.new_page(viewport={"width": 1200, "height": 1000})
@@ -103,8 +105,8 @@ def start_users(page: Page, host: str) -> None:
 
 def watch_charts(page: Page) -> None:
     page.get_by_role("tab", name="Charts").click()
-    expect(page.get_by_text("Total Requests per Second")).to_be_visible()
     chart = page.locator("canvas").first
+    expect(chart).to_be_visible()
     before = chart.screenshot()
     expect(page.locator("header")).to_contain_text(re.compile(r"RPS\s*[1-9]"), timeout=10_000)
     page.wait_for_timeout(3_000)
@@ -121,3 +123,30 @@ def exported_statistics(page: Page, folder: Path) -> dict[str, dict[str, str]]:
     download.value.save_as(folder / "statistics.csv")
     with (folder / "statistics.csv").open(newline="") as file:
         return {row["Name"]: row for row in csv.DictReader(file)}
+
+
+def test_mix_and_shape_can_change_between_two_runs(web_ui: str, serve: Serve) -> None:
+    stub = serve()
+    common = {"user_count": 4, "spawn_rate": 4, "host": stub.url, "think_time": 0.01}
+    post(f"{web_ui}/swarm", common | {"mix": "1/0/0/0", "shape": "steps", "run_time": 60})
+    assert operations(web_ui) == {"GET /items/[id]"}
+    post(f"{web_ui}/stop", {})
+    post(f"{web_ui}/swarm", common | {"mix": "0/1/1/0", "shape": "none"})
+    assert operations(web_ui) == {"GET /items", "POST /items"}
+
+
+def post(url: str, form: dict[str, object]) -> None:
+    with urlopen(url, urlencode(form).encode(), timeout=5) as answer:
+        text: str = answer.read().decode()
+    assert json.loads(text)["success"], text
+
+
+def operations(web_ui: str) -> set[str]:
+    """Once there are a few."""
+    for _ in range(100):
+        with urlopen(f"{web_ui}/stats/requests", timeout=5) as answer:
+            report = json.load(answer)
+        if report["stats"][-1]["num_requests"] > 20:
+            return {f"{row['method']} {row['name']}" for row in report["stats"][:-1]}
+        time.sleep(0.1)
+    raise AssertionError(report)
