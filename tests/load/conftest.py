@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -63,6 +64,13 @@ def headless(stub: Stub, *arguments: object) -> Outcome:
 def start_headless(stub: Stub, *arguments: object) -> subprocess.Popen[str]:
     common = ("--headless", "--only-summary", "-H", stub.url, "-u", 4, "-r", 4, "-t", 1)
     return start(*common, *arguments)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 def free_port() -> int:

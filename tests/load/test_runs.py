@@ -2,13 +2,20 @@
 
 import re
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.load.conftest import Outcome, Serve, finish, free_port, headless, start, start_headless
+from tests.load.conftest import (
+    Outcome,
+    Serve,
+    finish,
+    free_port,
+    headless,
+    start,
+    start_headless,
+    wait_until,
+)
 from tests.load.log_reader import read_log
 
 
@@ -82,10 +89,3 @@ def users_of(run: Outcome) -> list[int]:
     """The numbers of users that a shape asked for, one after the other."""
     assert run.code == 0, run.err
     return [int(users) for users in re.findall(r"updating to (\d+) users", run.err)]
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
