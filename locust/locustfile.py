@@ -9,6 +9,13 @@
     locust --processes 2                              on two cores; --master, --worker on machines
     locust --show-task-ratio                          the default mix
 
+Our options are listed in options.py: `locust --help` is printed before this file is read.
+
+Users wait for their answers, so a slow service gets fewer requests: a closed load. --arrival-rate
+200 sends 200 requests per second in all, on a schedule that slow answers do not slow down, as long
+as the users suffice: more of them than rate x response time (200/s x 0.5 s: over 100). A user who
+is late sends at once until the schedule is met again; --request-log keeps the intended times.
+
 Siblings are imported at the top and by bare name only: Locust takes this folder off the import path
 again after loading it. The folder has no __init__.py, or it would hide the installed locust.
 """

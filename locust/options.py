@@ -1,15 +1,14 @@
 """The options of the load: one declaration for the command line, the config files and the web form.
 
-A web form gives back the type of the default, and an empty field as "". So every option has a
-default of its type, and Load checks all of them in one place, however they came.
+A web form gives back the type of the default, and an empty field as "". So every option of the form
+has a default of its type, and Load checks all of them in one place, however they came.
 """
 
 import math
 from argparse import Namespace
-from argparse import _ArgumentGroup as ArgumentGroup
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -94,28 +93,15 @@ def _mix_from(text: str) -> tuple[int, ...]:
 
 # The declarations, in the order of the web form. There a help text is a label: one short line
 
-RATE = """An arrival rate is a schedule that slow answers do not slow down, as long as the users
-suffice: more of them than rate x response time in seconds. A user who is late sends at once until
-the schedule is met again; the request log keeps the intended time of each request."""
-
 
 def add_options(parser: LocustArgumentParser) -> None:
-    _add_load_options(parser.add_argument_group("Load", RATE))
-    _add_target_options(parser.add_argument_group("Service"))
-    _add_run_options(parser.add_argument_group("Run"))
+    _add_load_options(parser)
+    _add_target_options(parser)
+    _add_run_options(parser)
 
 
-def _add(
-    group: ArgumentGroup, flag: str, *, web: bool = True, secret: bool = False, **argument: Any
-) -> None:
-    """Locust's parser takes the web form's settings with an argument, its groups do not."""
-    action = group.add_argument(flag, **argument)
-    marks = {"is_secret": secret, "is_required": False, "is_multiple": False}
-    vars(action).update(marks, include_in_web_ui=web)
-
-
-def _add_load_options(group: ArgumentGroup) -> None:
-    add = partial(_add, group)
+def _add_load_options(parser: LocustArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--preset",
         choices=list(PRESETS),
@@ -146,8 +132,8 @@ def _add_load_options(group: ArgumentGroup) -> None:
     add("--seed", type=int, default=1, help="of all random choices")
 
 
-def _add_target_options(group: ArgumentGroup) -> None:
-    add = partial(_add, group)
+def _add_target_options(parser: LocustArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--trailing-slash",
         choices=[PRESET_WORD, "yes", "no"],
@@ -166,24 +152,17 @@ def _add_target_options(group: ArgumentGroup) -> None:
     add(
         "--api-key",
         default="",
-        secret=True,
+        is_secret=True,
         env_var="LOCUST_API_KEY",
         help="sent as 'Authorization: Bearer', if any",
     )
 
 
-def _add_run_options(group: ArgumentGroup) -> None:
-    add = partial(_add, group, web=False)
-    add(
-        "--request-log",
-        default="",
-        help="write a CSV line per request to this file; with several processes one file each:"
-        " name-0.csv, name-1.csv. Its format is described in locust/request_log.py",
-    )
-    add("--max-fail-ratio", type=float, help="exit with 1 above this share of failures, 0 to 1")
-    add(
-        "--max-p95",
-        type=float,
-        help="exit with 1 above this 95th percentile in ms, which Locust rounds to two digits",
-    )
-    add("--min-rps", type=float, help="exit with 1 below this many requests per second")
+def _add_run_options(parser: LocustArgumentParser) -> None:
+    add = partial(parser.add_argument, include_in_web_ui=False)
+    # A CSV line per request: see request_log.py. One file per process: name-0.csv, name-1.csv.
+    add("--request-log", default="")
+    # The exit code is 1 when these do not hold. Locust rounds its percentile (ms) to two digits.
+    add("--max-fail-ratio", type=float)
+    add("--max-p95", type=float)
+    add("--min-rps", type=float)
