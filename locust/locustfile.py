@@ -24,6 +24,7 @@ again after loading it. The folder has no __init__.py, or it would hide the inst
 # mypy: disable-error-code="no-untyped-call, untyped-decorator"
 
 import logging
+import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -60,6 +61,7 @@ def begin(environment: Environment, **_: object) -> None:
     if environment.web_ui and environment.web_ui.app:
         improve_form(environment.web_ui.app, environment)
     choose_shape(environment, options.shape)
+    drain_on_interrupt(environment)
 
 
 def exit_if_wrong(options: Namespace) -> None:
@@ -70,6 +72,27 @@ def exit_if_wrong(options: Namespace) -> None:
     except ValueError as error:
         print(f"locust: error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+
+
+def drain_on_interrupt(environment: Environment) -> None:
+    """Let Ctrl-C wait for requests in flight; a second one ends the process at once.
+
+    By itself Python raises KeyboardInterrupt in whichever user happens to run: a request is lost.
+    """
+    main = gevent.getcurrent()
+
+    def interrupt() -> None:
+        handler.cancel()
+        stop_users(environment)
+        gevent.kill(main, KeyboardInterrupt)  # from here on as Locust does it
+
+    handler = gevent.signal_handler(signal.SIGINT, interrupt)
+
+
+def stop_users(environment: Environment) -> None:
+    """Returns when their requests are answered, or after --stop-timeout."""
+    if environment.runner and not isinstance(environment.runner, MasterRunner):
+        environment.runner.stop()
 
 
 @events.test_start.add_listener
@@ -117,6 +140,21 @@ def share_the_rate(user_count: int, **_: object) -> None:
         current.total_users = user_count
 
 
+@events.test_stopping.add_listener
+def collect_last_reports(environment: Environment, **_: object) -> None:
+    """Let the workers end first: Locust's master waits half a second, slow requests take longer.
+
+    Without this it would judge a slow service by its fast answers only.
+    """
+    runner = environment.runner
+    if not isinstance(runner, MasterRunner) or not options_of(environment).headless:
+        return
+    runner.send_message("quit")
+    with gevent.Timeout(environment.stop_timeout + 5, False):
+        while runner.clients.all:
+            gevent.sleep(0.05)
+
+
 @events.test_stop.add_listener
 def flush(**_: object) -> None:
     if request_log:
@@ -125,8 +163,7 @@ def flush(**_: object) -> None:
 
 @events.quitting.add_listener
 def end(environment: Environment, **_: object) -> None:
-    if environment.runner:
-        environment.runner.stop()  # after Ctrl-C its users still run, and their requests count
+    stop_users(environment)  # after SIGTERM they still run, and their requests count
     if not isinstance(environment.runner, WorkerRunner):
         judge(environment)
     if request_log:
