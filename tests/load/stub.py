@@ -1,6 +1,6 @@
 """A stand-in for the service: the item contract in memory, with defects to order.
 
-Only what the load looks at is here. test_real_service.py holds it to the real service.
+Only what the load looks at is here; defects are spoiled answers, to see that the load notices.
 """
 
 import json
