@@ -1,0 +1,5 @@
+"""The one error the lab reports to its user: what is wrong and how to mend it, in one line."""
+
+
+class LabError(Exception):
+    """Something outside the lab is wrong; `str()` of it is for the person at the terminal."""

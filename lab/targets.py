@@ -1,0 +1,64 @@
+"""The implementations that can be measured: to add one, add one entry to `TARGETS`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lab.errors import LabError
+
+
+@dataclass(frozen=True)
+class Target:
+    """How to start one implementation of docs' contract and how to aim the load at it.
+
+    `command` and the values of `env` may use {python}, {port}, {workers}, {threads},
+    {database_url} and {secret}. Every target gets `COMMON_ENV` too. `ready` is the path that
+    answers 200 once the implementation serves; `load` are options of locust/locustfile.py.
+    The header `X-Served-By: name/pid` tells the lab that the right implementation answered.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    load: tuple[str, ...] = ()
+    ready: str = "/items/?limit=1"
+
+
+# The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
+# that both a thread pool and an async pool hold workers x threads database connections.
+COMMON_ENV: Mapping[str, str] = {
+    "DATABASE_URL": "{database_url}",
+    "PORT": "{port}",
+    "WEB_CONCURRENCY": "{workers}",
+    "POOL_SIZE": "{threads}",
+    "LOG_LEVEL": "WARNING",
+    "API_AUTH": "none",
+}
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="django",
+            command=("{python}", "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "project.wsgi"),
+            env={
+                "GUNICORN_THREADS": "{threads}",
+                "DJANGO_SECRET_KEY": "{secret}",
+                "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
+            },
+            load=("--preset", "django"),
+        ),
+        Target(
+            name="fastapi-sqlalchemy",
+            command=("{python}", "-m", "peers.fastapi_sqlalchemy"),
+            load=("--preset", "django"),
+        ),
+    )
+}
+
+
+def named(name: str) -> Target:
+    """Return the target called `name`. Raises `LabError` naming the known ones."""
+    try:
+        return TARGETS[name]
+    except KeyError:
+        raise LabError(f"there is no target {name!r}; known are {', '.join(TARGETS)}") from None
