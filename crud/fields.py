@@ -1,0 +1,77 @@
+"""Serializer fields that take a JSON value for what it is instead of guessing what was meant."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from rest_framework import serializers
+
+
+class StrictCharField(serializers.CharField):
+    """Takes JSON strings; the stock field also takes numbers."""
+
+    default_error_messages = {"invalid": "Not a string."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. Raises `ValidationError` for any other JSON type."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """Takes JSON integers; the stock field also takes `"1"` and `1.0`."""
+
+    default_error_messages = {"invalid": "Not an integer."}
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number. Raises `ValidationError` for any other JSON type."""
+        if type(data) is not int:  # `isinstance` would let `true` pass
+            self.fail("invalid")
+        return data
+
+
+class StrictDecimalField(serializers.DecimalField):
+    """Takes JSON strings and numbers that are plain decimals."""
+
+    default_error_messages = {"invalid": "Not a decimal number."}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """Return the number. Raises `ValidationError` for any other JSON type or notation."""
+        # `Decimal` also reads "1_0" and the digits of every script.
+        if type(data) not in {str, int, float} or not str(data).isascii() or "_" in str(data):
+            self.fail("invalid")
+        return super().to_internal_value(data) + 0  # adding 0 turns -0 into 0
+
+
+class StrictModelSerializer(serializers.ModelSerializer):
+    """A `ModelSerializer` of strict fields that refuses unknown ones.
+
+    Read-only fields are ignored, so that what was read can be put back.
+    """
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.CharField: StrictCharField,
+        models.TextField: StrictCharField,
+        models.IntegerField: StrictIntegerField,
+        models.PositiveIntegerField: StrictIntegerField,
+        models.DecimalField: StrictDecimalField,
+    }
+    default_error_messages = {"unknown": "There is no such field."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated values. Raises `ValidationError` naming every faulty field."""
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(error.detail | self._unknown(unknown)) from error
+        if unknown:
+            raise serializers.ValidationError(self._unknown(unknown))
+        return values
+
+    def _unknown(self, names: set[str]) -> dict[str, Any]:
+        message = self.error_messages["unknown"]
+        return {
+            name: [serializers.ErrorDetail(message, code="unknown")] for name in sorted(names)
+        }

@@ -1,0 +1,55 @@
+"""Keyset pages: every page costs the same, however deep it lies."""
+
+import re
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+
+ROW_ID = re.compile(r"[0-9]{1,19}")
+LARGEST_ID = 2**63 - 1
+
+
+class KeysetPagination(CursorPagination):
+    """DRF's cursor pages, newest first, which refuse a wrong `limit` or cursor with 400."""
+
+    ordering = "-id"
+    page_size = 20
+    max_page_size = 100
+    page_size_query_param = "limit"
+    page_size_query_description = "Rows per page, 1 to 100."
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the rows per page. Raises `ValidationError` outside 1 to `max_page_size`."""
+        limit = request.query_params.get("limit", str(self.page_size))
+        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= self.max_page_size):
+            message = f"Allowed are whole numbers from 1 to {self.max_page_size}."
+            raise ValidationError({"limit": [message]})
+        return int(limit)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return the cursor. Raises `ValidationError` for one that this class never gave out."""
+        if "cursor" not in request.query_params:
+            return None
+        try:
+            cursor: Any = super().decode_cursor(request)
+        except Exception as error:  # noqa: BLE001  (whatever a forged cursor makes of the decoder)
+            raise _refused() from error
+        # Ids are unique, so a cursor of ours needs no offset; a forged one would cost us a scan.
+        position = cursor.position or ""
+        if cursor.offset or not ROW_ID.fullmatch(position) or int(position) > LARGEST_ID:
+            raise _refused()
+        return cursor  # type: ignore[no-any-return]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the query parameters for the schema, `limit` with its bounds."""
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == "limit":
+                parameter["schema"] |= {"minimum": 1, "maximum": 100, "default": self.page_size}
+        return parameters
+
+
+def _refused() -> ValidationError:
+    return ValidationError({"cursor": ["Not a cursor that came from here."]})

@@ -1,0 +1,55 @@
+"""Who may do what: bearer keys with a scope, checked without a database query."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.metadata import BaseMetadata
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from project.keys import Key, find_key
+
+
+class BearerKeys(BaseAuthentication):
+    """Knows a client by `Authorization: Bearer SECRET`."""
+
+    def authenticate(self, request: Request) -> tuple[Key, None] | None:
+        """Return the client's key, nothing for a client that shows none.
+
+        Raises `AuthenticationFailed` for a secret that is no key.
+        """
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        key = find_key(secret.strip(), settings.API_KEYS)
+        if key is None:
+            raise AuthenticationFailed("This key is not known.")
+        return key, None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401."""
+        return 'Bearer realm="items"'
+
+
+class HasScope(BasePermission):
+    """Reading needs any key, everything else one with the scope `write`."""
+
+    message = "This key may read but not write."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Tell whether the key's scope covers the method."""
+        key = request.user
+        if not isinstance(key, Key):
+            return False
+        return request.method in SAFE_METHODS or key.scope == "write"
+
+
+class NoMetadata(BaseMetadata):
+    """OPTIONS answers with `Allow` and tells nothing about the fields."""
+
+    def determine_metadata(self, request: Request, view: APIView) -> dict[str, Any]:
+        """Return an empty description."""
+        return {}

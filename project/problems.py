@@ -1,0 +1,152 @@
+"""Every error body, as `application/problem+json` (RFC 9457)."""
+
+import http
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django import db
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from project.logs import request_id
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER = {"Retry-After": "1"}  # seconds
+
+# SQLSTATE, longest prefix first: (status, what the client may know).
+# Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+UNAVAILABLE = (503, "The database is not available.")
+CONFLICT = (409, "The change clashes with other data or with another change.")
+BAD_VALUE = (400, "The database does not take this value.")
+BY_SQLSTATE = {
+    "57014": (504, "The database did not answer in time."),
+    "55P03": (503, "The row is locked by another change."),
+    "25006": (503, "The database takes no changes at the moment."),
+    "23505": CONFLICT,
+    "23503": CONFLICT,
+    "23": BAD_VALUE,
+    "22": BAD_VALUE,
+    "40": CONFLICT,
+    "08": UNAVAILABLE,
+    "53": UNAVAILABLE,
+    "57P": UNAVAILABLE,
+}
+
+
+def problem(
+    request: HttpRequest,
+    status: int,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """Return the answer for an error; `errors` names the faulty places of the body."""
+    body: dict[str, Any] = {
+        "type": "about:blank",  # RFC 9457: the title says no more than the status
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "request_id": request_id.get(),
+    }
+    if errors is not None:
+        body["errors"] = errors
+    return HttpResponse(
+        json.dumps(body),
+        status=status,
+        headers=dict(headers or {}),
+        content_type="application/problem+json",
+    )
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """Return the answer for what a view raised; nothing for what only a log can explain."""
+    request: HttpRequest = context["request"]._request
+    if isinstance(error, db.Error):
+        return _database_problem(request, error)
+    # DRF's own handler turns Django's 404 and 403 into its exceptions and knows the headers.
+    response = drf_exception_handler(error, context)
+    if response is None:
+        return None
+    headers = {name: response[name] for name in ("Allow", "WWW-Authenticate", "Retry-After")
+               if name in response}  # fmt: skip
+    if isinstance(error, ValidationError):
+        errors = list(_faults(error.detail))
+        return problem(request, 400, "The request is not valid.", errors=errors, headers=headers)
+    if response.status_code == 400:
+        errors = [_fault("", getattr(error, "detail", ErrorDetail("Not valid.", "invalid")))]
+        return problem(request, 400, "The request is not valid.", errors=errors, headers=headers)
+    detail = error.detail if isinstance(error, APIException) else response.data["detail"]
+    return problem(request, response.status_code, str(detail), headers=headers)
+
+
+def _faults(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+    """Flatten DRF's nested error details into JSON pointers (RFC 6901)."""
+    if isinstance(detail, dict):
+        for name, below in detail.items():
+            step = "" if name == "non_field_errors" else "/" + _escaped(str(name))
+            yield from _faults(below, pointer + step)
+    elif isinstance(detail, list):
+        for position, below in enumerate(detail):
+            leaf = isinstance(below, str)
+            yield from _faults(below, pointer if leaf else f"{pointer}/{position}")
+    else:
+        yield _fault(pointer, detail)
+
+
+def _fault(pointer: str, detail: Any) -> dict[str, str]:
+    return {
+        "pointer": pointer,
+        "detail": str(detail),
+        "code": getattr(detail, "code", None) or "invalid",
+    }
+
+
+def _escaped(name: str) -> str:
+    # A name is the client's own: a lone surrogate in it could not be encoded into the answer.
+    name = name.encode("utf-8", "replace").decode()
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _database_problem(request: HttpRequest, error: db.Error) -> HttpResponse | None:
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state is None and isinstance(error, db.OperationalError | db.InterfaceError):
+        status, detail = UNAVAILABLE  # no connection, or lost in the middle
+    else:
+        found = next((p for p in (5, 3, 2) if state and state[:p] in BY_SQLSTATE), None)
+        if found is None:
+            return None
+        status, detail = BY_SQLSTATE[state[:found]]
+    if status >= 500:
+        logger.warning("database trouble: %s", state or "no connection")
+    if status == 400:
+        return problem(request, 400, detail, errors=[_fault("", detail)])
+    return problem(request, status, detail, headers=RETRY_AFTER if status == 503 else None)
+
+
+# Django's own error pages, for what happens outside the views
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for a request that Django itself refuses, such as one for an unknown host."""
+    return problem(request, 400, "The request is not valid.",
+                   errors=[_fault("", "Not a valid request for this host.")])  # fmt: skip
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403."""
+    return problem(request, 403, "Not allowed.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for a path that leads nowhere."""
+    return problem(request, 404, "Nothing is here.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for an error nobody foresaw; Django has logged its traceback."""
+    return problem(request, 500, "Something went wrong here. The request id finds it in our logs.")

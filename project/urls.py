@@ -1,0 +1,29 @@
+"""All routes: the table's, the health checks', the documentation's, in development the admin's."""
+
+from django.conf import settings
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from project import health
+
+handler400 = "project.problems.bad_request"
+handler403 = "project.problems.permission_denied"
+handler404 = "project.problems.not_found"
+handler500 = "project.problems.server_error"
+
+urlpatterns = [
+    path("", include("crud.urls")),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(), name="docs"),
+]
+
+if "django.contrib.admin" in settings.INSTALLED_APPS:
+    from django.contrib import admin
+
+    urlpatterns += [
+        path("admin/", admin.site.urls),
+        path("", RedirectView.as_view(pattern_name="docs")),
+    ]
