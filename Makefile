@@ -1,0 +1,41 @@
+# `make help` lists what there is. Everything sets itself up in .venv at its first use.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/installed
+CHECKED := project crud speedups locust lab tests gunicorn.conf.py manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test serve load check fix
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@echo "Installing the pinned requirements into .venv (about two minutes, once)"
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: install Python 3.11 or say make PYTHON=python3"; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+test: $(INSTALLED) ## run all tests
+	@$(BIN)/python -m pytest
+
+serve: $(INSTALLED) ## the service under gunicorn on :8000, with the embedded PostgreSQL
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py seed --rows 100000 --if-empty
+	@$(BIN)/python manage.py postgres exec -- env DJANGO_DEBUG=0 API_AUTH=none \
+		DJANGO_ALLOWED_HOSTS=127.0.0.1,localhost LOG_LEVEL=$${LOG_LEVEL:-INFO} \
+		DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
+		$(BIN)/gunicorn project.wsgi
+
+load: $(INSTALLED) ## the Locust web UI on 127.0.0.1:8089, aimed at `make serve`
+	@$(BIN)/locust
+
+check: $(INSTALLED) ## lint, format and types, without editing
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/ruff format --check $(CHECKED)
+	@DJANGO_DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+
+fix: $(INSTALLED) ## format and mend what can be mended
+	@$(BIN)/ruff check --fix $(CHECKED)
+	@$(BIN)/ruff format $(CHECKED)
