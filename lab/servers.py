@@ -53,12 +53,25 @@ def serving(
         "database_url": database_url,
         "secret": secrets.token_urlsafe(50),
     }
-    command = [_filled(word, words) for word in target.command]
-    templates = {**COMMON_ENV, **target.env, **(env or {})}
-    environment = {name: _filled(value, words) for name, value in templates.items()}
+    command, environment = _filled_in(target, words, env or {})
     with program(command, log=log, env=environment, placement=placement) as started:
         _wait_until_it_answers(target, port, started, patience)
         yield Server(target, f"http://{LOOPBACK}:{port}", started)
+
+
+def settings(target: Target, workers: int, threads: int) -> dict[str, object]:
+    """Return what a target is started with, without this machine's addresses and secrets."""
+    words = {"python": "python", "workers": str(workers), "threads": str(threads)}
+    command, environment = _filled_in(target, words, {})
+    return {"command": " ".join(command), "env": environment}
+
+
+def _filled_in(
+    target: Target, words: Mapping[str, str], env: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    templates = {**COMMON_ENV, **target.env, **env}
+    environment = {name: _filled(value, words) for name, value in templates.items()}
+    return [_filled(word, words) for word in target.command], environment
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:

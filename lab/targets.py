@@ -12,7 +12,8 @@ class Target:
 
     `command` and the values of `env` may use {python}, {port}, {workers}, {threads},
     {database_url} and {secret}. Every target gets `COMMON_ENV` too. `ready` is the path that
-    answers 200 once the implementation serves; `load` are options of locust/locustfile.py.
+    answers 200 once the implementation serves; `load` are options of locust/locustfile.py;
+    `packages` are those whose versions belong beside its numbers.
     The header `X-Served-By: name/pid` tells the lab that the right implementation answered.
     """
 
@@ -21,6 +22,7 @@ class Target:
     env: Mapping[str, str] = field(default_factory=dict)
     load: tuple[str, ...] = ()
     ready: str = "/items/?limit=1"
+    packages: tuple[str, ...] = ()
 
 
 # The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
@@ -46,11 +48,13 @@ TARGETS: Mapping[str, Target] = {
                 "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
             },
             load=("--preset", "django"),
+            packages=("django", "djangorestframework", "gunicorn", "psycopg"),
         ),
         Target(
             name="fastapi-sqlalchemy",
             command=("{python}", "-m", "peers.fastapi_sqlalchemy"),
             load=("--preset", "django"),
+            packages=("fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg"),
         ),
     )
 }

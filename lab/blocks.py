@@ -1,0 +1,95 @@
+"""The parts a report is made of, and how they look in Markdown and on a terminal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A title; level 1 is the report's own."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """Sentences, each on its own."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text; the first column names what the others are about."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to type."""
+
+    lines: Sequence[str]
+
+
+Block = Heading | Bullets | Table | Code
+
+
+def markdown(blocks: Iterable[Block]) -> str:
+    """Return a whole Markdown document."""
+    return "\n\n".join(_markdown(block) for block in blocks) + "\n"
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Heading():
+            return f"{'#' * block.level} {block.text}"
+        case Bullets():
+            return "\n".join(f"- {item}" for item in block.items)
+        case Code():
+            return "\n".join(("```", *block.lines, "```"))
+        case Table():
+            ruler = ["---", *["---:"] * (len(block.header) - 1)]
+            lines = [_row(cells) for cells in (block.header, ruler, *block.rows)]
+            return "\n".join(lines) + (f"\n\n{block.note}" if block.note else "")
+
+
+def _row(cells: Iterable[str]) -> str:
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def show(blocks: Iterable[Block], console: Console) -> None:
+    """Print blocks as tables and lines."""
+    for block in blocks:
+        console.print(_rich(block))
+
+
+def _rich(block: Block) -> RenderableType:
+    match block:
+        case Heading():
+            return Text(f"\n{block.text}", style="bold")
+        case Bullets():
+            return "\n".join(f"• {escape(item)}" for item in block.items)
+        case Code():
+            return Padding(Text("\n".join(block.lines)), (0, 2))
+        case Table():
+            return _rich_table(block)
+
+
+def _rich_table(block: Table) -> RichTable:
+    table = RichTable(caption=escape(block.note) or None, caption_justify="left")
+    for index, name in enumerate(block.header):
+        table.add_column(escape(name), justify="right" if index else "left")
+    for row in block.rows:
+        table.add_row(*map(escape, row))
+    return table

@@ -1,0 +1,63 @@
+"""Facts about the machine and the code that a reader needs to place a number."""
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from subprocess import CalledProcessError, run
+from typing import Any
+
+import psutil
+
+from lab.processes import ROOT
+
+LAB_PACKAGES = ("locust", "gevent", "geventhttpclient", "numpy", "psycopg")
+
+
+def facts() -> dict[str, Any]:
+    """Return what is the same for all trials of this run; names nobody and no folder."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "versions": versions(LAB_PACKAGES),
+        **_commit(),
+    }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the installed versions; a package that is not there is left out."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.machine())
+
+
+def _commit() -> dict[str, Any]:
+    """Return the commit and whether files differ from it; nothing outside a git checkout."""
+    try:
+        return {
+            "commit": _git("rev-parse", "HEAD"),
+            "changed_files": len(_git("status", "--porcelain").splitlines()),
+        }
+    except (OSError, CalledProcessError):
+        return {}
+
+
+def _git(*words: str) -> str:
+    return run(("git", *words), cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()

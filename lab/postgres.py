@@ -1,0 +1,156 @@
+"""The database under the services: a server to hold, and a database of the lab's own in it."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+
+from lab.errors import LabError
+from lab.processes import program
+
+NAME = "lab"
+CREATE, DROP = "CREATE DATABASE lab", "DROP DATABASE IF EXISTS lab WITH (FORCE)"
+LOCK = 7_461_989  # any number: who holds this advisory lock owns the database `lab`
+START_LIMIT = 90.0  # seconds; the first start also creates the cluster
+COMMAND_LIMIT = 600.0  # seconds for one manage.py command
+REPORTED = ("server_version", "max_connections", "shared_buffers", "fsync", "synchronous_commit")
+MANAGE = (sys.executable, "manage.py")
+
+
+@dataclass(frozen=True)
+class Database:
+    """The lab's database; `postmaster` is the server's process if it runs on this machine."""
+
+    url: str
+    settings: dict[str, str]
+    postmaster: int | None
+    log: Path
+
+    def reset(self, rows: int) -> None:
+        """Make the table hold rows 1 to `rows` and nothing else, as if never touched."""
+        _manage(self.url, self.log, "seed", "--rows", str(rows), "--yes")
+        with _connected(self.url) as connection:
+            connection.execute("VACUUM (ANALYZE) crud_item")
+            connection.execute("CHECKPOINT")  # or it falls into somebody's window
+
+
+@contextlib.contextmanager
+def database(log: Path, cores: tuple[int, ...] = ()) -> Iterator[Database]:
+    """Create, migrate and in the end drop the database `lab`, in `DATABASE_URL`'s server.
+
+    Without `DATABASE_URL` the embedded server is held; it stops with the last who holds it. A
+    server on this machine is pinned to `cores` meanwhile. Raises `LabError`.
+    """
+    with contextlib.ExitStack() as stack:
+        given = os.environ.get("DATABASE_URL")
+        server = given or stack.enter_context(_embedded_server(log))
+        admin = stack.enter_context(_connected(server))
+        _own(admin)
+        stack.callback(_drop, server)
+        url = urlsplit(server)._replace(path=f"/{NAME}").geturl()
+        _manage(url, log, "migrate", "--verbosity", "0")
+        postmaster = _postmaster(admin)
+        if postmaster and cores:
+            stack.enter_context(_pinned(postmaster, cores))
+        yield Database(url, _settings(admin), postmaster, log)
+
+
+@contextlib.contextmanager
+def _embedded_server(log: Path) -> Iterator[str]:
+    # `exec` holds the server while its command lives: killed or not, the lab lets go of it.
+    keep = ("sh", "-c", 'echo "url $DATABASE_URL"; exec tail -f /dev/null')
+    with program([*MANAGE, "postgres", "exec", "--", *keep], log=log, env={}) as holder:
+        deadline = time.monotonic() + START_LIMIT
+        while (url := _printed_url(log)) is None:
+            if holder.exit_code() is not None or time.monotonic() > deadline:
+                raise LabError(f"PostgreSQL did not start: {holder.last_lines(2)}")
+            time.sleep(0.05)
+        yield url
+
+
+def _printed_url(log: Path) -> str | None:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    whole = (line.split() for line in lines if line.endswith("\n"))
+    return next((words[1] for words in whole if words[:1] == ["url"]), None)
+
+
+@contextlib.contextmanager
+def _connected(url: str) -> Iterator[psycopg.Connection]:
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.Error as error:
+        raise LabError(f"PostgreSQL cannot be reached: {str(error).splitlines()[-1]}") from error
+    try:
+        with connection:
+            yield connection
+    except psycopg.Error as error:
+        raise LabError(f"PostgreSQL refused: {str(error).splitlines()[0]}") from error
+
+
+def _own(admin: psycopg.Connection) -> None:
+    mine = admin.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+    if mine != (True,):
+        raise LabError(f"another lab uses the database {NAME!r} of this server: wait for its end")
+    admin.execute(DROP)  # left by a lab that was killed
+    admin.execute(CREATE)
+
+
+def _drop(server: str) -> None:
+    # The server may be what failed: what the lab then has to say is said already.
+    with contextlib.suppress(LabError), _connected(server) as admin:
+        admin.execute(DROP)
+
+
+def _settings(admin: psycopg.Connection) -> dict[str, str]:
+    found = admin.execute("SELECT name, setting, unit FROM pg_settings").fetchall()
+    return {name: setting + (unit or "") for name, setting, unit in found if name in REPORTED}
+
+
+def _postmaster(admin: psycopg.Connection) -> int | None:
+    """Return the server's first process, or None when it runs elsewhere or cannot be seen."""
+    try:
+        parent = psutil.Process(admin.info.backend_pid).parent()
+    except psutil.Error:
+        return None
+    return parent.pid if parent and "postgres" in parent.name() else None
+
+
+@contextlib.contextmanager
+def _pinned(postmaster: int, cores: tuple[int, ...]) -> Iterator[None]:
+    before = _affinity(postmaster)
+    _pin(postmaster, cores)
+    try:
+        yield
+    finally:
+        _pin(postmaster, before)
+
+
+def _affinity(pid: int) -> tuple[int, ...]:
+    return tuple(os.sched_getaffinity(pid)) if hasattr(os, "sched_getaffinity") else ()
+
+
+def _pin(postmaster: int, cores: tuple[int, ...]) -> None:
+    """Move a server and its processes; those still to come inherit it from the first."""
+    with contextlib.suppress(psutil.Error, OSError):  # not ours to move: usage says where it was
+        leader = psutil.Process(postmaster)
+        for process in (leader, *leader.children(recursive=True)):
+            os.sched_setaffinity(process.pid, cores)
+
+
+def _manage(url: str, log: Path, *words: str) -> None:
+    """Run a manage.py command against a database. Raises `LabError` with its last line."""
+    env = {"DATABASE_URL": url, "DJANGO_DEBUG": "1", "LOG_LEVEL": "WARNING"}
+    with program([*MANAGE, *words], log=log, env=env) as command:
+        if code := command.wait(COMMAND_LIMIT):
+            raise LabError(
+                f"manage.py {words[0]} failed with exit code {code}: {command.last_lines(1)}"
+            )
+        if code is None:
+            raise LabError(f"manage.py {words[0]} took longer than {COMMAND_LIMIT:.0f} s")
