@@ -25,7 +25,7 @@ def runs() -> dict[str, Outcome]:
         started = {}
         for defect in DEFECTS:
             stub = services.enter_context(Stub(defects=frozenset({defect})).serving())
-            pace = ("-t", 3, "--seeded-rows", 200, "--think-time", 0.02)
+            pace = ("-t", 10, "--seeded-rows", 200, "--think-time", 0.02)
             started[defect] = start_headless(stub, *pace)
         return {defect: finish(process) for defect, process in started.items()}
 
