@@ -1,0 +1,1 @@
+"""FastAPI + SQLAlchemy 2 async + asyncpg under uvicorn: `python -m peers.fastapi_sqlalchemy`."""
