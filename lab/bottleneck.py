@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from lab.blocks import Table
 from lab.records import Trial
 from lab.statistics import median
-from lab.words import spread
+from lab.words import hundredths, spread
 
 BUSY = 0.9  # of what a party could have had
 PARTIES = {
     "server": "server",
     "database": "database",
     "generator": "load generator",
-    "others": "others (the lab included)",
+    "lab": "the lab's own sampling",
+    "others": "other programs",
     "steal": "taken by the hypervisor",
 }
 
@@ -26,7 +27,7 @@ def who_had_the_machine(groups: Mapping[str, Sequence[Trial]]) -> Table:
 def _used(party: str, group: Sequence[Trial]) -> str:
     if party not in group[0].usage:
         return "not measured"
-    return spread([trial.cores_used(party) for trial in group])
+    return spread([trial.cores_used(party) for trial in group], hundredths)
 
 
 def bottleneck(label: str, group: Sequence[Trial]) -> str:

@@ -13,6 +13,7 @@ from lab.processes import Placement
 CGROUPS = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000  # the kernel's default period of a CPU quota
 MIB = 1024 * 1024
+NO_CAP = {"cpu": "no cap on CPU but these cores", "memory": "no cap on memory"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def enforced(
     try:
         for controller, limit in wishes.items():
             if limit is None:
-                sentences.append(f"{controller}: no cap asked for")
+                sentences.append(NO_CAP[controller])
                 continue
             sentences.append(_limit(root, controller, limit, groups))
         yield Enforced(Placement(cores.server, tuple(groups)), tuple(sentences))

@@ -128,9 +128,10 @@ def repeats(trials: Trials) -> Iterator[str]:
     """Few pairs, or repeats that disagree."""
     pairs = max(trial.pair for trial in trials)
     if pairs < FEW_PAIRS:
+        few = "one trial" if pairs == 1 else f"{pairs} trials"
         yield (
-            f"only {pairs} trial(s) of each: the ranges shown are those trials and promise nothing"
-            " about the next (--repeats 5 does)"
+            f"only {few} of each: a range over so few promises nothing about the next "
+            "(--repeats 5 does)"
         )
     difference = noise(trials)
     if difference is not None and difference > MAX_REPEAT_DIFFERENCE:

@@ -33,6 +33,10 @@ class Database:
     postmaster: int | None
     log: Path
 
+    def alive(self) -> bool:
+        """Tell whether the server runs, as far as can be seen from here."""
+        return self.postmaster is None or psutil.pid_exists(self.postmaster)
+
     def reset(self, rows: int) -> None:
         """Make the table hold rows 1 to `rows` and nothing else, as if never touched."""
         _manage(self.url, self.log, "seed", "--rows", str(rows), "--yes")
@@ -109,8 +113,10 @@ def _drop(server: str) -> None:
 
 
 def _settings(admin: psycopg.Connection) -> dict[str, str]:
-    found = admin.execute("SELECT name, setting, unit FROM pg_settings").fetchall()
-    return {name: setting + (unit or "") for name, setting, unit in found if name in REPORTED}
+    found = admin.execute(
+        "SELECT name, current_setting(name) FROM unnest(%s) AS name", (list(REPORTED),)
+    )
+    return dict(found.fetchall())
 
 
 def _postmaster(admin: psycopg.Connection) -> int | None:

@@ -16,13 +16,14 @@ MEMORY_EVERY = 5  # samples: reading PSS walks page tables, which costs more tha
 
 @dataclass
 class Party:
-    """A process and all its descendants, also those that have come and gone.
+    """A process and, unless `alone`, all its descendants, also those that have come and gone.
 
     CPU is a running total in seconds: what an ended child had used when last seen stays in it.
     """
 
     pid: int
     cores: tuple[int, ...] = ()
+    alone: bool = False
     peak_pss: int | None = None
     _seen: dict[psutil.Process, float] = field(default_factory=dict)
 
@@ -42,7 +43,7 @@ class Party:
     def _members(self) -> Iterable[psutil.Process]:
         try:
             leader = psutil.Process(self.pid)
-            return [leader, *leader.children(recursive=True)]
+            return [leader] if self.alone else [leader, *leader.children(recursive=True)]
         except psutil.Error:
             return []
 

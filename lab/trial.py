@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +25,6 @@ from lab.servers import Server, serving, settings
 from lab.targets import Target, named
 
 SAMPLE_SECONDS = 1.0
-DRAIN_LIMIT = 60.0  # seconds past its run time after which a load generator hangs
 
 Watch = Callable[[Tail], None]
 
@@ -65,7 +65,7 @@ def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
         )
         sampler = _sampler(bench, server, load)
         each_second = partial(watch, Tail(requests_csv))
-        _watch(load, server, sampler, conditions, each_second)
+        _watch(load, server, bench.database, sampler, each_second)
         _refuse_failed_load(load)
     requests = read_requests(requests_csv)
     _keep(requests_csv, bench.folder / f"{name}-requests.csv.gz")
@@ -76,6 +76,7 @@ def _sampler(bench: Bench, server: Server, load: Program) -> Sampler:
     parties = {
         "server": Party(server.program.pid, bench.cores.server),
         "generator": Party(load.pid, bench.cores.load),
+        "lab": Party(os.getpid(), bench.cores.load, alone=True),
     }
     if bench.database.postmaster:
         parties["database"] = Party(bench.database.postmaster, bench.cores.database)
@@ -85,20 +86,19 @@ def _sampler(bench: Bench, server: Server, load: Program) -> Sampler:
 def _watch(
     load: Program,
     server: Server,
+    database: Database,
     sampler: Sampler,
-    conditions: Conditions,
     each_second: Callable[[], None],
 ) -> None:
-    """Sample until the load ends. Raises `LabError` when the server does before it."""
-    deadline = time.monotonic() + conditions.warm_up + conditions.seconds + DRAIN_LIMIT
+    """Sample until the load ends. Raises `LabError` when server or database end before it."""
     while load.exit_code() is None:
         if (code := server.program.exit_code()) is not None:
             raise LabError(
                 f"{server.target.name} ended with exit code {code} under load; "
                 f"its last lines:\n{server.program.last_lines()}"
             )
-        if time.monotonic() > deadline:
-            raise LabError(f"the load generator does not end; its last lines:\n{load.last_lines()}")
+        if not database.alive():
+            raise LabError("PostgreSQL ended in the middle of a trial: see its log")
         sampler.sample()
         each_second()
         load.wait(SAMPLE_SECONDS)

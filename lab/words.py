@@ -1,6 +1,6 @@
 """Numbers as a person writes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lab.statistics import median
 
@@ -14,8 +14,13 @@ def number(value: float) -> str:
     return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
 
 
-def spread(values: Sequence[float]) -> str:
+def hundredths(value: float) -> str:
+    """Return two decimals, for what is at most a few whole ones."""
+    return f"{value:.2f}"
+
+
+def spread(values: Sequence[float], written: Callable[[float], str] = number) -> str:
     """Return the median and, if there are several values, the range."""
     if len(values) == 1:
-        return number(values[0])
-    return f"{number(median(values))} ({number(min(values))} to {number(max(values))})"
+        return written(values[0])
+    return f"{written(median(values))} ({written(min(values))} to {written(max(values))})"
