@@ -9,8 +9,7 @@ from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator, ValidationError
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy import delete, exc, func, insert, select, update
 from starlette.convertors import Convertor, register_url_convertor
 
 from peers.fastapi_sqlalchemy.database import Item, engine, session_of
@@ -167,9 +166,9 @@ async def methods(request: Request, _error: Exception) -> Response:
     return Response(status_code=status, headers={"Allow": allow})
 
 
-@app.exception_handler(OperationalError)
-@app.exception_handler(InterfaceError)
-@app.exception_handler(TimeoutError)
+@app.exception_handler(exc.OperationalError)
+@app.exception_handler(exc.InterfaceError)
+@app.exception_handler(exc.TimeoutError)
 @app.exception_handler(OSError)
 async def database_away(_request: Request, _error: Exception) -> Response:
     """Answer 503 when there is no connection to be had."""
