@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from lab.errors import LabError
 from lab.processes import Placement
 
 CGROUPS = Path("/sys/fs/cgroup")
+OWN_GROUPS = Path("/proc/self/cgroup")
 PERIOD_US = 100_000  # the kernel's default period of a CPU quota
 MIB = 1024 * 1024
 NO_CAP = {"cpu": "no cap on CPU but these cores", "memory": "no cap on memory"}
@@ -87,8 +89,7 @@ def enforced(
         yield Enforced(Placement(cores.server, tuple(groups)), tuple(sentences))
     finally:
         for group in groups:
-            with contextlib.suppress(OSError):  # somebody still in it: the kernel keeps it
-                group.rmdir()
+            _remove(group)
 
 
 def _limit(root: Path, controller: str, limit: float, groups: list[Path]) -> str:
@@ -118,6 +119,15 @@ def _made(root: Path, controller: str, groups: list[Path]) -> Path:
     return group
 
 
+def _remove(group: Path, seconds: float = 2.0) -> None:
+    """Remove a group as soon as the kernel has seen its last process go."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            return group.rmdir()
+        time.sleep(0.02)
+
+
 def _values(root: Path, controller: str, limit: float) -> dict[str, str]:
     quota = f"{limit * PERIOD_US:.0f}"
     if _is_v2(root):
@@ -135,7 +145,7 @@ def _is_v2(root: Path) -> bool:
 
 def _own_group(root: Path, controller: str) -> Path:
     """Return this process's group. Version 2 has one hierarchy, whose controller is empty."""
-    for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+    for line in OWN_GROUPS.read_text(encoding="utf-8").splitlines():
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
             mount = root / controller if controller else root

@@ -194,13 +194,17 @@ def _conditions(trial: Trial) -> list[str]:
     return [
         f"{c.workers} workers × {c.threads} threads or pooled connections: "
         f"{c.workers * c.threads} database connections at most, on every side",
-        f"{c.users} users, each waiting for its answer and then {c.think_time:g} s "
+        f"{c.users} users; each waits for its answer and sends again {_pause(c.think_time)} "
         "(a closed load: a slow server gets fewer requests)",
         f"{c.warm_up:g} s warm-up, then a window of {c.seconds:g} s; "
         "a request counts where it ended",
         f"{c.rows:,} rows seeded before each trial, random seed {c.seed}",
         *trial.caps,
     ]  # fmt: skip
+
+
+def _pause(think_time: float) -> str:
+    return f"after {think_time:g} s" if think_time else "at once"
 
 
 def _implementation(trial: Trial) -> str:
@@ -213,12 +217,14 @@ def _machine(trial: Trial) -> list[str]:
     m = trial.machine
     database = ", ".join(f"{name} {value}" for name, value in m.get("postgresql", {}).items())
     tools = ", ".join(f"{name} {value}" for name, value in m.get("versions", {}).items())
-    commit = f"commit {m['commit']}" if "commit" in m else "no git commit known"
+    changed = m.get("changed_files", 0)
+    state = f"{changed} files changed since" if changed else "nothing changed since"
+    commit = f"commit {m['commit']}, {state}" if "commit" in m else "no git commit known"
     return [
         f"{m['cpu']}, {m['cores']} cores, {m['memory'] / MIB / 1024:.0f} GiB, {m['kernel']}",
         f"PostgreSQL: {database or 'settings not known'}",
         f"Python {m['python']}, {tools}",
-        f"{commit}, {m.get('changed_files', 0)} files changed since",
+        commit,
     ]
 
 

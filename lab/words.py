@@ -6,12 +6,12 @@ from lab.statistics import median
 
 
 def number(value: float) -> str:
-    """Return three significant digits, never an exponent."""
+    """Return about three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def hundredths(value: float) -> str:
