@@ -124,7 +124,8 @@ def _remove(group: Path, seconds: float = 2.0) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            return group.rmdir()
+            group.rmdir()
+            return
         time.sleep(0.02)
 
 

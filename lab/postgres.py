@@ -114,7 +114,7 @@ def _drop(server: str) -> None:
 
 def _settings(admin: psycopg.Connection) -> dict[str, str]:
     found = admin.execute(
-        "SELECT name, current_setting(name) FROM unnest(%s) AS name", (list(REPORTED),)
+        "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name", (list(REPORTED),)
     )
     return dict(found.fetchall())
 
