@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
+SECONDS_PER_RUN ?= 50
 CHECKED := project crud speedups locust lab tests gunicorn.conf.py manage.py
 
 .DEFAULT_GOAL := help
@@ -16,6 +17,9 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+bench: $(INSTALLED) ## measure Django and FastAPI side by side, about five minutes (SECONDS_PER_RUN=50)
+	@$(BIN)/python -m lab compare django fastapi-sqlalchemy --seconds $(SECONDS_PER_RUN)
 
 test: $(INSTALLED) ## run all tests
 	@$(BIN)/python -m pytest

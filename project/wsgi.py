@@ -5,8 +5,9 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from project.bodies import WholeBodies
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+django_application = get_wsgi_application()
 
-application = WholeBodies(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+from project.bodies import WholeBodies  # noqa: E402  (DRF reads the settings at its import)
+
+application = WholeBodies(django_application, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

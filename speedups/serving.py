@@ -2,12 +2,12 @@
 
 import functools
 import platform
+from importlib.metadata import version
 from typing import Protocol
 
-import django
-import gunicorn
-import rest_framework
 from django.db import Error, connection
+
+PACKAGES = ("Django", "djangorestframework", "gunicorn", "psycopg")
 
 
 class _Worker(Protocol):
@@ -30,7 +30,7 @@ def draining() -> bool:
 
 def start_line(workers: int, threads: int) -> str:
     """Return how the service runs: processes, database connections, versions."""
-    versions = f"Django {django.__version__}, DRF {rest_framework.__version__}, gunicorn {gunicorn.__version__}"
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     most = max_connections()
     of = f" of {most}" if most else ", database not reachable yet"
     return (
