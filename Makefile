@@ -3,7 +3,6 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
 SECONDS_PER_RUN ?= 50
-CHECKED := project crud speedups locust lab tests gunicorn.conf.py manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help bench test serve load check fix
@@ -36,10 +35,11 @@ load: $(INSTALLED) ## the Locust web UI on 127.0.0.1:8089, aimed at `make serve`
 	@$(BIN)/locust
 
 check: $(INSTALLED) ## lint, format and types, without editing
-	@$(BIN)/ruff check $(CHECKED)
-	@$(BIN)/ruff format --check $(CHECKED)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
 	@DJANGO_DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
 
 fix: $(INSTALLED) ## format and mend what can be mended
-	@$(BIN)/ruff check --fix $(CHECKED)
-	@$(BIN)/ruff format $(CHECKED)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
