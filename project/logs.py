@@ -45,8 +45,6 @@ def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
             "django": {"handlers": [], "level": level},
             # Only what ends with a traceback: the lines of `project.requests` tell the rest.
             "django.request": {"level": "ERROR"},
-            # A wrong Host header costs its sender a 400, not us a traceback each.
-            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
             "gunicorn.error": {"handlers": [], "level": level, "propagate": True},
         },
     }

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from project.logs import request_id
@@ -15,7 +16,8 @@ from project.problems import problem
 
 logger = logging.getLogger("project.requests")
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-PROBES = {"/livez", "/readyz"}  # asked every second by machines: not worth a line
+# Asked every second by machines, by address instead of host name: not worth a line in the log.
+PROBES = {"/livez", "/readyz"}
 
 
 class RequestContext:
@@ -44,12 +46,21 @@ class RequestContext:
         headers = request.META
         if "HTTP_HOST" not in headers and headers.get("SERVER_PROTOCOL") == "HTTP/1.1":
             return problem(request, 400, "HTTP/1.1 requests need a Host header.", errors=[])
-        request.get_host()  # raises DisallowedHost, which becomes a 400
+        if request.path not in PROBES and not _is_for_us(request):
+            return problem(request, 400, "This is not a host we answer for.", errors=[])
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         length = headers.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > limit:
             return problem(request, 413, f"The body is longer than {limit} bytes.")
         return None
+
+
+def _is_for_us(request: HttpRequest) -> bool:
+    try:
+        request.get_host()
+    except DisallowedHost:  # caught here: Django would log a traceback for each
+        return False
+    return True
 
 
 def _request_id(request: HttpRequest) -> str:
