@@ -26,7 +26,7 @@ test: $(INSTALLED) ## run all tests
 serve: $(INSTALLED) ## the service under gunicorn on :8000, with the embedded PostgreSQL
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py seed --rows 100000 --if-empty
-	@$(BIN)/python manage.py postgres exec -- env DJANGO_DEBUG=0 API_AUTH=none \
+	@exec $(BIN)/python manage.py postgres exec -- env DJANGO_DEBUG=0 API_AUTH=none \
 		DJANGO_ALLOWED_HOSTS=127.0.0.1,localhost LOG_LEVEL=$${LOG_LEVEL:-INFO} \
 		DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(BIN)/gunicorn project.wsgi
