@@ -10,23 +10,21 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from geventhttpclient import client
 from locust import FastHttpUser, TaskSet, task
 from locust.contrib.fasthttp import ResponseContextManager
+from locust.env import Environment
 
 from checks import check_item, check_page, parse
 from payloads import new_values
+from plain_client import PlainSession
 from running import Run
 from targets import Id, Item, WrongAnswerError
 from thresholds import GONE
 
 Check = Callable[[ResponseContextManager], object]
 
-# A lost answer is a failed request. The client would send GET and DELETE again, up to eleven times,
-# and hide the loss.
-client.IDEMPOTENT_METHODS = frozenset()
-
-JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+ACCEPT_JSON = {"Accept": "application/json"}
+SEND_JSON = {"Content-Type": "application/json"}
 
 
 class Operations(TaskSet):
@@ -76,6 +74,17 @@ class ItemUser(FastHttpUser):
     current: Run
     tasks = [Operations]
     intended = 0.0  # when the next request is due, seconds since the epoch; 0: no schedule
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.client = PlainSession(
+            self.host or "",
+            environment.events.request,
+            self,
+            connection_timeout=self.connection_timeout,
+            network_timeout=self.network_timeout,
+            headers=ACCEPT_JSON | self.current.load.headers,
+        )
 
     # When
 
@@ -153,14 +162,14 @@ class ItemUser(FastHttpUser):
         body: Item | None = None,
     ) -> None:
         """Send a request. The check for its status raises WrongAnswerError for a wrong answer."""
-        data = None if body is None else json.dumps(body)
+        data, headers = (json.dumps(body), SEND_JSON) if body is not None else (None, None)
         with self.client.request(
-            method, url, name=name, data=data, headers=JSON, catch_response=True
+            method, url, name=name, data=data, headers=headers, catch_response=True
         ) as answer:
-            if not answer.status_code:
+            if not (status := answer.status_code):
                 return  # no answer at all: Locust reports the reason
             try:
-                checks.get(answer.status_code, refuse_status)(answer)
+                checks.get(status, refuse_status)(answer)
                 answer.success()
             except WrongAnswerError as wrong:
                 note_first(f"{method} {name}: {wrong}", wrong.detail)
