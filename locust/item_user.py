@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import gevent  # type: ignore[import-untyped]
+from gevent.event import Event  # type: ignore[import-untyped]
 from locust import FastHttpUser, TaskSet, task
 from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from checks import check_item, check_page, parse
 from payloads import new_values
@@ -64,6 +67,9 @@ class Operations(TaskSet):
     def get_next_task(self) -> Any:
         return IN_ORDER[self.user.current.deck.draw()]
 
+    def _sleep(self, seconds: float) -> None:
+        self.user.pause(seconds)
+
 
 IN_ORDER = (Operations.retrieve, Operations.list, Operations.create, Operations.delete)
 
@@ -85,6 +91,7 @@ class ItemUser(FastHttpUser):
             network_timeout=self.network_timeout,
             headers=ACCEPT_JSON | self.current.load.headers,
         )
+        self.stopping = Event()
 
     # When
 
@@ -92,7 +99,7 @@ class ItemUser(FastHttpUser):
         if self.current.load.arrival_rate:
             # Users start in groups: a random phase spreads their schedules.
             self.intended = time.time() - self.current.interval * self.current.rng.random()
-            self.wait()
+            self.pause(self.wait_time())
 
     def wait_time(self) -> float:
         """Seconds until the next request."""
@@ -101,6 +108,21 @@ class ItemUser(FastHttpUser):
         # The schedule never shifts: a late user catches up, as waiting clients would.
         self.intended += self.current.interval
         return max(0.0, self.intended - time.time())
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not on after `stop`."""
+        if seconds:
+            self.stopping.wait(seconds)
+        else:
+            gevent.sleep(0)
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust kills a user who waits; one who wakes up just then would lose a request."""
+        if force or self._state is None:
+            return bool(super().stop(force))
+        self._state = LOCUST_STATE_STOPPING
+        self.stopping.set()
+        return False
 
     def context(self) -> dict[str, float]:
         return {"intended": self.intended} if self.intended else {}
