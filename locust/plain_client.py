@@ -2,8 +2,8 @@
 
 By itself it follows redirects, so that one request in the statistics is two on the wire; it sends a
 lost GET or DELETE again, up to eleven times; and for each request it walks through a cookie jar and
-builds the request object of urllib. Without these an answer costs the generator a third less, which
-counts where it shares its cores with the server.
+builds the request object of urllib. Without these a request costs the generator a quarter less CPU,
+which counts where it shares its cores with the server.
 """
 
 # Locust types its own functions only in part.
