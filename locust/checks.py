@@ -10,7 +10,7 @@ from targets import Item, Target, WrongAnswerError
 def parse(content: bytes | None) -> Any:
     """The JSON of a body. Raises WrongAnswerError."""
     try:
-        return json.loads(content or b"")
+        return json.loads((content or b"").decode())  # else json looks for other encodings first
     except ValueError as error:
         raise WrongAnswerError("answer is not JSON", (content or b"")[:200]) from error
 
@@ -19,7 +19,8 @@ def check_item(target: Target, item: Any, expected: Item) -> Item:
     """Every field is there and those in `expected` have its values. Raises WrongAnswerError."""
     if not isinstance(item, dict):
         raise WrongAnswerError("item is not a JSON object", item)
-    if missing := [field for field in target.fields if field not in item]:
+    if not all(map(item.__contains__, target.fields)):
+        missing = [field for field in target.fields if field not in item]
         raise WrongAnswerError(f"item lacks {', '.join(missing)}", item)
     if target.id_field not in item:
         raise WrongAnswerError(f"item lacks its id {target.id_field!r}", item)

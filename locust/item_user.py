@@ -10,23 +10,24 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from geventhttpclient import client
+import gevent  # type: ignore[import-untyped]
+from gevent.event import Event  # type: ignore[import-untyped]
 from locust import FastHttpUser, TaskSet, task
 from locust.contrib.fasthttp import ResponseContextManager
+from locust.env import Environment
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from checks import check_item, check_page, parse
 from payloads import new_values
+from plain_client import PlainSession
 from running import Run
 from targets import Id, Item, WrongAnswerError
 from thresholds import GONE
 
 Check = Callable[[ResponseContextManager], object]
 
-# A lost answer is a failed request. The client would send GET and DELETE again, up to eleven times,
-# and hide the loss.
-client.IDEMPOTENT_METHODS = frozenset()
-
-JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+ACCEPT_JSON = {"Accept": "application/json"}
+SEND_JSON = {"Content-Type": "application/json"}
 
 
 class Operations(TaskSet):
@@ -66,6 +67,9 @@ class Operations(TaskSet):
     def get_next_task(self) -> Any:
         return IN_ORDER[self.user.current.deck.draw()]
 
+    def _sleep(self, seconds: float) -> None:
+        self.user.pause(seconds)
+
 
 IN_ORDER = (Operations.retrieve, Operations.list, Operations.create, Operations.delete)
 
@@ -77,13 +81,25 @@ class ItemUser(FastHttpUser):
     tasks = [Operations]
     intended = 0.0  # when the next request is due, seconds since the epoch; 0: no schedule
 
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.client = PlainSession(
+            self.host or "",
+            environment.events.request,
+            self,
+            connection_timeout=self.connection_timeout,
+            network_timeout=self.network_timeout,
+            headers=ACCEPT_JSON | self.current.load.headers,
+        )
+        self.stopping = Event()
+
     # When
 
     def on_start(self) -> None:
         if self.current.load.arrival_rate:
             # Users start in groups: a random phase spreads their schedules.
             self.intended = time.time() - self.current.interval * self.current.rng.random()
-            self.wait()
+            self.pause(self.wait_time())
 
     def wait_time(self) -> float:
         """Seconds until the next request."""
@@ -92,6 +108,21 @@ class ItemUser(FastHttpUser):
         # The schedule never shifts: a late user catches up, as waiting clients would.
         self.intended += self.current.interval
         return max(0.0, self.intended - time.time())
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not on after `stop`."""
+        if seconds:
+            self.stopping.wait(seconds)
+        else:
+            gevent.sleep(0)
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust kills a user who waits; one who wakes up just then would lose a request."""
+        if force or self._state is None:
+            return bool(super().stop(force))
+        self._state = LOCUST_STATE_STOPPING
+        self.stopping.set()
+        return False
 
     def context(self) -> dict[str, float]:
         return {"intended": self.intended} if self.intended else {}
@@ -153,14 +184,14 @@ class ItemUser(FastHttpUser):
         body: Item | None = None,
     ) -> None:
         """Send a request. The check for its status raises WrongAnswerError for a wrong answer."""
-        data = None if body is None else json.dumps(body)
+        data, headers = (json.dumps(body), SEND_JSON) if body is not None else (None, None)
         with self.client.request(
-            method, url, name=name, data=data, headers=JSON, catch_response=True
+            method, url, name=name, data=data, headers=headers, catch_response=True
         ) as answer:
-            if not answer.status_code:
+            if not (status := answer.status_code):
                 return  # no answer at all: Locust reports the reason
             try:
-                checks.get(answer.status_code, refuse_status)(answer)
+                checks.get(status, refuse_status)(answer)
                 answer.success()
             except WrongAnswerError as wrong:
                 note_first(f"{method} {name}: {wrong}", wrong.detail)

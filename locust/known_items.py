@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from targets import Id, Item
 
 Known = tuple[Id, Item]  # an id, and the values it was created with ({} when not by us)
+MAX_CREATED = 50_000  # about 30 MB; without a limit an hour of load takes hundreds
 
 
 class KnownItems:
@@ -50,7 +51,11 @@ class KnownItems:
         return None
 
     def add(self, item_id: Id, values: Item) -> None:
-        self._created.append((item_id, values))
+        """Remember a creation; when there are too many, instead of a random earlier one."""
+        if len(self._created) < MAX_CREATED:
+            self._created.append((item_id, values))
+        else:
+            self._created[self._rng.randrange(MAX_CREATED)] = item_id, values
 
     def forget(self, item_id: Id) -> None:
         """Another process deleted it."""

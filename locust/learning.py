@@ -6,11 +6,11 @@
 import time
 from typing import Any
 
-from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
 
 from checks import parse
 from options import Load
+from plain_client import PlainSession
 from targets import Id, WrongAnswerError
 
 MAX_PAGES = 50  # 1,000 ids with the default page size are variety enough
@@ -23,7 +23,9 @@ def learn_ids(host: str, load: Load, *, max_pages: int = MAX_PAGES) -> list[Id]:
 
     These requests stay out of the statistics. Raises LookupError when the list cannot be read.
     """
-    session = FastHttpSession(
+    if not host.startswith(("http://", "https://")):
+        raise LookupError(f"host {host!r}: must be an address such as http://127.0.0.1:8000")
+    session = PlainSession(
         host,
         EventHook(),
         None,
@@ -47,10 +49,12 @@ def learn_ids(host: str, load: Load, *, max_pages: int = MAX_PAGES) -> list[Id]:
     return list(dict.fromkeys(ids))  # a page may repeat what moved down meanwhile
 
 
-def _get(session: FastHttpSession, url: str) -> Any:
+def _get(session: PlainSession, url: str) -> Any:
     response = session.get(url)
     if not response.status_code:
-        raise WrongAnswerError(str(getattr(response, "error", "no answer")))
+        error = getattr(response, "error", None)
+        reason = getattr(error, "strerror", None) or error
+        raise WrongAnswerError(f"{reason}; is the service running?")
     if response.status_code != 200:
         raise WrongAnswerError(f"status {response.status_code}")
     return parse(response.content)

@@ -35,7 +35,7 @@ from gevent import GreenletExit
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 
 from item_user import ItemUser, Operations
 from options import add_options, load_from, options_of
@@ -62,6 +62,9 @@ def begin(environment: Environment, **_: object) -> None:
         improve_form(environment.web_ui.app, environment)
     choose_shape(environment, options.shape)
     drain_on_interrupt(environment)
+    # Timers count from when the event loop last ran, before the imports: a second or more ago on a
+    # busy machine, by which --run-time would come too early.
+    gevent.get_hub().loop.update_now()
 
 
 def exit_if_wrong(options: Namespace) -> None:
@@ -105,8 +108,7 @@ def start(environment: Environment, **_: object) -> None:
             refuse(environment, str(error))
     Operations.show(load_from(options_of(environment)).mix)
     if not isinstance(environment.runner, MasterRunner):
-        ItemUser.current = current = follow(environment)
-        ItemUser.default_headers = current.load.headers
+        ItemUser.current = follow(environment)
         open_request_log(environment)
 
 
@@ -149,6 +151,7 @@ def collect_last_reports(environment: Environment, **_: object) -> None:
     runner = environment.runner
     if not isinstance(runner, MasterRunner) or not options_of(environment).headless:
         return
+    runner.update_state(STATE_STOPPING)  # else the first to end has its users moved to the others
     runner.send_message("quit")
     with gevent.Timeout(environment.stop_timeout + 5, False):
         while runner.clients.all:

@@ -73,12 +73,11 @@ def lead(environment: Environment) -> None:
 
 
 def _learn(environment: Environment, load: Load) -> list[Id]:
-    if not environment.host:
-        return []  # Locust itself says that the host is missing
+    host = environment.host or ""
     if load.seeded_rows:
-        learn_ids(environment.host, load, max_pages=1)  # is there a service at all?
+        learn_ids(host, load, max_pages=1)  # is there a service at all?
         return []
-    ids = learn_ids(environment.host, load)
+    ids = learn_ids(host, load)
     logging.info("Learned %d ids from the list", len(ids))
     return ids
 

@@ -31,8 +31,7 @@ def _prepare(environment: Environment) -> None:
     load = load_from(_with_form(options_of(environment)))
     if environment.runner and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
         return  # an edit of the running test
-    if host := request.form.get("host") or environment.host:
-        learn_ids(host, load, max_pages=1)
+    learn_ids(request.form.get("host") or environment.host or "", load, max_pages=1)
     choose_shape(environment, request.form.get("shape", "none"))
 
 

@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import pytest
 from tests.load.stub import Stub
 
 ROOT = Path(__file__).parents[2]
+
+PACE = ("--think-time", 0.03)
 
 Serve = Callable[..., Stub]
 
@@ -45,7 +47,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> Outcome:
     try:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -56,18 +58,43 @@ def locust(*arguments: object) -> Outcome:
     return finish(start(*arguments))
 
 
-def headless(stub: Stub, *arguments: object) -> Outcome:
-    """Three seconds of load on `stub`: a busy machine may need two to start."""
-    return finish(start_headless(stub, *arguments))
+def start_headless(url: str, *arguments: object) -> subprocess.Popen[str]:
+    """Three seconds of a load that leaves the machine its breath; flags that come later win."""
+    port = free_port()  # of --processes; Locust's own may be taken
+    ports = ("--master-bind-port", port, "--master-port", port)
+    common = ("--headless", "--only-summary", "-H", url, "-t", 3, *PACE)
+    return start(*common, *ports, *arguments)
 
 
-def start_headless(stub: Stub, *arguments: object) -> subprocess.Popen[str]:
-    common = ("--headless", "--only-summary", "-H", stub.url, "-u", 4, "-r", 4, "-t", 3)
-    return start(*common, *arguments)
+@dataclass
+class Case:
+    """A run: what is typed, and the service it meets."""
+
+    arguments: str = ""
+    stub: Stub = field(default_factory=Stub)
+    users: str = "-u 4 -r 4"
+
+
+@contextmanager
+def started(cases: Mapping[str, Case], logs: Path) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """All at once, since most of a run's time is waiting; the request logs are `logs`/NAME.csv."""
+    with ExitStack() as services:
+        runs = {}
+        for name, case in cases.items():
+            stub = services.enter_context(case.stub.serving())
+            log = ("--request-log", logs / f"{name.replace('/', '_')}.csv")
+            typed = f"{case.users} {case.arguments}".split()
+            runs[name] = start_headless(stub.url, *log, *typed)
+        yield runs
+
+
+def run_together(cases: Mapping[str, Case], logs: Path) -> dict[str, Outcome]:
+    with started(cases, logs) as runs:
+        return {name: finish(run) for name, run in runs.items()}
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 30
     while not happened():
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -78,6 +105,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
 
 
 @pytest.fixture

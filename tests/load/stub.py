@@ -4,8 +4,10 @@ Only what the load looks at is here; defects are spoiled answers, to see that th
 """
 
 import json
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ class Stub:
     items: dict[int, dict[str, Any]] = field(default_factory=dict)
     deletes: list[int] = field(default_factory=list)  # ids asked for, there or not
     keys: set[str | None] = field(default_factory=set)  # Authorization headers seen
+    seen: Counter[str] = field(default_factory=Counter)  # "GET item", "POST items"
     started: int = 0
     finished: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -78,6 +81,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet where a client is gone: a load that ends does not wait for everything."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
 
 class Handler(BaseHTTPRequestHandler):
     stub: ClassVar[Stub]
@@ -103,7 +111,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path.endswith("/") == self.stub.bare:
             return 404, {"detail": "no such path"}
-        match [self.command, *parts.path.strip("/").split("/")]:
+        words = parts.path.strip("/").split("/")
+        self.stub.seen[f"{self.command} {'item' if words[1:] else 'items'}"] += 1
+        match [self.command, *words]:
             case ["GET", "items"]:
                 query = parse_qs(parts.query)
                 before = int(query.get("cursor", ["999999999"])[0])
@@ -121,8 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         defects = self.stub.defects
         if "status" in defects and self.command == "POST":
             return 200, content
-        if "gone" in defects and self.command == "GET" and "?" not in self.path:
-            return 404, {}
+        if "redirect" in defects and self.command == "GET" and "?" not in self.path:
+            return 307, content
         if "value" in defects and status == 201:
             return status, content | {"price": "0.01"}
         if "field" in defects and status == 201:
@@ -142,6 +152,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Served-By", "stub/1")
+        if status == 307:
+            self.send_header("Location", "/items/?limit=1")
         self.end_headers()
         self.wfile.write(body)
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
@@ -11,44 +10,30 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.browser import open_page
 from tests.load.conftest import Serve, finish, free_port, start, wait_until
-
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser.new_page(viewport={"width": 1200, "height": 1000})
-        browser.close()
 
 
 @pytest.fixture
 def web_ui() -> Iterator[str]:
-    """Plain `locust`, but on a free port."""
+    """Plain `locust`, but on a free port; a moment after this it answers."""
     port = free_port()
     process = start("--web-port", port)
-    url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: answers(url))
-        yield url
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         finish(process)
+
+
+@pytest.fixture
+def form(web_ui: str) -> Iterator[Page]:
+    with open_page() as page:
+        wait_until(lambda: answers(web_ui))
+        page.goto(web_ui)
+        yield page
 
 
 def answers(url: str) -> bool:
@@ -60,17 +45,18 @@ def answers(url: str) -> bool:
 
 
 def test_form_is_prefilled_and_a_run_shows_charts_without_failures(
-    page: Page, web_ui: str, serve: Serve, tmp_path: Path
+    form: Page, serve: Serve, tmp_path: Path
 ) -> None:
-    page.goto(web_ui)
+    page, stub = form, serve()
     assert page.locator("[name=host]").input_value() == "http://127.0.0.1:8000"
     assert page.locator("[name=userCount]").input_value() == "100"
     assert page.locator("[name=spawnRate]").input_value() == "10"
 
     refuse_wrong_values(page)
-    start_users(page, serve().url)
+    start_users(page, stub.url)
     watch_charts(page)
     rows = exported_statistics(page, tmp_path)
+    wait_until(lambda: stub.started == stub.finished)
 
     assert set(rows) >= {"/items", "/items/[id]", "Aggregated"}
     assert int(rows["Aggregated"]["Request Count"]) > 50
@@ -111,7 +97,6 @@ def watch_charts(page: Page) -> None:
 
 def exported_statistics(page: Page, folder: Path) -> dict[str, dict[str, str]]:
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("STOPPED")).to_be_visible()
     page.get_by_role("tab", name="Download Data").click()
     with page.expect_download() as download:
         page.get_by_text("Download requests CSV").click()
@@ -120,24 +105,42 @@ def exported_statistics(page: Page, folder: Path) -> dict[str, dict[str, str]]:
         return {row["Name"]: row for row in csv.DictReader(file)}
 
 
-def test_mix_and_shape_can_change_between_two_runs(web_ui: str, serve: Serve) -> None:
+WRONG = {
+    ("seeded_rows", -1): "seeded rows -1: must not be negative",
+    ("page_size", 0): "page size 0: must be at least 1",
+    ("think_time", "nan"): "think time nan: must be 0 or more",
+    ("arrival_rate", -1): "arrival rate -1: must be 0 or more",
+    ("base_path", "items"): "base path 'items': must start with /",
+    ("payload", "{"): "payload or list query",
+    ("host", "127.0.0.1:8000"): "must be an address such as http://127.0.0.1:8000",
+}
+
+
+def test_form_refuses_wrong_values_and_takes_another_mix_and_shape(
+    web_ui: str, serve: Serve
+) -> None:
     stub = serve()
-    common = {"user_count": 4, "spawn_rate": 4, "host": stub.url, "think_time": 0.01}
-    post(f"{web_ui}/swarm", common | {"mix": "1/0/0/0", "shape": "steps", "run_time": 60})
-    wait_until(lambda: operations(web_ui) == {"GET /items/[id]"})
-    post(f"{web_ui}/stop", {})
-    post(f"{web_ui}/swarm", common | {"mix": "0/1/1/0", "shape": "none"})
-    wait_until(lambda: operations(web_ui) == {"GET /items", "POST /items"})
+    wait_until(lambda: answers(web_ui))
+    common = {"user_count": 4, "spawn_rate": 4, "host": stub.url}
+    for (name, value), complaint in WRONG.items():
+        assert complaint in start_swarm(web_ui, common | {name: value})
+    common |= {"think_time": 0.01}
+
+    steps = {"mix": "1/0/0/0", "shape": "steps", "run_time": 60}
+    assert "started using shape" in start_swarm(web_ui, common | steps)
+    wait_until(lambda: stub.seen["GET item"] > 20)
+    assert stub.seen["POST items"] == 0
+    urlopen(f"{web_ui}/stop", b"", timeout=10).close()
+
+    stub.seen.clear()
+    assert "started" in start_swarm(web_ui, common | {"mix": "0/1/1/0", "shape": "none"})
+    wait_until(lambda: min(stub.seen["GET items"], stub.seen["POST items"]) > 20)
+    assert stub.seen["GET item"] == 0
 
 
-def post(url: str, form: dict[str, object]) -> None:
-    with urlopen(url, urlencode(form).encode(), timeout=5) as answer:
-        text: str = answer.read().decode()
-    assert json.loads(text)["success"], text
-
-
-def operations(web_ui: str) -> set[str]:
-    """What the statistics hold; Locust renews them every 2 seconds."""
-    with urlopen(f"{web_ui}/stats/requests", timeout=5) as answer:
-        rows = json.load(answer)["stats"]
-    return {f"{row['method']} {row['name']}" for row in rows if row["name"] != "Aggregated"}
+def start_swarm(web_ui: str, form: dict[str, object]) -> str:
+    """What the web UI answers to the form's Start."""
+    wrong_stays = {"think_time": 0, "seeded_rows": 0}  # each form is a whole one
+    with urlopen(f"{web_ui}/swarm", urlencode(wrong_stays | form).encode(), timeout=10) as answer:
+        text: str = json.load(answer)["message"]
+    return text
