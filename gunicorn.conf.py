@@ -40,13 +40,14 @@ accesslog = None  # the application writes the line of each request, with its id
 
 def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer what never reached the application as problem+json, where gunicorn has HTML."""
+    title = HTTPStatus(status).phrase  # the `reason` of a 501 is "Bad Request"
     body = json.dumps({
-        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+        "type": "about:blank", "title": title, "status": status,
         "detail": "The server could not read this request.", "instance": "", "request_id": "-",
         **({"errors": []} if status == HTTPStatus.BAD_REQUEST else {}),
     }).encode()  # fmt: skip
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\n"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     util.write_nonblock(client, head.encode("latin1") + body)
