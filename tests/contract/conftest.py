@@ -13,6 +13,7 @@ import pytest
 from lab import postgres
 from lab.servers import serving
 from lab.targets import TARGETS
+from tests.contract import keys
 
 OURS = "django"
 
@@ -68,6 +69,12 @@ def service(request, serve: Serve, database: postgres.Database) -> Service:
 def ours(serve: Serve, database: postgres.Database) -> Service:
     """The implementation that promises more than its peers."""
     return serve(OURS, database.url)
+
+
+@pytest.fixture(scope="session")
+def guarded(serve: Serve, database: postgres.Database) -> Service:
+    """Ours, asking for keys."""
+    return serve(OURS, database.url, ready="/livez", **keys.ENVIRONMENT)
 
 
 @pytest.fixture

@@ -16,12 +16,15 @@ def head(line: str, *headers: str, body: bytes = b"") -> bytes:
     return "\r\n".join([line, *headers, "", ""]).encode("latin-1") + body
 
 
-def exchange(address: tuple[str, int], request: bytes) -> httpx.Response | None:
-    """Send bytes and no more; return the answer, None when the connection is closed without one."""
+def exchange(
+    address: tuple[str, int], request: bytes, *, and_no_more: bool = False
+) -> httpx.Response | None:
+    """Send bytes, `and_no_more` with an end; return the answer, None for a close without one."""
     with socket.create_connection(address, timeout=60) as connection:
         with contextlib.suppress(OSError):  # refused before it was read to its end
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
+            if and_no_more:
+                connection.shutdown(socket.SHUT_WR)
         answer = http.client.HTTPResponse(connection)
         try:
             answer.begin()
