@@ -11,6 +11,7 @@ from typing import Any
 
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
 from speedups import container, serving
@@ -35,6 +36,7 @@ preload_app = True  # workers share the memory of the loaded application
 http_parser = "python"  # the C parser lets bare LF and folded headers through
 control_socket_disable = True  # containers run on a read-only file system
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (heartbeats)
+DRAINED = 64 * 1024  # bytes of an unread body that gunicorn reads to keep a connection
 accesslog = None  # the application writes the line of each request, with its id
 
 
@@ -72,6 +74,12 @@ def when_ready(server: Arbiter) -> None:
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """Collect the garbage of requests again."""
     gc.enable()
+
+
+def pre_request(worker: Worker, request: Request) -> None:
+    """Say that the connection closes when more of a body may stay unread than is drained."""
+    if getattr(request.body.reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
+        request.force_close()
 
 
 def post_worker_init(worker: Any) -> None:
