@@ -2,10 +2,12 @@
 
 import contextlib
 import functools
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from lab.targets import TARGETS
 from tests.contract import keys
 
 OURS = "django"
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for each request
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,19 @@ def ours(serve: Serve, database: postgres.Database) -> Service:
 def guarded(serve: Serve, database: postgres.Database) -> Service:
     """Ours, asking for keys."""
     return serve(OURS, database.url, ready="/livez", **keys.ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def without_tables(serve: Serve, database: postgres.Database) -> Service:
+    """Ours over a database that was never migrated: nobody foresaw that."""
+    empty = urlsplit(database.url)._replace(path="/postgres").geturl()
+    return serve(OURS, empty, ready="/livez")
+
+
+@pytest.fixture(scope="session")
+def without_database(serve: Serve) -> Service:
+    """Ours where no database listens."""
+    return serve(OURS, "postgresql://nobody@127.0.0.1:1/nowhere", ready="/livez")
 
 
 @pytest.fixture

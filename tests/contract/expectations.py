@@ -3,6 +3,7 @@
 import httpx
 
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
+MUST_CARRY = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
 PEERS_MAY = {400: {400, 422}}  # and their error bodies are their own
 INTERNALS = ("Traceback", "psycopg", "sqlalchemy", "SELECT", "INSERT", "crud_item",
              "set_int_max_str_digits", "Expecting", "column", "codec", "<html")  # fmt: skip
@@ -26,5 +27,6 @@ def assert_problem(answer: httpx.Response, status: int) -> None:
     assert problem["status"] == status
     assert problem["request_id"] == answer.headers.get("X-Request-ID", "-")
     assert ("errors" in problem) == (status == 400)
+    assert status not in MUST_CARRY or MUST_CARRY[status] in answer.headers
     for fault in problem.get("errors", ()):
         assert fault.keys() == {"pointer", "detail", "code"}
