@@ -11,7 +11,6 @@ from typing import Any
 
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
-from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
 from speedups import container, serving
@@ -76,7 +75,7 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
     gc.enable()
 
 
-def pre_request(worker: Worker, request: Request) -> None:
+def pre_request(worker: Worker, request: Any) -> None:
     """Say that the connection closes when more of a body may stay unread than is drained."""
     if getattr(request.body.reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
         request.force_close()

@@ -26,7 +26,7 @@ WITH_BODY = {"415"}
 DIGITS = r"[0-9]{1,8}(\.[0-9]{1,2})?"
 
 # What the generator cannot read out of the fields: of an item that is sent, and of one that is read
-SENT = {
+SENT: dict[str, dict[str, Any]] = {
     "name": {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
     "description": {"pattern": r"^[^\x00]*$"},
     "price": {
@@ -37,7 +37,7 @@ SENT = {
         "multipleOf": 0.01,
     },
 }
-READ = {
+READ: dict[str, dict[str, Any]] = {
     "id": {"format": "int64"},
     "price": {"pattern": r"^[0-9]{1,8}\.[0-9]{2}$"},
 }
