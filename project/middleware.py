@@ -35,10 +35,10 @@ class RequestContext:
             response["X-Request-ID"] = request_id.get()
             if not response.streaming and response.status_code != 204:
                 response["Content-Length"] = str(len(response.content))
-                if request.method == "HEAD":
-                    response.content = b""
             # Who answered: lets a load see how its requests spread, and that it asked the right one.
             response["X-Served-By"] = f"django/{os.getpid()}"
+            if request.method == "HEAD" and not response.streaming:
+                response.content = b""  # its length was told
             _log(request, response, time.perf_counter() - started)
             return response
         finally:
