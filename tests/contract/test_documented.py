@@ -90,8 +90,8 @@ def clashing(ours, item, database) -> Iterator[Service]:
 @pytest.fixture
 def locked(serve: Serve, database) -> Iterator[Service]:
     """Ours with little patience, while somebody else has the table."""
-    impatient = f"{database.url}&options={quote('-c statement_timeout=200ms')}"
-    service = serve(OURS, impatient)
+    options = f"options={quote('-c statement_timeout=200ms')}"
+    service = serve(OURS, f"{database.url}{'&' if '?' in database.url else '?'}{options}")
     with psycopg.connect(database.url) as connection:
         connection.execute("LOCK TABLE crud_item")
         yield service

@@ -55,7 +55,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("field", "sent", "stored"), ACCEPTED)
+@pytest.mark.parametrize(("field", "sent", "stored"), ACCEPTED, ids=lambda value: str(value)[:20])
 def test_a_value_within_the_rules_is_stored(api, field, sent, stored):
     answer = api.post("/items/", json=NEW | {field: sent})
     assert answer.status_code == 201, answer.text
