@@ -35,18 +35,20 @@ preload_app = True  # workers share the memory of the loaded application
 http_parser = "python"  # the C parser lets bare LF and folded headers through
 control_socket_disable = True  # containers run on a read-only file system
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (heartbeats)
+DRAINED = 64 * 1024  # bytes of an unread body that gunicorn reads to keep a connection
 accesslog = None  # the application writes the line of each request, with its id
 
 
 def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer what never reached the application as problem+json, where gunicorn has HTML."""
+    title = HTTPStatus(status).phrase  # the `reason` of a 501 is "Bad Request"
     body = json.dumps({
-        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+        "type": "about:blank", "title": title, "status": status,
         "detail": "The server could not read this request.", "instance": "", "request_id": "-",
         **({"errors": []} if status == HTTPStatus.BAD_REQUEST else {}),
     }).encode()  # fmt: skip
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\n"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     util.write_nonblock(client, head.encode("latin1") + body)
@@ -71,6 +73,12 @@ def when_ready(server: Arbiter) -> None:
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """Collect the garbage of requests again."""
     gc.enable()
+
+
+def pre_request(worker: Worker, request: Any) -> None:
+    """Say that the connection closes when more of a body may stay unread than is drained."""
+    if getattr(request.body.reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
+        request.force_close()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,10 +1,14 @@
 """Serializer fields that take a JSON value for what it is instead of guessing what was meant."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from rest_framework import serializers
+
+# `Decimal` also reads " 1", "1_0", "1e3" and the digits of every script.
+PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class StrictCharField(serializers.CharField):
@@ -38,8 +42,7 @@ class StrictDecimalField(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         """Return the number. Raises `ValidationError` for any other JSON type or notation."""
-        # `Decimal` also reads "1_0" and the digits of every script.
-        if type(data) not in {str, int, float} or not str(data).isascii() or "_" in str(data):
+        if type(data) not in {str, int, float} or not PLAIN_DECIMAL.fullmatch(str(data)):
             self.fail("invalid")
         return super().to_internal_value(data) + 0  # adding 0 turns -0 into 0
 

@@ -42,6 +42,12 @@ class KeysetPagination(CursorPagination):
             raise _refused()
         return cursor  # type: ignore[no-any-return]
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of a page of `schema`."""
+        url = {"type": ["string", "null"], "format": "uri"}
+        properties = {"next": url, "previous": url, "results": schema}
+        return {"type": "object", "required": list(properties), "properties": properties}
+
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """Return the query parameters for the schema, `limit` with its bounds."""
         parameters = super().get_schema_operation_parameters(view)

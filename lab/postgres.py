@@ -1,4 +1,4 @@
-"""The database under the services: a server to hold, and a database of the lab's own in it."""
+"""The database under the services: a server to hold, and a database of one's own in it."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import psutil
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from lab.errors import LabError
 from lab.processes import program
 
-NAME = "lab"
-CREATE, DROP = "CREATE DATABASE lab", "DROP DATABASE IF EXISTS lab WITH (FORCE)"
-LOCK = 7_461_989  # any number: who holds this advisory lock owns the database `lab`
+CREATE, DROP = SQL("CREATE DATABASE {}"), SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+LOCK = 7_461_989  # any number: who holds this advisory lock with a name owns that database
 START_LIMIT = 90.0  # seconds; the first start also creates the cluster
 COMMAND_LIMIT = 600.0  # seconds for one manage.py command
 REPORTED = ("server_version", "max_connections", "shared_buffers", "fsync", "synchronous_commit")
@@ -46,8 +46,8 @@ class Database:
 
 
 @contextlib.contextmanager
-def database(log: Path, cores: tuple[int, ...] = ()) -> Iterator[Database]:
-    """Create, migrate and in the end drop the database `lab`, in `DATABASE_URL`'s server.
+def database(log: Path, cores: tuple[int, ...] = (), *, name: str = "lab") -> Iterator[Database]:
+    """Create, migrate and in the end drop the database `name`, in `DATABASE_URL`'s server.
 
     Without `DATABASE_URL` the embedded server is held; it stops with the last who holds it. A
     server on this machine is pinned to `cores` meanwhile. Raises `LabError`.
@@ -56,9 +56,9 @@ def database(log: Path, cores: tuple[int, ...] = ()) -> Iterator[Database]:
         given = os.environ.get("DATABASE_URL")
         server = given or stack.enter_context(_embedded_server(log))
         admin = stack.enter_context(_connected(server))
-        _own(admin)
-        stack.callback(_drop, server)
-        url = urlsplit(server)._replace(path=f"/{NAME}").geturl()
+        _own(admin, name)
+        stack.callback(_drop, server, name)
+        url = urlsplit(server)._replace(path=f"/{name}").geturl()
         _manage(url, log, "migrate", "--verbosity", "0")
         postmaster = _postmaster(admin)
         if postmaster and cores:
@@ -98,18 +98,18 @@ def _connected(url: str) -> Iterator[psycopg.Connection]:
         raise LabError(f"PostgreSQL refused: {str(error).splitlines()[0]}") from error
 
 
-def _own(admin: psycopg.Connection) -> None:
-    mine = admin.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
-    if mine != (True,):
-        raise LabError(f"another lab uses the database {NAME!r} of this server: wait for its end")
-    admin.execute(DROP)  # left by a lab that was killed
-    admin.execute(CREATE)
+def _own(admin: psycopg.Connection, name: str) -> None:
+    lock = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+    if admin.execute(lock, (LOCK, name)).fetchone() != (True,):
+        raise LabError(f"another run uses the database {name!r} of this server: wait for its end")
+    admin.execute(DROP.format(Identifier(name)))  # left by one that was killed
+    admin.execute(CREATE.format(Identifier(name)))
 
 
-def _drop(server: str) -> None:
+def _drop(server: str, name: str) -> None:
     # The server may be what failed: what the lab then has to say is said already.
     with contextlib.suppress(LabError), _connected(server) as admin:
-        admin.execute(DROP)
+        admin.execute(DROP.format(Identifier(name)))
 
 
 def _settings(admin: psycopg.Connection) -> dict[str, str]:

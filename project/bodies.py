@@ -1,9 +1,8 @@
-"""Request bodies: chunked ones are read, and JSON means JSON."""
+"""Request bodies: JSON means JSON."""
 
 import codecs
-import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
@@ -12,28 +11,6 @@ from rest_framework.parsers import BaseParser
 
 DEEPEST_NESTING = 64
 MALFORMED = "The body is not valid JSON."
-
-WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-
-class WholeBodies:
-    """WSGI middleware: gives a chunked body the length that Django asks for.
-
-    Django reads no further than CONTENT_LENGTH, so a chunked request would change nothing and be
-    answered with 200 (ticket 35838). One byte over `limit` is enough for the caller to answer 413.
-    """
-
-    def __init__(self, application: WSGIApplication, limit: int) -> None:
-        self.application = application
-        self.limit = limit
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Answer one request."""
-        if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
-            body = environ["wsgi.input"].read(self.limit + 1)
-            environ["wsgi.input"] = io.BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
-        return self.application(environ, start_response)
 
 
 class StrictJSONParser(BaseParser):

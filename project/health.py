@@ -1,6 +1,8 @@
 """Is the process alive, and may it get work?"""
 
+import functools
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from django.db import Error, connection
@@ -11,17 +13,32 @@ from speedups.serving import draining
 
 PATIENCE = 1.0  # seconds that the database may take
 REMEMBERED = 1.0  # seconds for which its answer holds, however often one asks
+ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
 _one_at_a_time = ThreadPoolExecutor(max_workers=1)
 _check: Future[bool] | None = None
 _checked_at = 0.0
 
 
+def _read_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    @functools.wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        if request.method == "OPTIONS":
+            return HttpResponse(headers=ALLOW)
+        return problem(request, 405, f'Method "{request.method}" not allowed.', headers=ALLOW)
+
+    return answer
+
+
+@_read_only
 def livez(request: HttpRequest) -> HttpResponse:
     """Alive: no database, no key, no log line."""
     return JsonResponse({"status": "alive"})
 
 
+@_read_only
 def readyz(request: HttpRequest) -> HttpResponse:
     """Ready: the database answers within `PATIENCE`, and nobody has asked this process to stop."""
     if draining():

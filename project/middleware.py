@@ -37,22 +37,25 @@ class RequestContext:
                 response["Content-Length"] = str(len(response.content))
             # Who answered: lets a load see how its requests spread, and that it asked the right one.
             response["X-Served-By"] = f"django/{os.getpid()}"
+            if request.method == "HEAD" and not response.streaming:
+                response.content = b""  # its length was told
             _log(request, response, time.perf_counter() - started)
             return response
         finally:
             request_id.reset(token)
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        headers = request.META
-        if "HTTP_HOST" not in headers and headers.get("SERVER_PROTOCOL") == "HTTP/1.1":
-            return problem(request, 400, "HTTP/1.1 requests need a Host header.", errors=[])
-        if request.path not in PROBES and not _is_for_us(request):
+        if not _is_probe(request) and not _is_for_us(request):
             return problem(request, 400, "This is not a host we answer for.", errors=[])
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        length = headers.get("CONTENT_LENGTH") or "0"
+        length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > limit:
             return problem(request, 413, f"The body is longer than {limit} bytes.")
         return None
+
+
+def _is_probe(request: HttpRequest) -> bool:
+    return request.path.rstrip("/") in PROBES
 
 
 def _is_for_us(request: HttpRequest) -> bool:
@@ -69,7 +72,7 @@ def _request_id(request: HttpRequest) -> str:
 
 
 def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    if not logger.isEnabledFor(logging.INFO) or request.path in PROBES:
+    if not logger.isEnabledFor(logging.INFO) or _is_probe(request):
         return
     logger.info(
         "%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000,

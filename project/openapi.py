@@ -1,4 +1,4 @@
-"""What the generated schema does not know by itself: the error answers."""
+"""What the generated schema does not know by itself: exact rules and the error answers."""
 
 from typing import Any
 
@@ -20,21 +20,53 @@ FAULT = {
     "required": ["pointer", "detail", "code"],
     "properties": {name: {"type": "string"} for name in ("pointer", "detail", "code")},
 }
-ALWAYS = {"400", "401", "403", "406", "413", "503", "504"}
-WITH_BODY = {"409", "415"}
+ALWAYS = {"400", "401", "406", "413", "500", "503", "504"}
+OF_CHANGES = {"403", "409"}
+WITH_BODY = {"415"}
+DIGITS = r"[0-9]{1,8}(\.[0-9]{1,2})?"
+
+# What the generator cannot read out of the fields: of an item that is sent, and of one that is read
+SENT: dict[str, dict[str, Any]] = {
+    "name": {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
+    "description": {"pattern": r"^[^\x00]*$"},
+    "price": {
+        "type": ["string", "number"],
+        "pattern": f"^{DIGITS}$",
+        "minimum": 0,
+        "maximum": 99_999_999.99,
+        "multipleOf": 0.01,
+    },
+}
+READ: dict[str, dict[str, Any]] = {
+    "id": {"format": "int64"},
+    "price": {"pattern": r"^[0-9]{1,8}\.[0-9]{2}$"},
+}
 
 
-def document_problems(
-    result: dict[str, Any], generator: Any, request: Any, public: bool
-) -> dict[str, Any]:
-    """Add the error answers to every operation; a drf-spectacular postprocessing hook."""
-    result["components"]["schemas"] |= {"Problem": PROBLEM, "Fault": FAULT}
+def document(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
+    """Complete the schema; a drf-spectacular postprocessing hook."""
+    schemas = result["components"]["schemas"]
+    for name in ("ItemRequest", "PatchedItemRequest"):
+        _refine(schemas[name], SENT)
+        schemas[name]["additionalProperties"] = False
+    _refine(schemas["Item"], READ)
+    schemas |= {"Problem": PROBLEM, "Fault": FAULT}
     for path, operations in result["paths"].items():
-        for operation in operations.values():
-            statuses = ALWAYS | (WITH_BODY if "requestBody" in operation else set())
-            statuses |= {"404"} if "{" in path else set()
-            operation["responses"] |= {status: _answer() for status in sorted(statuses)}
+        for method, operation in operations.items():
+            for status in sorted(_refusals(path, method, operation)):
+                operation["responses"][status] = _answer()
     return result
+
+
+def _refine(schema: dict[str, Any], rules: dict[str, dict[str, Any]]) -> None:
+    for field, rule in rules.items():
+        schema["properties"][field] |= rule
+
+
+def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[str]:
+    statuses = ALWAYS | (OF_CHANGES if method != "get" else set())
+    statuses |= WITH_BODY if "requestBody" in operation else set()
+    return statuses | ({"404"} if "{" in path else set())
 
 
 def _answer() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """All routes: the table's, the health checks', the documentation's, in development the admin's."""
 
 from django.conf import settings
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
@@ -14,10 +14,10 @@ handler500 = "project.problems.server_error"
 
 urlpatterns = [
     path("", include("crud.urls")),
-    path("livez", health.livez),
-    path("readyz", health.readyz),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    re_path("^livez/?$", health.livez),
+    re_path("^readyz/?$", health.readyz),
+    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path("^docs/?$", SpectacularSwaggerView.as_view(), name="docs"),
 ]
 
 if "django.contrib.admin" in settings.INSTALLED_APPS:

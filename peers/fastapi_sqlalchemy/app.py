@@ -59,20 +59,19 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 # The schema and its pages are left out: routes are tried in order, and they would come first.
-app = FastAPI(
+api = FastAPI(
     lifespan=lifespan, openapi_url=None, redirect_slashes=False, max_body_size=LARGEST_BODY
 )
-app.add_middleware(Edge)
 
 
-@app.api_route("/items/{item_id:rowid}", methods=["GET", "HEAD"], response_model=ItemOut)
+@api.api_route("/items/{item_id:rowid}", methods=["GET", "HEAD"], response_model=ItemOut)
 async def retrieve(item_id: ItemId) -> Item:
     """Return an item."""
     async with session_of() as session:
         return _found(await session.scalar(select(Item).where(Item.id == item_id)))
 
 
-@app.api_route("/items", methods=["GET", "HEAD"], response_model=Page)
+@api.api_route("/items", methods=["GET", "HEAD"], response_model=Page)
 async def list_items(request: Request, limit: Limit = 20, cursor: Cursor = None) -> dict[str, Any]:
     """Return the newest items older than `cursor`; one more is read to know if there are more."""
     query = select(Item).order_by(Item.id.desc()).limit(limit + 1)
@@ -87,7 +86,7 @@ async def list_items(request: Request, limit: Limit = 20, cursor: Cursor = None)
     return {"next": older, "results": items}
 
 
-@app.post("/items", status_code=201, response_model=ItemOut)
+@api.post("/items", status_code=201, response_model=ItemOut)
 async def create(request: Request, response: Response) -> Item:
     """Insert an item and return it as the database has it."""
     values = NewItem.model_validate_json(await request.body()).model_dump()
@@ -97,21 +96,21 @@ async def create(request: Request, response: Response) -> Item:
     return item
 
 
-@app.put("/items/{item_id:rowid}", response_model=ItemOut)
+@api.put("/items/{item_id:rowid}", response_model=ItemOut)
 async def replace(item_id: ItemId, request: Request) -> Item:
     """Set all fields of an item."""
     item = NewItem.model_validate_json(await request.body())
     return await _update(item_id, item.model_dump())
 
 
-@app.patch("/items/{item_id:rowid}", response_model=ItemOut)
+@api.patch("/items/{item_id:rowid}", response_model=ItemOut)
 async def change(item_id: ItemId, request: Request) -> Item:
     """Set the fields that were sent, so that concurrent changes of other fields survive."""
     changes = Changes.model_validate_json(await request.body())
     return await _update(item_id, changes.model_dump(exclude_unset=True))
 
 
-@app.delete("/items/{item_id:rowid}", status_code=204, response_class=Response)
+@api.delete("/items/{item_id:rowid}", status_code=204, response_class=Response)
 async def destroy(item_id: ItemId) -> None:
     """Delete an item; of several requests at once only one finds it."""
     async with session_of() as session:
@@ -139,7 +138,7 @@ def _found(row: Row | None) -> Row:
 # What is not an answer of a route
 
 
-@app.exception_handler(RequestValidationError)
+@api.exception_handler(RequestValidationError)
 async def bad_parameter(_request: Request, error: RequestValidationError) -> Response:
     """Answer 404 for an id that no row can have, 422 for a wrong query."""
     if any(fault["loc"][0] == "path" for fault in error.errors()):
@@ -147,7 +146,7 @@ async def bad_parameter(_request: Request, error: RequestValidationError) -> Res
     return JSONResponse(_faults(error.errors()), status_code=422)
 
 
-@app.exception_handler(ValidationError)
+@api.exception_handler(ValidationError)
 async def bad_body(_request: Request, error: ValidationError) -> Response:
     """Answer 422 for a body that is no item."""
     return JSONResponse(_faults(error.errors()), status_code=422)
@@ -158,7 +157,7 @@ def _faults(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"loc": [*map(str, fault["loc"])], "type": fault["type"]} for fault in errors]
 
 
-@app.exception_handler(405)
+@api.exception_handler(405)
 async def methods(request: Request, _error: Exception) -> Response:
     """Answer OPTIONS, and 405 with every method of the path: Starlette knows one route's only."""
     allow = OF_ITEM if request.path_params else OF_COLLECTION
@@ -166,10 +165,13 @@ async def methods(request: Request, _error: Exception) -> Response:
     return Response(status_code=status, headers={"Allow": allow})
 
 
-@app.exception_handler(exc.OperationalError)
-@app.exception_handler(exc.InterfaceError)
-@app.exception_handler(exc.TimeoutError)
-@app.exception_handler(OSError)
+@api.exception_handler(exc.OperationalError)
+@api.exception_handler(exc.InterfaceError)
+@api.exception_handler(exc.TimeoutError)
+@api.exception_handler(OSError)
 async def database_away(_request: Request, _error: Exception) -> Response:
     """Answer 503 when there is no connection to be had."""
     return Response(status_code=503, headers={"Retry-After": "1"})
+
+
+app = Edge(api)  # around everything: what FastAPI itself refuses is signed too

@@ -8,7 +8,7 @@ from crud.models import Item
 
 @pytest.fixture
 def client() -> APIClient:
-    return APIClient(HTTP_HOST="testserver")  # which the service demands of HTTP/1.1
+    return APIClient()
 
 
 @pytest.fixture

@@ -1,0 +1,30 @@
+"""What HTTP asks of a server and Django does not look at."""
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Edge:
+    """WSGI middleware: chunked bodies are read, and HTTP/1.1 needs a Host header.
+
+    Django reads no further than CONTENT_LENGTH, so a chunked request would change nothing and be
+    answered with 200 (ticket 35838). One byte over `limit` is enough for the caller to answer 413.
+    """
+
+    def __init__(self, application: WSGIApplication, limit: int) -> None:
+        self.application = application
+        self.limit = limit
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer one request."""
+        if environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+            # Without one Django would take SERVER_NAME; an empty one is no host we answer for.
+            environ.setdefault("HTTP_HOST", "")
+        if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+            body = environ["wsgi.input"].read(self.limit + 1)
+            environ["wsgi.input"] = io.BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+        return self.application(environ, start_response)

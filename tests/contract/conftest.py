@@ -1,0 +1,106 @@
+"""Every implementation of `lab.targets`, started when the first test asks for it."""
+
+import contextlib
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from lab import postgres
+from lab.servers import serving
+from lab.targets import TARGETS
+from tests.contract import keys
+
+OURS = "django"
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for each request
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running implementation, a client that keeps connections to it, and its log."""
+
+    name: str
+    http: httpx.Client
+    log: Path
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where a raw socket finds it."""
+        return self.http.base_url.host, self.http.base_url.port or 80
+
+
+Serve = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory) -> Iterator[postgres.Database]:
+    log = tmp_path_factory.mktemp("contract") / "postgres.log"
+    with postgres.database(log, name="contract") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory, database: postgres.Database) -> Iterator[Serve]:
+    """Return a function that starts a target, once for each way of starting it."""
+    folder = tmp_path_factory.mktemp("services")
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def start(name: str, url: str, ready: str = "/items/", **env: str) -> Service:
+            log = folder / f"{len(list(folder.iterdir()))}-{name}.log"
+            target = replace(TARGETS[name], ready=ready)
+            server = running.enter_context(serving(target, url, log=log, workers=2, env=env))
+            http = running.enter_context(httpx.Client(base_url=server.url, timeout=30))
+            return Service(name, http, log)
+
+        yield start
+
+
+@pytest.fixture(scope="session", params=TARGETS)
+def service(request, serve: Serve, database: postgres.Database) -> Service:
+    """Each implementation in turn."""
+    return serve(request.param, database.url)
+
+
+@pytest.fixture(scope="session")
+def ours(serve: Serve, database: postgres.Database) -> Service:
+    """The implementation that promises more than its peers."""
+    return serve(OURS, database.url)
+
+
+@pytest.fixture(scope="session")
+def guarded(serve: Serve, database: postgres.Database) -> Service:
+    """Ours, asking for keys."""
+    return serve(OURS, database.url, ready="/livez", **keys.ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def without_tables(serve: Serve, database: postgres.Database) -> Service:
+    """Ours over a database that was never migrated: nobody foresaw that."""
+    empty = urlsplit(database.url)._replace(path="/postgres").geturl()
+    return serve(OURS, empty, ready="/livez")
+
+
+@pytest.fixture(scope="session")
+def without_database(serve: Serve) -> Service:
+    """Ours where no database listens."""
+    return serve(OURS, "postgresql://nobody@127.0.0.1:1/nowhere", ready="/livez")
+
+
+@pytest.fixture
+def api(service: Service) -> httpx.Client:
+    return service.http
+
+
+@pytest.fixture
+def item(api: httpx.Client) -> dict[str, Any]:
+    """An item that was just created."""
+    sent = {"name": "Desk", "description": "Oak", "price": "12.50", "quantity": 3}
+    created: dict[str, Any] = api.post("/items/", json=sent).json()
+    return created
