@@ -77,7 +77,8 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
 
 def pre_request(worker: Worker, request: Any) -> None:
     """Say that the connection closes when more of a body may stay unread than is drained."""
-    if getattr(request.body.reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
+    reader = getattr(request.body, "reader", None)  # None: the worker has read all of it
+    if reader and getattr(reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
         request.force_close()
 
 
