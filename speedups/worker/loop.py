@@ -143,7 +143,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
             if not connection.receive_ahead():
                 self._watch(connection, 0)
         elif not connection.receive():
-            self._close(connection)
+            self._end_of_file(connection)
         elif connection.state is State.READING:
             self._guarded(connection, self._look_for_request)
 
@@ -269,6 +269,13 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         except OSError:
             self.log.debug("Failed to send error message.")
         self._half_close(connection)
+
+    def _end_of_file(self, connection: Connection) -> None:
+        """The client sends no more; if that cuts off a body, it may still read why we refuse it."""
+        if connection.state is State.READING and connection.parser.request:
+            self._refuse(connection, 400, "Bad Request", "The body is shorter than announced.")
+        else:
+            self._close(connection)
 
     def _give_up(self, connection: Connection) -> None:
         if connection.state is State.READING and connection.incomplete:
