@@ -6,6 +6,7 @@ secret key, the hosts, the database and the access rule are given.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
@@ -145,7 +146,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 # REST
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["project.bodies.StrictJSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
