@@ -39,7 +39,7 @@ def _worker_class() -> str:
 
 bind = f"0.0.0.0:{_number('PORT', 8000, most=65535)}"
 workers = _number("WEB_CONCURRENCY", container.default_workers(), most=1024)
-threads = _number("GUNICORN_THREADS", 2, most=1024)
+threads = _number("GUNICORN_THREADS", 2, most=512)
 worker_class = _worker_class()
 worker_connections = 1000  # keep-alive connections that may wait in one worker
 keepalive = 75  # seconds; longer than a client's idle time, or its next request meets a reset

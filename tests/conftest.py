@@ -1,0 +1,20 @@
+"""What tests of several parts share."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from project.embedded import SERVER
+
+
+@pytest.fixture(scope="session")
+def database_url(django_db_setup: None) -> str:
+    """The test database, for programs that a test starts.
+
+    Such a test has the mark `django_db`; with `transaction=True` if its program writes, so that the
+    tables are emptied afterwards.
+    """
+    url = settings.DATABASE_URL or SERVER.url()
+    return urlsplit(url)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
