@@ -7,7 +7,7 @@ import socket
 import sys
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
@@ -16,17 +16,31 @@ from gunicorn.workers.base import Worker
 from speedups import container, serving
 
 
-def _number(name: str, default: int) -> int:
+def _refuse(name: str, value: str, allowed: str) -> NoReturn:
+    print(f"{name} is {value!r}, allowed are {allowed}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(2)
+
+
+def _number(name: str, default: int, most: int) -> int:
     value = os.environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and int(value) >= 1):
-        sys.exit(f"{name} is {value!r}, allowed are whole numbers from 1")
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
+        _refuse(name, value, f"whole numbers from 1 to {most}")
     return int(value)
 
 
-bind = f"0.0.0.0:{_number('PORT', 8000)}"
-workers = _number("WEB_CONCURRENCY", container.default_workers())
-threads = _number("GUNICORN_THREADS", 2)
-worker_class = os.environ.get("GUNICORN_WORKER_CLASS", "gthread")
+def _worker_class() -> str:
+    name = os.environ.get("GUNICORN_WORKER_CLASS") or "gthread"
+    try:
+        util.load_class(name, section="gunicorn.workers")
+    except RuntimeError:
+        _refuse("GUNICORN_WORKER_CLASS", name, "gthread, sync or another class that can be loaded")
+    return name
+
+
+bind = f"0.0.0.0:{_number('PORT', 8000, most=65535)}"
+workers = _number("WEB_CONCURRENCY", container.default_workers(), most=1024)
+threads = _number("GUNICORN_THREADS", 2, most=512)
+worker_class = _worker_class()
 worker_connections = 1000  # keep-alive connections that may wait in one worker
 keepalive = 75  # seconds; longer than a client's idle time, or its next request meets a reset
 timeout = 30  # seconds without a heartbeat; statement_timeout bounds the request itself
@@ -54,13 +68,13 @@ def _write_problem(client: socket.socket, status: int, reason: str, message: str
     util.write_nonblock(client, head.encode("latin1") + body)
 
 
-util.write_error = _write_problem  # every worker class answers its parse errors through this
+util.write_error = _write_problem  # type: ignore[assignment]  # every worker class answers its parse errors through this
 
 # Loading creates no garbage worth a pass, and a frozen heap is never walked nor copied on write.
 gc.disable()
 
 
-def when_ready(server: Arbiter) -> None:
+def when_ready(server: Any) -> None:
     """Freeze what preloading left and say in one line how the service runs."""
     gc.collect()
     gc.freeze()

@@ -68,11 +68,12 @@ class StrictModelSerializer(serializers.ModelSerializer):
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError(error.detail | self._unknown(unknown)) from error
+            faults: Any = error.detail
+            raise serializers.ValidationError(faults | self._unknown(unknown)) from error
         if unknown:
             raise serializers.ValidationError(self._unknown(unknown))
         return values
 
     def _unknown(self, names: set[str]) -> dict[str, Any]:
-        message = self.error_messages["unknown"]
+        message = str(self.error_messages["unknown"])
         return {name: [serializers.ErrorDetail(message, code="unknown")] for name in sorted(names)}

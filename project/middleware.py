@@ -35,7 +35,7 @@ class RequestContext:
             response["X-Request-ID"] = request_id.get()
             if not response.streaming and response.status_code != 204:
                 response["Content-Length"] = str(len(response.content))
-            # Who answered: lets a load see how its requests spread, and that it asked the right one.
+            # Lets a load see how its requests spread, and that it asked the right one.
             response["X-Served-By"] = f"django/{os.getpid()}"
             if request.method == "HEAD" and not response.streaming:
                 response.content = b""  # its length was told

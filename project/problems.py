@@ -113,11 +113,11 @@ def _escaped(name: str) -> str:
 
 
 def _database_problem(request: HttpRequest, error: db.Error) -> HttpResponse | None:
-    state = getattr(error.__cause__, "sqlstate", None)
-    if state is None and isinstance(error, db.OperationalError | db.InterfaceError):
+    state: str = getattr(error.__cause__, "sqlstate", None) or ""
+    if not state and isinstance(error, db.OperationalError | db.InterfaceError):
         status, detail = UNAVAILABLE  # no connection, or lost in the middle
     else:
-        found = next((p for p in (5, 3, 2) if state and state[:p] in BY_SQLSTATE), None)
+        found = next((p for p in (5, 3, 2) if state[:p] in BY_SQLSTATE), None)
         if found is None:
             return None
         status, detail = BY_SQLSTATE[state[:found]]

@@ -6,6 +6,7 @@ secret key, the hosts, the database and the access rule are given.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
@@ -57,6 +58,10 @@ if DATABASE_URL:
         environment.refuse("DATABASE_URL", "is no URL like postgresql://user:password@host/name")
     if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
         environment.refuse("DATABASE_URL", "names no PostgreSQL: postgresql://… is the only kind")
+    if not DATABASES["default"]["NAME"]:
+        environment.refuse(
+            "DATABASE_URL", "names no database: postgresql://user:password@host/name"
+        )
 elif EMBEDDED_POSTGRESQL_ALLOWED:
     from project.embedded import SERVER
 
@@ -130,7 +135,7 @@ USE_I18N = False
 TIME_ZONE = "UTC"
 
 # Bytes of a request body; more is answered with 413.
-DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("MAX_BODY_BYTES", 1_048_576)
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("MAX_BODY_BYTES", 1_048_576, least=1)
 
 # What browsers need to hear. Sent over HTTPS only, which ends at the proxy: gunicorn believes the
 # scheme of the proxies in its `forwarded_allow_ips`, so no SECURE_PROXY_SSL_HEADER is needed.
@@ -145,7 +150,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 # REST
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["project.bodies.StrictJSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -175,6 +180,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": ["project.openapi.document"],
+    "AUTHENTICATION_WHITELIST": [],  # keys are documented whether this process asks for them or not
     "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     "SECURITY": [{"key": []}],
 }

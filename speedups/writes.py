@@ -19,6 +19,7 @@ from rest_framework.response import Response
 DEADLOCK_OR_SERIALIZATION_FAILURE = {"40P01", "40001"}  # SQLSTATE
 
 Result = TypeVar("Result")
+Row = TypeVar("Row", bound=models.Model)
 
 
 class SingleStatementWrites:
@@ -55,7 +56,7 @@ class SingleStatementWrites:
         return rows.filter(**{self.lookup_field: self.kwargs[keyword]})
 
 
-def update_returning(rows: models.QuerySet[Any], values: dict[str, Any]) -> models.Model | None:
+def update_returning(rows: models.QuerySet[Row], values: dict[str, Any]) -> Row | None:
     """Set `values`, and what `auto_now` sets, in the one row of `rows`; return it as it is then.
 
     Returns None if there is no such row.
@@ -66,7 +67,7 @@ def update_returning(rows: models.QuerySet[Any], values: dict[str, Any]) -> mode
         for field in model._meta.concrete_fields
         if getattr(field, "auto_now", False)
     }
-    query = rows.order_by().query.chain(UpdateQuery)
+    query: Any = rows.order_by().query.chain(UpdateQuery)
     query.add_update_values({**values, **automatic})
     connection = connections[rows.db]
     try:
@@ -74,11 +75,11 @@ def update_returning(rows: models.QuerySet[Any], values: dict[str, Any]) -> mode
     except EmptyResultSet:  # a number that the column cannot hold
         return None
     fields = model._meta.concrete_fields
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING {columns}", parameters)
         row = cursor.fetchone()
-    return row and model.from_db(rows.db, [field.attname for field in fields], row)
+    return model.from_db(rows.db, [field.attname for field in fields], row) if row else None
 
 
 def once_more_after_deadlock(operation: Callable[[], Result]) -> Result:

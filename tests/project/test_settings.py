@@ -1,0 +1,157 @@
+"""Settings that are wrong stop the start with one line; those that are right are as said."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from tests.project.production import KEY, PRODUCTION, ROOT, SECRET, run
+
+SETTINGS = ROOT / "project" / "settings.py"
+OURS = ("DJANGO_", "DATABASE_", "API_", "LOG_", "MAX_BODY_")
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Reads the settings as a process does that sees production's environment and `changes`."""
+    monkeypatch.setattr(sys, "argv", ["gunicorn"])
+
+    def load(**changes: str | None) -> dict[str, Any]:
+        others = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        mine = {name: value for name, value in (PRODUCTION | changes).items() if value is not None}
+        monkeypatch.setattr(os, "environ", others | mine)
+        settings: dict[str, Any] = {"__file__": str(SETTINGS)}
+        exec(compile(SETTINGS.read_text(), SETTINGS, "exec"), settings)
+        return settings
+
+    return load
+
+
+@pytest.fixture
+def refusal(load, capsys):
+    """Returns the one line with which the settings refuse to be read."""
+
+    def refusal(**changes: str | None) -> str:
+        with pytest.raises(SystemExit) as ending:
+            load(**changes)
+        assert ending.value.code == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        return str(err).strip()
+
+    return refusal
+
+
+@pytest.mark.parametrize(("name", "value", "line"), [
+    ("DJANGO_SECRET_KEY", None, "DJANGO_SECRET_KEY needs at least 50 characters"),
+    ("DJANGO_SECRET_KEY", "x" * 49, "DJANGO_SECRET_KEY needs at least 50 characters"),
+    ("DJANGO_ALLOWED_HOSTS", None, "DJANGO_ALLOWED_HOSTS is missing: list"),
+    ("DJANGO_ALLOWED_HOSTS", " , ", "DJANGO_ALLOWED_HOSTS is missing: list"),
+    ("DJANGO_DEBUG", "maybe", "DJANGO_DEBUG is 'maybe', allowed are 1, true, yes, 0, false, no"),
+    ("API_AUTH", "off", "API_AUTH is 'off', allowed are keys, none"),
+    ("API_KEYS", None, "API_KEYS is missing: give keys, or say API_AUTH=none"),
+    ("API_KEYS", f"{KEY},{KEY}", "API_KEYS entry 2 repeats the digest of an earlier one"),
+    ("DATABASE_URL", None, "DATABASE_URL is missing: postgresql://user:password@host/name"),
+    ("DATABASE_URL", "nonsense", "DATABASE_URL is no URL like postgresql://user:password@host/name"),
+    ("DATABASE_URL", "postgresql://host:port/x", "DATABASE_URL is no URL like postgresql://"),
+    ("DATABASE_URL", "sqlite:///x", "DATABASE_URL names no PostgreSQL: postgresql://… is the only"),
+    ("DATABASE_URL", "postgresql://host", "DATABASE_URL names no database: postgresql://user"),
+    ("MAX_BODY_BYTES", "1e6", "MAX_BODY_BYTES is '1e6', allowed are whole numbers from 1"),
+    ("MAX_BODY_BYTES", "0", "MAX_BODY_BYTES is '0', allowed are whole numbers from 1"),
+    ("MAX_BODY_BYTES", "１", "MAX_BODY_BYTES is '１', allowed are whole numbers from 1"),
+    ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+    ("LOG_LEVEL_FILE", "/nowhere", "LOG_LEVEL_FILE names '/nowhere', which cannot be read: "),
+    ("LOG_LEVEL_FILE", "", "LOG_LEVEL_FILE names '', which cannot be read: "),
+])  # fmt: skip
+def test_a_wrong_value_is_refused_in_one_line(refusal, name, value, line):
+    assert refusal(**{name: value}).startswith(line)
+
+
+@pytest.mark.parametrize("entry", [
+    SECRET, f"a:{SECRET}:read", KEY.replace(":write", ":admin"), KEY.upper(), KEY.partition(":")[2],
+])  # fmt: skip
+def test_a_key_of_another_form_is_refused_without_being_repeated(refusal, entry):
+    line = refusal(API_KEYS=f"{KEY} {entry}")
+    assert line == "API_KEYS entry 2 is not name:sha256-hex:scope (read or write)"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:open-sesame@h/x", "open-sesame", "postgresql://u:open-sesame@h"]
+)
+def test_a_refused_database_is_named_without_its_password(refusal, url):
+    assert "open-sesame" not in refusal(DATABASE_URL=url)
+
+
+def test_a_value_may_stand_in_a_file_as_secret_mounts_have_it(load, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("from a file " * 5 + "\n")
+    settings = load(DJANGO_SECRET_KEY=None, DJANGO_SECRET_KEY_FILE=str(secret))
+    assert settings["SECRET_KEY"] == ("from a file " * 5).strip()
+
+
+def test_a_value_that_is_set_twice_is_refused(refusal, tmp_path):
+    assert refusal(API_KEYS_FILE=str(tmp_path)) == (
+        "API_KEYS is set twice, by API_KEYS and by API_KEYS_FILE: keep one of them"
+    )
+
+
+def test_a_file_that_is_no_text_is_refused(refusal, tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    path = str(tmp_path / "binary")
+    assert refusal(LOG_LEVEL_FILE=path).startswith(f"LOG_LEVEL_FILE names {path!r}, which cannot")
+
+
+def test_production_has_no_admin_no_sessions_and_no_embedded_database(load):
+    settings = load()
+    assert settings["DEBUG"] is False
+    assert settings["EMBEDDED_POSTGRESQL_ALLOWED"] is False
+    assert "django.contrib.admin" not in settings["INSTALLED_APPS"]
+    assert settings["DATABASES"]["default"]["HOST"] == "127.0.0.1"
+
+
+def test_no_keys_are_asked_for_only_when_said_or_in_development(load):
+    assert load()["API_AUTH"] == "keys"
+    assert load(API_AUTH="none")["API_AUTH"] == "none"
+    assert load(API_KEYS=None, DJANGO_DEBUG="1")["API_AUTH"] == "none"
+    assert load(API_KEYS=KEY, DJANGO_DEBUG="1")["API_AUTH"] == "keys"
+
+
+@pytest.mark.parametrize(("program", "url", "debug"), [
+    ("manage.py", None, True),
+    ("manage.py", PRODUCTION["DATABASE_URL"], False),
+    ("gunicorn", PRODUCTION["DATABASE_URL"], False),
+])  # fmt: skip
+def test_development_is_manage_py_where_no_database_was_named(
+    load, monkeypatch, program, url, debug
+):
+    monkeypatch.setattr(sys, "argv", [program])
+    assert load(DATABASE_URL=url)["DEBUG"] is debug
+
+
+@pytest.mark.parametrize(("terminal", "formatter"), [(True, "people"), (False, "machines")])
+def test_people_on_a_terminal_read_short_lines_and_machines_json(
+    load, monkeypatch, terminal, formatter
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert load()["LOGGING"]["handlers"]["stdout"]["formatter"] == formatter
+
+
+def test_the_database_gives_up_on_a_statement_before_the_client_does(load):
+    options = load(DATABASE_URL="postgresql://h/x?sslmode=require")["DATABASES"]["default"][
+        "OPTIONS"
+    ]
+    assert options["sslmode"] == "require"
+    assert "statement_timeout=5s" in options["options"]
+
+
+def test_check_deploy_finds_nothing_in_production():
+    checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_manage_py_shows_the_one_line_and_no_traceback():
+    checked = run("manage.py", "check", **PRODUCTION, LOG_LEVEL="loud")
+    assert checked.returncode == 2
+    assert (checked.stdout, checked.stderr.count("\n")) == ("", 1)
+    assert checked.stderr.startswith("LOG_LEVEL is 'loud'")
