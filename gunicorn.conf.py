@@ -68,7 +68,7 @@ def _write_problem(client: socket.socket, status: int, reason: str, message: str
     util.write_nonblock(client, head.encode("latin1") + body)
 
 
-util.write_error = _write_problem  # type: ignore[assignment]  # every worker class answers its parse errors through this
+util.write_error = _write_problem  # every worker class answers its parse errors through this
 
 # Loading creates no garbage worth a pass, and a frozen heap is never walked nor copied on write.
 gc.disable()

@@ -209,7 +209,7 @@ class _Bytes(Unreader):  # type: ignore[misc]
         super().__init__()
         self.data = data
 
-    def chunk(self, size_hint: int | None = None) -> bytes:  # noqa: ARG002
+    def chunk(self, size_hint: int | None = None) -> bytes:
         """Return everything, then nothing."""
         data, self.data = self.data, b""
         return data
