@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from project.embedded.server import EmbeddedError, Server
+from project.embedded.errors import EmbeddedError
+from project.embedded.server import Server
 
 __all__ = ["SERVER", "EmbeddedError", "Server"]
 

