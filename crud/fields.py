@@ -7,6 +7,8 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
+from speedups.shared_fields import SharedFields
+
 # `Decimal` also reads " 1", "1_0", "1e3" and the digits of every script.
 PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -47,7 +49,7 @@ class StrictDecimalField(serializers.DecimalField):
         return super().to_internal_value(data) + 0  # adding 0 turns -0 into 0
 
 
-class StrictModelSerializer(serializers.ModelSerializer):
+class StrictModelSerializer(SharedFields, serializers.ModelSerializer):
     """A `ModelSerializer` of strict fields that refuses unknown ones.
 
     Read-only fields are ignored, so that what was read can be put back.

@@ -6,12 +6,13 @@ from typing import Any
 from rest_framework.viewsets import ModelViewSet
 
 from crud.models import Item
-from crud.pagination import KeysetPagination
 from crud.serializers import ItemSerializer
+from speedups.answers import FinishedAnswers
+from speedups.pagination import KeysetPagination
 from speedups.writes import SingleStatementWrites
 
 
-class ItemViewSet(SingleStatementWrites, ModelViewSet):
+class ItemViewSet(FinishedAnswers, SingleStatementWrites, ModelViewSet):
     """Items: list, create, retrieve, update and delete."""
 
     queryset = Item.objects.all()

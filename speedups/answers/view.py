@@ -1,0 +1,152 @@
+"""The mixin, and what is known about each view set."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.settings import api_settings
+
+from speedups.answers.actions import ACTIONS, Action
+from speedups.stepping_aside import StepAside, stock, unless
+
+OF_AN_ANSWER = (
+    "finalize_response", "default_response_headers", "allowed_methods", "get_renderers",
+    "get_content_negotiator", "perform_content_negotiation", "get_parsers", "get_queryset",
+    "filter_queryset", "get_serializer", "get_serializer_class", "get_serializer_context",
+)  # fmt: skip
+OF_A_GATE = (
+    "initial", "initialize_request", "perform_authentication", "check_permissions",
+    "check_throttles", "determine_version", "get_authenticators", "get_permissions",
+    "get_throttles",
+)  # fmt: skip
+MOST_REMEMBERED = 256  # Accept headers
+
+
+class FinishedAnswers:
+    """Mixin for a `ModelViewSet`; goes before it in the list of bases."""
+
+    def dispatch(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Answer with finished JSON if that is all there is to do, else as the framework does."""
+        known = knowledge(type(self))
+        action = known.by_method.get((request.method, self.action_map.get(request.method.lower())))
+        if action and known.accepts_json(self, request) and known.lets_in(self, request, kwargs):
+            answer = action.answer(self, request, kwargs)
+            if answer is not None:
+                known.add_headers(self, answer)
+                return answer
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+    def answer_or_explain(
+        self: Any, request: HttpRequest, change: Callable[[], HttpResponse | None]
+    ) -> Any:
+        """Make a change once: an error is explained, not tried again from the start."""
+        try:
+            return change()
+        except Exception as error:  # noqa: BLE001  (the framework decides which it explains)
+            self.request = self.initialize_request(request, *self.args, **self.kwargs)
+            self.headers = self.default_response_headers
+            response = self.handle_exception(error)
+            return self.finalize_response(self.request, response, *self.args, **self.kwargs)
+
+
+class Knowledge:
+    """What one view set does: the actions that can be answered, and for the others why not."""
+
+    def __init__(self, view_class: Any) -> None:
+        self.actions: dict[str, Action | StepAside] = {}
+        for name, action_class in ACTIONS.items():
+            try:
+                _check(view_class)
+                self.actions[name] = action_class(view_class)
+            except StepAside as reason:
+                self.actions[name] = reason
+        self.by_method = {
+            (action.method, name): action
+            for name, action in self.actions.items()
+            if isinstance(action, Action)
+        }
+        self.gated = _is_gated(view_class)
+        self._accepted: dict[str | None, bool] = {}
+        self._headers: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def accepts_json(self, view: Any, request: HttpRequest) -> bool:
+        """Tell whether the client gets plain JSON; its Accept header alone decides that."""
+        accept = request.META.get("HTTP_ACCEPT")
+        known = self._accepted.get(accept)
+        if known is None:
+            if len(self._accepted) >= MOST_REMEMBERED:
+                self._accepted.clear()
+            known = self._accepted[accept] = _negotiated_json(view, request)
+        return known and timezone.get_current_timezone() is timezone.get_default_timezone()
+
+    def lets_in(self, view: Any, request: HttpRequest, kwargs: dict[str, Any]) -> bool:
+        """Authenticate and check permissions, if there is anything to check."""
+        if not self.gated:
+            return True
+        view.request = view.initialize_request(request, **kwargs)
+        try:
+            view.initial(view.request, **kwargs)
+        except Exception:  # noqa: BLE001  (the framework meets it again and answers it)
+            return False
+        return True
+
+    def add_headers(self, view: Any, answer: HttpResponse) -> None:
+        """Add what the framework adds to each answer of this view."""
+        key = tuple(view.action_map)
+        if key not in self._headers:
+            self._headers[key] = view.default_response_headers
+        for name, value in self._headers[key].items():
+            if name == "Vary":
+                patch_vary_headers(answer, [value])
+            else:
+                answer.headers[name] = value
+
+
+@functools.cache
+def knowledge(view_class: Any) -> Knowledge:
+    """Return what is known about a view set; looked at once, at its first request."""
+    return Knowledge(view_class)
+
+
+def _check(view_class: Any) -> None:
+    """Raise `StepAside` for what concerns all actions of a view set."""
+    wanted = getattr(settings, "SPEEDUPS_ANSWERS", True)
+    unless(wanted, "switched off by the setting SPEEDUPS_ANSWERS")
+    stock(view_class, *OF_AN_ANSWER)
+    queryset = view_class.queryset
+    unless(queryset is not None, "there is no queryset")
+    unless(not view_class.filter_backends, "there are filter backends")
+    unless(not view_class.throttle_classes, "requests are counted for throttling")
+    unless(not api_settings.URL_FORMAT_OVERRIDE, "a query parameter may choose the format")
+    unless(JSONRenderer in view_class.renderer_classes, "there is no JSONRenderer")
+
+
+def _is_gated(view_class: Any) -> bool:
+    """Tell whether something decides about each request, which then needs the framework's own."""
+    try:
+        stock(view_class, *OF_A_GATE)
+    except StepAside:
+        return True
+    open_to_all = all(permission is AllowAny for permission in view_class.permission_classes)
+    return bool(view_class.authentication_classes or view_class.versioning_class or not open_to_all)
+
+
+def _negotiated_json(view: Any, request: HttpRequest) -> bool:
+    try:
+        asked = view.initialize_request(request)
+        renderer, media_type = view.perform_content_negotiation(asked)
+    except Exception:  # noqa: BLE001  (the framework meets it again and answers it)
+        return False
+    return type(renderer) is JSONRenderer and media_type == "application/json"
+
+
+def explained(view_class: Any) -> Iterator[tuple[str, str]]:
+    """Yield each action and how it is answered: "on", or the reason why not."""
+    for name, action in knowledge(view_class).actions.items():
+        yield name, str(action) if isinstance(action, StepAside) else "on"
