@@ -82,7 +82,7 @@ def _written(field: Any, model_field: Any, column: str) -> str:
     raise StepAside(f"{field.field_name} is a {type(field).__name__}, whose JSON only Python knows")
 
 
-def _is(field: Any, known: type) -> bool:
+def _is(field: Any, known: Any) -> bool:
     """Tell whether a field writes its value as the framework's class does."""
     return isinstance(field, known) and type(field).to_representation is known.to_representation
 

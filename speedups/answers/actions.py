@@ -18,7 +18,7 @@ from speedups.answers.links import page_links
 from speedups.json_sql import json_object
 from speedups.pagination import KeysetPagination
 from speedups.shared_fields import check_shareable
-from speedups.statements import ANY_LIMIT, ANY_NUMBER, Statement, compiled
+from speedups.statements import ANY_LIMIT, ANY_NUMBER, Rows, Statement, compiled
 from speedups.stepping_aside import StepAside, stock, unless
 from speedups.writes import once_more_after_deadlock
 
@@ -74,7 +74,7 @@ class Action:
             return None
         return text if self.least <= int(text) <= self.most else None
 
-    def with_json(self, view_class: Any, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def with_json(self, view_class: Any, rows: models.QuerySet[Any]) -> Any:
         """Return a query of keys and finished JSON."""
         written = RawSQL(json_object(view_class.serializer_class()), ())  # noqa: S611
         return rows.annotate(finished_json=written).values_list(self.key.name, "finished_json")
@@ -118,7 +118,7 @@ class List(Action):
         self.first, self.first_parameters = self._page(ordered)
         self.later, self.later_parameters = self._page(ordered.filter(pk__lt=ANY_NUMBER))
 
-    def _page(self, rows: models.QuerySet[Any]) -> tuple[Statement, tuple[Any, ...]]:
+    def _page(self, rows: Any) -> tuple[Statement, tuple[Any, ...]]:
         sql, parameters = compiled(rows[:ANY_LIMIT])
         return Statement(sql, self.rows.db), (*parameters, ANY_LIMIT)
 
@@ -140,10 +140,10 @@ class List(Action):
         links = page_links(asked, cursor, page, limit)
         if links is None:
             return None
-        body = f'{links}"results":[{",".join([row[1] for row in page[:limit]])}]}}'
-        return HttpResponse(body, content_type=JSON)
+        results = b",".join([written for _, written in page[:limit]])
+        return HttpResponse(b'%b"results":[%b]}' % (links, results), content_type=JSON)
 
-    def _read(self, cursor: Cursor | None, limit: int) -> list[tuple[Any, ...]]:
+    def _read(self, cursor: Cursor | None, limit: int) -> Rows:
         """Return the rows of a page and one more, if there is one."""
         if cursor is None:
             parameters = _filled(self.first_parameters, {ANY_LIMIT: limit + 1})
@@ -198,7 +198,7 @@ class Create(Action):
         except APIException:
             return None
         parameters = self._parameters(values)
-        return view.answer_or_explain(request, lambda: self._insert(view, parameters))
+        return self._insert(view, parameters)
 
     def _insert(self, view: Any, parameters: list[Any]) -> HttpResponse:
         ((text,),) = once_more_after_deadlock(lambda: self.statement.rows(parameters))
@@ -239,9 +239,6 @@ class Destroy(Action):
         if key is None:
             return None
         parameters = _filled(self.parameters, {ANY_NUMBER: key})
-        return view.answer_or_explain(request, lambda: self._delete(parameters))
-
-    def _delete(self, parameters: list[Any]) -> HttpResponse | None:
         if not once_more_after_deadlock(lambda: self.statement.count(parameters)):
             return None
         answer = HttpResponse(status=204)

@@ -7,12 +7,14 @@ from urllib.parse import quote_plus
 
 from rest_framework.pagination import Cursor
 
+from speedups.statements import Rows
+
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 PLAIN_HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
 KNOWN = {"limit", "cursor"}
 
 
-def page_links(asked: Any, cursor: Cursor | None, page: list[Any], limit: int) -> str | None:
+def page_links(asked: Any, cursor: Cursor | None, page: Rows, limit: int) -> bytes | None:
     """Return the begin of a page's JSON with both links; None where URLs need more care."""
     request = asked._request
     host = request.get_host()
@@ -28,12 +30,12 @@ def page_links(asked: Any, cursor: Cursor | None, page: list[Any], limit: int) -
     rest = f"&limit={given['limit']}" if "limit" in given else ""
     following, before = "null", "null"
     if len(page) > limit:
-        following = f'"{base}{_encoded(f"p={page[limit - 1][0]}")}{rest}"'
+        following = f'"{base}{_encoded(f"p={int(page[limit - 1][0])}")}{rest}"'
     if cursor is not None:
         if not page:
             return None
-        before = f'"{base}{_encoded(f"r=1&p={page[0][0]}")}{rest}"'
-    return f'{{"next":{following},"previous":{before},'
+        before = f'"{base}{_encoded(f"r=1&p={int(page[0][0])}")}{rest}"'
+    return f'{{"next":{following},"previous":{before},'.encode()
 
 
 def _encoded(position: str) -> str:

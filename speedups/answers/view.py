@@ -1,13 +1,14 @@
 """The mixin, and what is known about each view set."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.settings import api_settings
@@ -33,26 +34,27 @@ class FinishedAnswers:
 
     def dispatch(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer with finished JSON if that is all there is to do, else as the framework does."""
-        known = knowledge(type(self))
-        action = known.by_method.get((request.method, self.action_map.get(request.method.lower())))
+        view_class: Any = type(self)
+        known = knowledge(view_class)
+        action = known.by_method.get(
+            (request.method, self.action_map.get(str(request.method).lower()))
+        )
         if action and known.accepts_json(self, request) and known.lets_in(self, request, kwargs):
-            answer = action.answer(self, request, kwargs)
+            try:
+                answer = action.answer(self, request, kwargs)
+            except Exception as error:  # noqa: BLE001  (the framework decides what it explains)
+                return self._explained(request, error)
             if answer is not None:
                 known.add_headers(self, answer)
                 return answer
         return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
-    def answer_or_explain(
-        self: Any, request: HttpRequest, change: Callable[[], HttpResponse | None]
-    ) -> Any:
-        """Make a change once: an error is explained, not tried again from the start."""
-        try:
-            return change()
-        except Exception as error:  # noqa: BLE001  (the framework decides which it explains)
-            self.request = self.initialize_request(request, *self.args, **self.kwargs)
-            self.headers = self.default_response_headers
-            response = self.handle_exception(error)
-            return self.finalize_response(self.request, response, *self.args, **self.kwargs)
+    def _explained(self: Any, request: HttpRequest, error: Exception) -> Any:
+        """Answer for an error; a change must not be tried again from the start."""
+        self.request = self.initialize_request(request, *self.args, **self.kwargs)
+        self.headers = self.default_response_headers
+        response = self.handle_exception(error)
+        return self.finalize_response(self.request, response, *self.args, **self.kwargs)
 
 
 class Knowledge:
@@ -66,7 +68,7 @@ class Knowledge:
                 self.actions[name] = action_class(view_class)
             except StepAside as reason:
                 self.actions[name] = reason
-        self.by_method = {
+        self.by_method: dict[Any, Action] = {
             (action.method, name): action
             for name, action in self.actions.items()
             if isinstance(action, Action)
@@ -109,7 +111,7 @@ class Knowledge:
 
 
 @functools.cache
-def knowledge(view_class: Any) -> Knowledge:
+def knowledge(view_class: Hashable) -> Knowledge:
     """Return what is known about a view set; looked at once, at its first request."""
     return Knowledge(view_class)
 
@@ -139,9 +141,10 @@ def _is_gated(view_class: Any) -> bool:
 
 def _negotiated_json(view: Any, request: HttpRequest) -> bool:
     try:
+        view.format_kwarg = None
         asked = view.initialize_request(request)
         renderer, media_type = view.perform_content_negotiation(asked)
-    except Exception:  # noqa: BLE001  (the framework meets it again and answers it)
+    except APIException:
         return False
     return type(renderer) is JSONRenderer and media_type == "application/json"
 
