@@ -45,6 +45,7 @@ def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
             "django": {"handlers": [], "level": level},
             # Only what ends with a traceback: the lines of `project.requests` tell the rest.
             "django.request": {"level": "ERROR"},
+            "django.server": {"level": "ERROR"},
             # A client's own 400, such as for a thousand parameters: not worth a traceback each.
             "django.security": {"level": "CRITICAL"},
             "gunicorn.error": {"handlers": [], "level": level, "propagate": True},

@@ -91,3 +91,8 @@ def test_a_quieter_level_writes_no_request_lines(client, caplog):
     with caplog.at_level(logging.WARNING):
         client.get("/nowhere")
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("logger", ["django.request", "django.server"])
+def test_nobody_else_writes_a_second_line_about_a_request(logger):
+    assert not logging.getLogger(logger).isEnabledFor(logging.WARNING)

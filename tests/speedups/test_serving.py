@@ -1,0 +1,36 @@
+"""What gunicorn's hooks are told."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from speedups import serving
+
+
+@pytest.fixture(autouse=True)
+def unknown_worker(monkeypatch):
+    monkeypatch.setattr(serving, "_worker", None)
+
+
+def test_a_process_drains_from_the_moment_its_worker_is_told_to_stop():
+    assert not serving.draining()  # runserver has no worker
+    worker = SimpleNamespace(alive=True)
+    serving.serve_with(worker)
+    assert not serving.draining()
+    worker.alive = False
+    assert serving.draining()
+
+
+@pytest.mark.parametrize(("most", "warning"), [
+    (None, ""), (8, ""), (7, "8 database connections are needed but max_connections is 7: lower "),
+])  # fmt: skip
+def test_only_connections_that_do_not_fit_are_warned_of(monkeypatch, most, warning):
+    monkeypatch.setattr(serving, "max_connections", lambda: most)
+    assert serving.connection_warning(2, 4).startswith(warning)
+    assert bool(serving.connection_warning(2, 4)) is bool(warning)
+
+
+def test_the_service_starts_and_says_so_while_the_database_is_away(monkeypatch):
+    monkeypatch.setattr(serving, "max_connections", lambda: None)
+    line = serving.start_line(2, 4)
+    assert line.startswith("2 workers x 4 threads, 8 database connections, database not reachable")

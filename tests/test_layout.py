@@ -1,0 +1,110 @@
+"""House rules that no linter knows: who may import whom; documents name what is there."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = {"project", "crud", "speedups", "lab", "peers", "tests"}
+WEB = {"django", "rest_framework", "gunicorn"}
+SERVICE = {"project", "crud", "speedups"}
+LOCUST = {"locust", "gevent", "geventhttpclient", "flask"}  # with what it stands on
+FRAMEWORKS = {  # of each peer, with what it stands on
+    "fastapi_sqlalchemy": {"fastapi", "starlette", "pydantic", "sqlalchemy", "asyncpg", "uvicorn"},
+}
+
+
+def imports(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield (file, dotted name) for every import below a folder, wherever in the file it stands."""
+    for path in sorted((ROOT / folder).rglob("*.py")) or [ROOT / folder]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((str(path.relative_to(ROOT)), alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield str(path.relative_to(ROOT)), "." * node.level + (node.module or "")
+
+
+def tops(folder: str) -> set[str]:
+    return {name.partition(".")[0] for _, name in imports(folder)}
+
+
+@pytest.mark.parametrize(("folder", "forbidden"), [
+    ("project", OURS - SERVICE),
+    ("crud", OURS - {"crud", "speedups"}),
+    ("speedups", OURS - {"speedups"}),
+    ("gunicorn.conf.py", OURS - {"speedups"} | {"django", "rest_framework"}),
+    ("lab", OURS - {"lab"} | WEB | {"locust", "gevent"}),
+    ("peers", OURS - {"peers"} | WEB),
+])  # fmt: skip
+def test_imports_follow_the_arrows_of_the_design(folder, forbidden):
+    wrong = [(file, name) for file, name in imports(folder) if name.split(".")[0] in forbidden]
+    assert not wrong
+
+
+def test_the_load_knows_locust_and_its_siblings_only():
+    siblings = {path.stem for path in (ROOT / "locust").glob("*.py")}
+    assert tops("locust") <= sys.stdlib_module_names | siblings | LOCUST
+
+
+def test_the_locust_folder_hides_no_package():
+    assert not (ROOT / "locust" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("peer", sorted(p.name for p in (ROOT / "peers").iterdir() if p.is_dir()))
+def test_a_peer_knows_its_own_framework_and_no_other_peer(peer):
+    if peer.startswith("_"):
+        return
+    allowed = sys.stdlib_module_names | FRAMEWORKS[peer] | {"peers", ""}
+    assert tops(f"peers/{peer}") <= allowed
+    others = [name for _, name in imports(f"peers/{peer}") if name.startswith("peers.")]
+    assert all(name.split(".")[1] == peer for name in others)
+
+
+def test_only_the_settings_and_gunicorn_read_the_environment_of_the_service():
+    readers = {
+        file
+        for folder in SERVICE
+        for path in (ROOT / folder).rglob("*.py")
+        for file in [str(path.relative_to(ROOT))]
+        if re.search(r"\bos\.environ\b(?!\.setdefault)|\bgetenv\b", path.read_text())
+    }
+    # The second one hands the environment on to the command that it runs.
+    assert readers == {"project/environment.py", "project/management/commands/postgres.py"}
+
+
+def read_names() -> set[str]:
+    """Return the names of the variables that the service's code asks for."""
+    asking = re.compile(r'(?:\benvironment\.\w+|\benviron\.get|\b_number)\(\s*["\']([A-Z_]+)')
+    files = (ROOT / "project" / "settings.py", ROOT / "gunicorn.conf.py")
+    return {name for file in files for name in asking.findall(file.read_text())}
+
+
+def test_the_readme_names_exactly_the_variables_that_are_read():
+    section = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", section)) - {"NAME_FILE"}
+    assert named == read_names()
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_make_command_in_the_documents_is_a_target():
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        target
+        for document in documents
+        for target in re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(), re.MULTILINE)
+    }
+    assert named
+    assert named <= targets()
+
+
+def test_make_help_lists_every_target():
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {line.split()[0] for line in said.stdout.splitlines()} == targets()
