@@ -1,10 +1,10 @@
 """What every request gets: an id, a few checks before any work, and a line in the log."""
 
+import functools
 import logging
 import os
 import re
 import time
-import uuid
 from collections.abc import Callable
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from project.logs import request_id
 from project.problems import problem
+from speedups.security_headers import add_security_headers
 
 logger = logging.getLogger("project.requests")
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -32,6 +33,7 @@ class RequestContext:
         token = request_id.set(_request_id(request))
         try:
             response = self._refusal(request) or self.get_response(request)
+            add_security_headers(request, response)
             response["X-Request-ID"] = request_id.get()
             if not response.streaming and response.status_code != 204:
                 response["Content-Length"] = str(len(response.content))
@@ -45,7 +47,8 @@ class RequestContext:
             request_id.reset(token)
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        if not _is_probe(request) and not _is_for_us(request):
+        host = request.META.get("HTTP_HOST", request.META.get("SERVER_NAME", ""))
+        if not _is_for_us(host) and not _is_probe(request):
             return problem(request, 400, "This is not a host we answer for.", errors=[])
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         length = request.META.get("CONTENT_LENGTH") or "0"
@@ -58,7 +61,10 @@ def _is_probe(request: HttpRequest) -> bool:
     return request.path.rstrip("/") in PROBES
 
 
-def _is_for_us(request: HttpRequest) -> bool:
+@functools.lru_cache(256)
+def _is_for_us(host: str) -> bool:
+    request = HttpRequest()
+    request.META["HTTP_HOST"] = host
     try:
         request.get_host()
     except DisallowedHost:  # caught here: Django would log a traceback for each
@@ -68,7 +74,7 @@ def _is_for_us(request: HttpRequest) -> bool:
 
 def _request_id(request: HttpRequest) -> str:
     offered = request.META.get("HTTP_X_REQUEST_ID", "")
-    return offered if SANE_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+    return offered if SANE_REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()
 
 
 def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:

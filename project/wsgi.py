@@ -6,7 +6,9 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from project.edge import Edge
+from speedups.upkeep import look_before_closing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
+look_before_closing()
 application = Edge(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -125,6 +125,8 @@ def _text(value: Any) -> Any:
     if kind is str:
         text: bytes = value.encode("utf-8", "surrogatepass")
         return NotImplemented if b"\0" in text else text  # libpq would take it for the end
-    if kind in {int, Decimal, datetime}:
+    if isinstance(value, int):  # Django marks the size of integers by subclasses
+        return b"%d" % value
+    if kind in {Decimal, datetime}:
         return str(value).encode()
     return None if value is None else NotImplemented

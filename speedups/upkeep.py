@@ -26,9 +26,11 @@ def look_before_closing() -> None:
 def _close_what_needs_it(**_kwargs: Any) -> None:
     for connection in connections.all(initialized_only=True):
         if connection.queries_logged:
-            db.reset_queries()
+            connection.queries_log.clear()
+        if connection.connection is None:
+            continue
         aged = connection.close_at is not None and time.monotonic() >= connection.close_at
-        odd = connection.errors_occurred or not connection.get_autocommit()
+        odd = connection.errors_occurred or not connection.autocommit
         if aged or odd:
             connection.close_if_unusable_or_obsolete()
     for one in cache.caches.all(initialized_only=True):

@@ -1,6 +1,7 @@
 """The mixin, and what is known about each view set."""
 
 import functools
+import operator
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -9,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import APIException
-from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.settings import api_settings
 
@@ -26,6 +26,11 @@ OF_A_GATE = (
     "check_throttles", "determine_version", "get_authenticators", "get_permissions",
     "get_throttles",
 )  # fmt: skip
+DESCRIBING = (
+    "queryset", "serializer_class", "pagination_class", "renderer_classes", "parser_classes",
+    "filter_backends", "throttle_classes", "lookup_field", "lookup_url_kwarg",
+)  # fmt: skip
+_describing = operator.attrgetter(*DESCRIBING)
 MOST_REMEMBERED = 256  # Accept headers
 
 
@@ -39,7 +44,8 @@ class FinishedAnswers:
         action = known.by_method.get(
             (request.method, self.action_map.get(str(request.method).lower()))
         )
-        if action and known.accepts_json(self, request) and known.lets_in(self, request, kwargs):
+        plain = action and known.describes(self) and known.accepts_json(self, request)
+        if action and plain and known.lets_in(self, request, kwargs):
             try:
                 answer = action.answer(self, request, kwargs)
             except Exception as error:  # noqa: BLE001  (the framework decides what it explains)
@@ -73,9 +79,14 @@ class Knowledge:
             for name, action in self.actions.items()
             if isinstance(action, Action)
         }
-        self.gated = _is_gated(view_class)
+        self._described = [getattr(view_class, name) for name in DESCRIBING]
+        self._own_gate = _has_own_gate(view_class)
         self._accepted: dict[str | None, bool] = {}
         self._headers: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def describes(self, view: Any) -> bool:
+        """Tell whether a view still is what was looked at: `as_view` may have configured it."""
+        return all(map(operator.is_, self._described, _describing(view)))
 
     def accepts_json(self, view: Any, request: HttpRequest) -> bool:
         """Tell whether the client gets plain JSON; its Accept header alone decides that."""
@@ -89,7 +100,8 @@ class Knowledge:
 
     def lets_in(self, view: Any, request: HttpRequest, kwargs: dict[str, Any]) -> bool:
         """Authenticate and check permissions, if there is anything to check."""
-        if not self.gated:
+        open_to_all = not (view.authentication_classes or view.permission_classes)
+        if open_to_all and not self._own_gate:
             return True
         view.request = view.initialize_request(request, **kwargs)
         try:
@@ -129,14 +141,13 @@ def _check(view_class: Any) -> None:
     unless(JSONRenderer in view_class.renderer_classes, "there is no JSONRenderer")
 
 
-def _is_gated(view_class: Any) -> bool:
-    """Tell whether something decides about each request, which then needs the framework's own."""
+def _has_own_gate(view_class: Any) -> bool:
+    """Tell whether methods of its own decide about each request."""
     try:
         stock(view_class, *OF_A_GATE)
     except StepAside:
         return True
-    open_to_all = all(permission is AllowAny for permission in view_class.permission_classes)
-    return bool(view_class.authentication_classes or view_class.versioning_class or not open_to_all)
+    return view_class.versioning_class is not None
 
 
 def _negotiated_json(view: Any, request: HttpRequest) -> bool:

@@ -1,0 +1,29 @@
+"""`manage.py speedups`: which actions are answered with finished JSON, and why others are not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from speedups.answers import FinishedAnswers, explained
+
+
+class Command(BaseCommand):
+    help = "List each view set's actions: on, or the reason why Django REST framework answers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for view_set in dict.fromkeys(_view_sets(get_resolver())):
+            self.stdout.write(view_set.__name__)
+            for action, state in explained(view_set):
+                self.stdout.write(f"  {action:<10}{state}")
+
+
+def _view_sets(resolver: URLResolver) -> Iterator[Any]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _view_sets(pattern)
+        elif isinstance(pattern, URLPattern):
+            view_set = getattr(pattern.callback, "cls", None)
+            if isinstance(view_set, type) and issubclass(view_set, FinishedAnswers):
+                yield view_set
