@@ -56,6 +56,12 @@ TARGETS: Mapping[str, Target] = {
             load=("--preset", "django"),
             packages=("fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg"),
         ),
+        Target(
+            name="fastapi-asyncpg",
+            command=("{python}", "-m", "peers.fastapi_asyncpg"),
+            load=("--preset", "django"),
+            packages=("fastapi", "uvicorn", "uvloop", "httptools", "asyncpg", "msgspec"),
+        ),
     )
 }
 

@@ -10,14 +10,14 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 JSON_TYPES = {"application/json", "application/json;charset=utf-8"}
 ACCEPTING_JSON = {"*/*", "application/*", "application/json"}
-SERVED_BY = (b"x-served-by", b"fastapi-sqlalchemy/%d" % os.getpid())
 
 
 class Edge:
     """Serves paths with and without the trailing slash, refuses what is not JSON, signs answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, name: str) -> None:
         self.app = app
+        self._signature = (b"x-served-by", f"{name}/{os.getpid()}".encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -27,7 +27,7 @@ class Edge:
 
         async def signed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"].append(SERVED_BY)
+                message["headers"].append(self._signature)
             await send(message)
 
         refusal = _refusal(scope["method"], scope["headers"])

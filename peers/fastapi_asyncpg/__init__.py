@@ -1,0 +1,1 @@
+"""FastAPI + SQL by hand on asyncpg under uvicorn: `python -m peers.fastapi_asyncpg`."""
