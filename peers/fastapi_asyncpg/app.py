@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from peers.fastapi_asyncpg import database, statements
 from peers.fastapi_common.edge import Edge
 from peers.fastapi_common.schemas import Changes, NewItem
-from peers.fastapi_common.service import Cursor, ItemId, Limit, service
+from peers.fastapi_common.service import Cursor, ItemId, Limit, origin, service
 
 api = service(database.connections, *database.AWAY)
 # Around everything: what FastAPI itself refuses is signed too
@@ -40,7 +40,7 @@ async def list_items(request: Request, limit: Limit = 20, cursor: Cursor = None)
     older = None
     if len(rows) > limit:
         rows.pop()
-        older = f"{request.base_url}items/?limit={limit}&cursor={rows[-1]['id']}"
+        older = f"{origin(request)}/items/?limit={limit}&cursor={rows[-1]['id']}"
     return Json({"next": older, "previous": None, "results": list(map(dict, rows))})
 
 

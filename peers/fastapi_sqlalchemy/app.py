@@ -9,7 +9,7 @@ from sqlalchemy import delete, exc, func, insert, select, update
 
 from peers.fastapi_common.edge import Edge
 from peers.fastapi_common.schemas import Changes, ItemOut, NewItem, Page
-from peers.fastapi_common.service import Cursor, ItemId, Limit, service
+from peers.fastapi_common.service import Cursor, ItemId, Limit, origin, service
 from peers.fastapi_sqlalchemy.database import Item, engine, session_of
 
 Row = TypeVar("Row")
@@ -44,7 +44,7 @@ async def list_items(request: Request, limit: Limit = 20, cursor: Cursor = None)
     older = None
     if len(items) > limit:
         items = items[:limit]
-        older = f"{request.base_url}items/?limit={limit}&cursor={items[-1].id}"
+        older = f"{origin(request)}/items/?limit={limit}&cursor={items[-1].id}"
     return {"next": older, "results": items}
 
 
