@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ from lab.servers import Server, serving, settings
 from lab.targets import Target, named
 
 SAMPLE_SECONDS = 1.0
+# Locust's log lines begin with the time and this machine's name, which is nobody's business.
+WARNING = re.compile(r"(?:\[[^]]*\] \S+/WARNING/\S+: |locust: )(?P<said>.*)")
 
 Watch = Callable[[Tail], None]
 
@@ -155,7 +158,7 @@ def _record(
 def _warnings(log: Path) -> tuple[str, ...]:
     """Return what the load generator complained about: Locust's warnings and failed thresholds."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return tuple(line for line in lines if "/WARNING/" in line or line.startswith("locust: "))
+    return tuple(found["said"] for line in lines if (found := WARNING.match(line)))
 
 
 def _keep(log: Path, destination: Path) -> None:
