@@ -9,7 +9,7 @@ import pytest
 from tests.project.production import ROOT
 
 RECIPE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-STAGES = [stage for stage in re.split(r"^FROM ", RECIPE, flags=re.MULTILINE)[1:]]
+STAGES = re.split(r"^FROM ", RECIPE, flags=re.MULTILINE)[1:]
 FINAL = STAGES[-1]
 
 
