@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.db import connections, models
 from django.db.models import signals
-from django.db.models.expressions import RawSQL
+from django.db.models.expressions import Expression, RawSQL
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.pagination import Cursor
@@ -170,8 +170,10 @@ class Create(Action):
         parsers = [parser for parser in view_class.parser_classes if parser.media_type == JSON]
         unless(parsers, "no parser reads JSON")
         self.parser = parsers[0]()
-        self.by_source = {field.name: field for field in self.model._meta.local_concrete_fields}
-        self.fields = [f for f in self.by_source.values() if f is not self.key]
+        self.fields = [f for f in self.model._meta.local_concrete_fields if f is not self.key]
+        self.blank = self.model()
+        by_database = [f for f in self.fields if isinstance(self._unsent(f), Expression)]
+        unless(not by_database, "the database fills in a default")
         sources = {field.source for field in self.serializer._writable_fields}
         unless(sources <= {f.name for f in self.fields}, "a field is no column of the table")
         self.statement = Statement(self._sql(view_class), self.rows.db)
@@ -210,12 +212,17 @@ class Create(Action):
     def _parameters(self, values: dict[str, Any]) -> list[Any]:
         """Return a value for each column: sent, or automatic, or the model's default."""
         connection = connections[self.rows.db]
-        blank = self.model()
-        found = []
-        for field in self.fields:
-            value = values[field.name] if field.name in values else field.pre_save(blank, add=True)
-            found.append(field.get_db_prep_save(value, connection))
-        return found
+        return [
+            field.get_db_prep_save(
+                values[field.name] if field.name in values else self._unsent(field), connection
+            )
+            for field in self.fields
+        ]
+
+    def _unsent(self, field: Any) -> Any:
+        if type(field).pre_save is models.Field.pre_save:
+            return field.get_default()
+        return field.pre_save(self.blank, add=True)  # `auto_now`, say, whatever the row holds
 
 
 class Destroy(Action):
