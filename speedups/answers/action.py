@@ -1,0 +1,79 @@
+"""What every action has in common.
+
+`answer` returns None for a request that is not plain, not valid or finds no row: the framework
+then answers it.
+"""
+
+from typing import Any, ClassVar
+
+from django.db import connections, models
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest, HttpResponse
+
+from speedups.json_sql import json_object
+from speedups.stepping_aside import stock, unless
+
+JSON = "application/json"
+
+
+class Action:
+    """An action of one view set; constructing it raises `StepAside` where it cannot be answered."""
+
+    name: ClassVar[str]
+    method: ClassVar[str]
+    uses: ClassVar[tuple[str, ...]] = ()  # methods of the view set besides the action's own
+
+    def __init__(self, view_class: Any) -> None:
+        stock(view_class, self.name, *self.uses)
+        self.rows: models.QuerySet[Any] = view_class.queryset.order_by()
+        self.model: Any = self.rows.model
+        self.key: Any = self.model._meta.pk
+        self.keyword = view_class.lookup_url_kwarg or view_class.lookup_field
+        by_key = view_class.lookup_field in {"pk", self.key.name}
+        unless(by_key, "rows are not looked up by their primary key")
+        unless(isinstance(self.key, models.IntegerField), "the primary key is no integer")
+        self._check_rows(view_class.queryset)
+        limits = connections[self.rows.db].ops.integer_field_range(self.key.get_internal_type())
+        self.least, self.most = limits
+        self.prepare(view_class)
+
+    def _check_rows(self, rows: Any) -> None:
+        query = rows.query
+        joins = query.select_related or rows._prefetch_related_lookups or len(query.alias_map) > 1
+        unless(not joins, "the queryset joins tables")
+        unless(not (query.is_sliced or query.combinator or query.distinct), "the queryset is cut")
+        unless(not (query.annotations or query.deferred_loading[0]), "the queryset is annotated")
+
+    def prepare(self, view_class: Any) -> None:
+        """Compile what the action needs. Raises `StepAside`."""
+        raise NotImplementedError
+
+    def answer(
+        self, view: Any, request: HttpRequest, kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Return the answer, or None to leave the request to the framework."""
+        raise NotImplementedError
+
+    def key_of(self, kwargs: dict[str, Any]) -> str | None:
+        """Return the row's key out of the URL; None if no row can have it."""
+        text = str(kwargs.get(self.keyword, ""))
+        if len(kwargs) != 1 or not (text.isascii() and text.isdigit()):
+            return None
+        return text if self.least <= int(text) <= self.most else None
+
+    def with_json(self, view_class: Any, rows: models.QuerySet[Any]) -> Any:
+        """Return a query of keys and finished JSON."""
+        written = RawSQL(json_object(view_class.serializer_class()), ())  # noqa: S611
+        return rows.annotate(finished_json=written).values_list(self.key.name, "finished_json")
+
+
+def json_answer(body: bytes, status: int = 200) -> HttpResponse:
+    """Return JSON; its two line separators escaped, as the framework does it for JavaScript."""
+    if b"\xe2\x80" in body:  # the begin of both, and of few other characters
+        body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return HttpResponse(body, status=status, content_type=JSON)
+
+
+def filled(parameters: tuple[Any, ...], values: dict[int, Any]) -> list[Any]:
+    """Return parameters with each stand-in replaced."""
+    return [values.get(one, one) if type(one) is int else one for one in parameters]
