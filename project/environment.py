@@ -61,3 +61,14 @@ def number(name: str, default: int, *, least: int = 0) -> int:
 def words(name: str) -> list[str]:
     """Return a list written with commas or blanks between its items."""
     return text(name).replace(",", " ").split()
+
+
+def subset(name: str, allowed: Sequence[str]) -> frozenset[str]:
+    """Return those of `allowed` that are listed: all of them by default, none for `none`."""
+    listed = words(name) or list(allowed)
+    if listed == ["none"]:
+        return frozenset()
+    for one in listed:
+        if one not in allowed:
+            refuse(name, f"lists {one!r}, allowed are none or some of {', '.join(allowed)}")
+    return frozenset(listed)

@@ -7,12 +7,16 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from speedups.stepping_aside import wanted
+
 
 def add_security_headers(request: HttpRequest, response: Any) -> None:
     """Add what `SecurityMiddleware` and `XFrameOptionsMiddleware` add, and leave what is set.
 
     Their redirect to HTTPS is no header: who wants it keeps the middleware.
     """
+    if not wanted("headers"):
+        return
     framed = getattr(response, "xframe_options_exempt", False)
     # Not `headers[name] =`, which checks and encodes again what was checked once.
     store = response.headers._store

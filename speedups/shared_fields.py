@@ -11,7 +11,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import Field
 
-from speedups.stepping_aside import StepAside, stock, unless
+from speedups.stepping_aside import StepAside, stock, unless, wanted
 
 # Fields that look at nothing but their value; subclasses of them that define `to_internal_value`
 # only are taken for such fields, too.
@@ -67,6 +67,7 @@ def _built(serializer_class: Any, partial: bool) -> Any:
 
 def check_shareable(serializer_class: type, fields: Any) -> None:
     """Raise `StepAside` with the reason why the fields of a serializer cannot be shared."""
+    unless(wanted("fields"), "switched off by the setting SPEEDUPS")
     stock(serializer_class, *OF_A_SERIALIZER)
     for name, field in fields.items():
         _check_field(name, field)

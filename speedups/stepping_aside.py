@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+
 
 class StepAside(Exception):  # noqa: N818  (no error: the stock way is always there)
     """Says, for a person, what a piece cannot do."""
@@ -21,3 +23,9 @@ def unless(condition: object, reason: str) -> None:
     """Raise `StepAside` for this reason, unless the condition holds."""
     if not condition:
         raise StepAside(reason)
+
+
+def wanted(piece: str) -> bool:
+    """Tell whether a piece is switched on: all are, unless the setting SPEEDUPS lists others."""
+    listed = getattr(settings, "SPEEDUPS", None)
+    return listed is None or piece in listed

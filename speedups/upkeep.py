@@ -12,9 +12,13 @@ from django import db
 from django.core import cache, signals
 from django.db import connections
 
+from speedups.stepping_aside import wanted
+
 
 def look_before_closing() -> None:
     """Replace Django's receivers; call it once, when the application is loaded."""
+    if not wanted("upkeep"):
+        return
     signals.request_started.disconnect(db.reset_queries)
     signals.request_started.disconnect(db.close_old_connections)
     signals.request_finished.disconnect(db.close_old_connections)

@@ -5,7 +5,6 @@ import operator
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -16,7 +15,7 @@ from rest_framework.settings import api_settings
 from speedups.answers.action import Action
 from speedups.answers.changing import Create, Destroy
 from speedups.answers.reading import List, Retrieve
-from speedups.stepping_aside import StepAside, stock, unless
+from speedups.stepping_aside import StepAside, stock, unless, wanted
 
 OF_AN_ANSWER = (
     "finalize_response", "default_response_headers", "allowed_methods", "get_renderers",
@@ -133,8 +132,7 @@ def knowledge(view_class: Hashable) -> Knowledge:
 
 def _check(view_class: Any) -> None:
     """Raise `StepAside` for what concerns all actions of a view set."""
-    wanted = getattr(settings, "SPEEDUPS_ANSWERS", True)
-    unless(wanted, "switched off by the setting SPEEDUPS_ANSWERS")
+    unless(wanted("answers"), "switched off by the setting SPEEDUPS")
     stock(view_class, *OF_AN_ANSWER)
     queryset = view_class.queryset
     unless(queryset is not None, "there is no queryset")
