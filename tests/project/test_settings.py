@@ -63,6 +63,7 @@ def refusal(load, capsys):
     ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     ("LOG_LEVEL_FILE", "/nowhere", "LOG_LEVEL_FILE names '/nowhere', which cannot be read: "),
     ("LOG_LEVEL_FILE", "", "LOG_LEVEL_FILE names '', which cannot be read: "),
+    ("SPEEDUPS", "answers,magic", "SPEEDUPS lists 'magic', allowed are none or some of answers, "),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_in_one_line(refusal, name, value, line):
     assert refusal(**{name: value}).startswith(line)
