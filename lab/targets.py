@@ -36,6 +36,13 @@ COMMON_ENV: Mapping[str, str] = {
     "API_AUTH": "none",
 }
 
+
+def _gunicorn(peer: str, app: str) -> tuple[str, ...]:
+    # Each its own settings: the project's gunicorn.conf.py would be read otherwise.
+    config = f"python:peers.{peer}.serving"
+    return ("{python}", "-m", "gunicorn", "--config", config, f"peers.{peer}.{app}")
+
+
 TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
@@ -61,6 +68,19 @@ TARGETS: Mapping[str, Target] = {
             command=("{python}", "-m", "peers.fastapi_asyncpg"),
             load=("--preset", "django"),
             packages=("fastapi", "uvicorn", "uvloop", "httptools", "asyncpg", "msgspec"),
+        ),
+        Target(
+            name="flask-sqlalchemy",
+            command=_gunicorn("flask_sqlalchemy", "app:app"),
+            load=("--preset", "django"),
+            packages=("flask", "gunicorn", "sqlalchemy", "psycopg", "msgspec"),
+        ),
+        Target(
+            name="drf-stock",
+            command=_gunicorn("drf_stock", "wsgi:application"),
+            env={"DJANGO_SECRET_KEY": "{secret}"},
+            load=("--preset", "django", "--list-field", "results"),
+            packages=("django", "djangorestframework", "gunicorn", "psycopg"),
         ),
     )
 }

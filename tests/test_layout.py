@@ -14,12 +14,15 @@ OURS = {"project", "crud", "speedups", "lab", "peers", "tests"}
 WEB = {"django", "rest_framework", "gunicorn"}
 SERVICE = {"project", "crud", "speedups"}
 LOCUST = {"locust", "gevent", "geventhttpclient", "flask"}  # with what it stands on
-FASTAPI = {"fastapi", "starlette", "pydantic", "uvicorn"}
 FRAMEWORKS = {  # of each peer, with what it stands on
-    "fastapi_common": FASTAPI,
-    "fastapi_sqlalchemy": FASTAPI | {"sqlalchemy", "asyncpg"},
-    "fastapi_asyncpg": FASTAPI | {"asyncpg", "msgspec"},
+    "shared": {"pydantic", "sqlalchemy"},
+    "fastapi_common": {"fastapi", "starlette", "pydantic", "uvicorn"},
+    "fastapi_sqlalchemy": {"fastapi", "sqlalchemy"},
+    "fastapi_asyncpg": {"fastapi", "asyncpg", "msgspec"},
+    "flask_sqlalchemy": {"flask", "werkzeug", "pydantic", "sqlalchemy", "msgspec"},
+    "drf_stock": {"django", "rest_framework", "dj_database_url"},
 }
+SHARED = {"shared", "fastapi_common"}  # what peers have in common
 
 
 def imports(folder: str) -> Iterator[tuple[str, str]]:
@@ -42,7 +45,7 @@ def tops(folder: str) -> set[str]:
     ("speedups", OURS - {"speedups"}),
     ("gunicorn.conf.py", OURS - {"speedups"} | {"django", "rest_framework"}),
     ("lab", OURS - {"lab"} | WEB | {"locust", "gevent"}),
-    ("peers", OURS - {"peers"} | WEB),
+    ("peers", OURS - {"peers"}),
 ])  # fmt: skip
 def test_imports_follow_the_arrows_of_the_design(folder, forbidden):
     wrong = [(file, name) for file, name in imports(folder) if name.split(".")[0] in forbidden]
@@ -65,8 +68,7 @@ def test_a_peer_knows_its_own_framework_and_no_other_peer(peer):
     allowed = sys.stdlib_module_names | FRAMEWORKS[peer] | {"peers", ""}
     assert tops(f"peers/{peer}") <= allowed
     others = [name for _, name in imports(f"peers/{peer}") if name.startswith("peers.")]
-    shared = f"{peer.partition('_')[0]}_common"
-    assert {name.split(".")[1] for name in others} <= {peer, shared}
+    assert {name.split(".")[1] for name in others} <= {peer} | SHARED
 
 
 def test_only_the_settings_and_gunicorn_read_the_environment_of_the_service():

@@ -5,8 +5,8 @@ from fastapi import Request, Response
 
 from peers.fastapi_asyncpg import database, statements
 from peers.fastapi_common.edge import Edge
-from peers.fastapi_common.schemas import Changes, NewItem
 from peers.fastapi_common.service import Cursor, ItemId, Limit, origin, service
+from peers.shared.schemas import Changes, NewItem
 
 api = service(database.connections, *database.AWAY)
 # Around everything: what FastAPI itself refuses is signed too

@@ -7,10 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY = 1_048_576  # bytes
-WITH_BODY = {"POST", "PUT", "PATCH"}
-JSON_TYPES = {"application/json", "application/json;charset=utf-8"}
-ACCEPTING_JSON = {"*/*", "application/*", "application/json"}
+from peers.shared.headers import LARGEST_BODY, WITH_BODY, refusal
+
+Headers = Mapping[bytes, bytes]
 
 
 class Edge:
@@ -35,9 +34,9 @@ class Edge:
             await send(message)
 
         headers = dict(scope["headers"])
-        refusal = _refusal(scope["method"], headers)
-        if refusal:
-            await Response(status_code=refusal)(scope, receive, signed)
+        refused = _refusal(scope["method"], headers)
+        if refused:
+            await Response(status_code=refused)(scope, receive, signed)
             return
         if scope["method"] in WITH_BODY and b"content-length" not in headers:
             receive = _up_to_the_largest(receive)
@@ -47,16 +46,16 @@ class Edge:
         await self.app(scope, receive, signed)
 
 
-def _refusal(method: str, headers: Mapping[bytes, bytes]) -> int:
-    """Return the status of a refusal, 0 for none."""
-    accept = headers.get(b"accept")
-    if accept is not None and not _accepts_json(accept):
-        return 406
-    if method not in WITH_BODY:
-        return 0
-    if not _is_json(headers.get(b"content-type")):
-        return 415
+def _refusal(method: str, headers: Headers) -> int:
+    said = refusal(method, _text(headers, b"accept"), _text(headers, b"content-type"))
+    if said or method not in WITH_BODY:
+        return said
     return 413 if int(headers.get(b"content-length", 0)) > LARGEST_BODY else 0
+
+
+def _text(headers: Headers, name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def _up_to_the_largest(receive: Receive) -> Receive:
@@ -72,17 +71,3 @@ def _up_to_the_largest(receive: Receive) -> Receive:
         return message
 
     return counted
-
-
-def _accepts_json(accept: bytes) -> bool:
-    if accept == b"*/*":
-        return True
-    ranges = accept.decode("latin-1").lower().split(",")
-    return any(one.partition(";")[0].strip() in ACCEPTING_JSON for one in ranges)
-
-
-def _is_json(content_type: bytes | None) -> bool:
-    if content_type is None or content_type == b"application/json":
-        return content_type is not None
-    plain = content_type.decode("latin-1").lower().replace(" ", "").replace('"', "")
-    return plain in JSON_TYPES

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator, ValidationError
 from starlette.convertors import Convertor, register_url_convertor
 
-from peers.fastapi_common.schemas import LARGEST_ID, plain_digits
+from peers.shared.schemas import LARGEST_ID, plain_digits
 
 OF_COLLECTION = "GET, HEAD, OPTIONS, POST"
 OF_ITEM = "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"

@@ -8,9 +8,10 @@ from fastapi import HTTPException, Request, Response
 from sqlalchemy import delete, exc, func, insert, select, update
 
 from peers.fastapi_common.edge import Edge
-from peers.fastapi_common.schemas import Changes, ItemOut, NewItem, Page
 from peers.fastapi_common.service import Cursor, ItemId, Limit, origin, service
-from peers.fastapi_sqlalchemy.database import Item, engine, session_of
+from peers.fastapi_sqlalchemy.database import engine, session_of
+from peers.shared.item_table import Item
+from peers.shared.schemas import Changes, ItemOut, NewItem, Page
 
 Row = TypeVar("Row")
 

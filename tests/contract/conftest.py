@@ -16,9 +16,26 @@ from lab import postgres
 from lab.servers import serving
 from lab.targets import TARGETS
 from tests.contract import keys
+from tests.contract.excuses import SAMPLED, excused, left_out
 
 OURS = "django"
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for each request
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what excuses.py says."""
+    dropped = {item for item in items if isinstance(item, pytest.Function) and _not_for(item)}
+    config.hook.pytest_deselected(items=[*dropped])
+    items[:] = [item for item in items if item not in dropped]
+
+
+def _not_for(item: pytest.Function) -> bool:
+    case = getattr(item, "callspec", None)
+    if case is None or "service" not in case.params:
+        return False
+    target, test = case.params["service"], item.originalname
+    row = case.indices.get(SAMPLED.get(test, ""), 0)
+    return excused(target, test, item.name) or left_out(target, list(TARGETS), test, row)
 
 
 @dataclass(frozen=True)
