@@ -15,16 +15,21 @@ class TooLargeError(Exception):
 
 
 class Source(Unreader):  # type: ignore[misc]
-    """What gunicorn's parsers read from: bytes, and then the end."""
+    """What gunicorn's parsers read from: bytes, and then the end.
+
+    The last byte comes alone: gunicorn looks at some limits only after it had to read again.
+    """
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
-        self.data = data
+        self.pieces = [data[-1:], data[:-1]]
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return everything, then nothing."""
-        data, self.data = self.data, b""
-        return data
+        """Return what is there, then nothing."""
+        while self.pieces:
+            if piece := self.pieces.pop():
+                return piece
+        return b""
 
 
 class Chunks:
