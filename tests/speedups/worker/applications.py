@@ -12,11 +12,14 @@ PLAIN = (str, int, bool, tuple)  # what JSON can carry; the rest of an environme
 
 
 def visible(environ: dict[str, Any]) -> dict[str, Any]:
-    """Return what of an environment can be compared, objects by the name of their class."""
+    """Return what of an environment can be compared, objects by what they are."""
     return {
-        name: value if isinstance(value, PLAIN) else type(value).__name__
-        for name, value in environ.items()
+        name: value if isinstance(value, PLAIN) else _kind(value) for name, value in environ.items()
     }
+
+
+def _kind(value: object) -> str:
+    return "callable" if callable(value) else type(value).__name__
 
 
 def echo(environ, start_response):
