@@ -10,6 +10,7 @@ from typing import Any
 
 from speedups.worker.balance import NOT_ACCEPTING, Loads
 
+AT_ONCE = 8  # connections accepted before those that are there get their turn
 COURTESY = 0.005  # seconds for which a worker leaves a new connection to an idler one
 NEVER = float("inf")
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
@@ -22,7 +23,7 @@ loads = Loads()  # made when the master imports this, and so shared by all its w
 class Acceptor:
     """The listening sockets as one worker sees them, and whether it wants more connections."""
 
-    def __init__(self, slot: int, most: int, poller: select.epoll, log: logging.Logger) -> None:
+    def __init__(self, slot: int, most: int, poller: "select.epoll", log: logging.Logger) -> None:
         self.slot = slot
         self.most = most  # connections at a time
         self.poller = poller
@@ -63,11 +64,14 @@ class Acceptor:
         return COURTESY if paused else seconds
 
     def accept(self, fd: int) -> Iterator[Accepted]:
-        """Accept a connection, unless a worker that holds fewer may still take it."""
-        if loads.another_is_idler(self.held):
-            self._pause(until=time.monotonic() + COURTESY)
-        else:
-            yield from self._accept(self.listeners[fd])
+        """Accept a few connections, unless a worker that holds fewer may still take them."""
+        for _ in range(AT_ONCE):
+            if loads.another_is_idler(self.held):
+                self._pause(until=time.monotonic() + COURTESY)
+            new = list(self._accept(self.listeners[fd])) if self._listening else []
+            if not new:
+                return
+            yield from new
 
     def accept_after_courtesy(self, now: float) -> Iterator[Accepted]:
         """Listen again if it is time, and accept what nobody else took meanwhile."""

@@ -13,7 +13,7 @@ READ_AT_ONCE = 65_536  # bytes
 MOST_WAITING = 262_144  # bytes of further requests that a client may send ahead
 
 
-class ClientGoneError(Exception):
+class ClientGoneError(ConnectionError):
     """The client has closed or reset its connection: nobody waits for the answer."""
 
 
@@ -39,14 +39,14 @@ class Connection:
         self.peer = peer
         self.parser = parser
         self.state = State.READING
-        self.request: Request | None = None
-        self.reply: Reply | None = None
+        self.request: Request | None = None  # the one in hand
+        self.reply: Reply | None = None  # to it, once the application has got it
         self.answer: Any = None  # what the application returned
         self.blocks: Iterator[bytes] = iter(())
         self.environ: dict[str, Any] = {}
-        self.out = b""  # what the kernel would not take yet
+        self.out = bytearray()  # what the kernel would not take yet
         self.arrived = 0.0  # when the request in hand was whole, monotonic seconds
-        self.started = 0.0  # when the application got it, seconds
+        self.started = 0.0  # when the application got it, monotonic seconds
         self.deadline = 0.0  # when the client has kept us waiting too long, monotonic seconds
         self.incomplete = False  # the begin of a request is there, the end not
         self.watched = 0  # the events the poller watches for
@@ -69,28 +69,30 @@ class Connection:
 
     def is_idle(self) -> bool:
         """Tell whether the client has sent nothing that is not answered."""
-        return self.state is State.READING and not self.parser.buffer and not self.parser.request
+        return self.state is State.READING and self.parser.is_empty()
 
     def send(self, data: bytes) -> None:
         """Send as much as the kernel takes, keep the rest for `flush`. Raises `ClientGoneError`."""
         if self.out:
             self.out += data
             return
-        try:
-            sent = self.sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            raise ClientGoneError from error
+        sent = self._push(data)
         if sent < len(data):
-            self.out = data[sent:]
+            self.out += memoryview(data)[sent:]
 
     def flush(self) -> bool:
         """Send what was kept; tell whether all of it is gone. Raises `ClientGoneError`."""
-        data, self.out = self.out, b""
-        if data:
-            self.send(data)
+        if self.out:
+            del self.out[: self._push(self.out)]
         return not self.out
+
+    def _push(self, data: bytes | bytearray) -> int:
+        try:
+            return self.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise ClientGoneError(*error.args) from error
 
     def half_close(self, patience: float) -> None:
         """Say that nothing more comes, and wait `patience` seconds for the client to agree."""

@@ -14,6 +14,7 @@ from gunicorn.http.wsgi import HEADER_VALUE_RE, STATUS_RE
 from speedups.worker.request import Request
 
 REMEMBERED_LINES = 1024
+BLANKS = " \t"  # which RFC 9110 allows around a value; `strip()` knows more
 NO_BODY = re.compile(r"1\d\d|204|304")
 NO_LENGTH = re.compile(r"1\d\d|204")
 
@@ -70,6 +71,10 @@ class Reply:
             self.response_length = int(value)
         self.headers.append((name, value))
         self._lines.append(line)
+
+    def force_close(self) -> None:
+        """End the connection with this answer."""
+        self.must_close = True
 
     def should_close(self) -> bool:
         """Tell whether the connection ends with this answer."""
@@ -147,7 +152,7 @@ def _checked_header(name: str, value: str, *, hints: bool = False) -> tuple[str,
         raise InvalidResponseHeader(f"{name!r}")  # not the value, which may be a secret
     if util.is_hoppish(name) and not hints:
         return name.lower(), b""
-    return name.lower(), f"{name}: {value.strip()}\r\n".encode("latin-1")
+    return name.lower(), f"{name}: {value.strip(BLANKS)}\r\n".encode("latin-1")
 
 
 @functools.lru_cache(REMEMBERED_LINES)

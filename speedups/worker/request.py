@@ -6,19 +6,22 @@ made of a block of header lines is remembered, and only a request line is read a
 
 import io
 import re
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.config import Config
-from gunicorn.http import wsgi
+from gunicorn.http import message, wsgi
 from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
-from gunicorn.http.message import Request as GunicornRequest
-from gunicorn.http.unreader import Unreader
 from gunicorn.util import unquote_to_wsgi_str
 
-END_OF_HEAD = b"\r\n\r\n"
+from speedups.worker.body import Chunks, Source, TooLargeError
+
+EMPTY_LINE = b"\r\n\r\n"  # what ends a head, and what ends the trailers of a chunked body
 # The request lines that need none of gunicorn's special cases: a method in capitals and a path.
-PLAIN_LINE = re.compile(rb"([A-Z]{3,20}) ((/(?!/)[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1\r\n")
+PLAIN_LINE = re.compile(
+    rb"(?!CONNECT )([A-Z]{3,20}) ((/(?!/)[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1\r\n"
+)
 REMEMBERED_HEADS = 1024
 LARGEST_REMEMBERED = 2048  # bytes
 OF_ONE_REQUEST = (
@@ -27,21 +30,22 @@ OF_ONE_REQUEST = (
 )  # fmt: skip
 
 
-class TooLargeError(Exception):
-    """The body is longer than the worker buffers."""
+class GunicornRequest(message.Request):  # type: ignore[misc]
+    """gunicorn's parser, never the one in C, which lets bare LF and folded headers through."""
+
+    _parse_fast = message.Request._parse_python
 
 
 class Head:
     """What a block of header lines means, whatever the request line before it says."""
 
-    __slots__ = ("chunked", "closes", "environ", "expects", "headers", "length", "parsed")
+    __slots__ = ("chunked", "closes", "environ", "expects", "headers", "length")
 
     def __init__(self, parsed: GunicornRequest, environ: dict[str, Any]) -> None:
         reader = parsed.body.reader
-        self.parsed = parsed
-        self.headers = parsed.headers
+        self.headers = tuple(parsed.headers)  # several requests share it: no hook may change it
         self.environ = {name: environ[name] for name in environ if name not in OF_ONE_REQUEST}
-        self.chunked = isinstance(reader, ChunkedReader)
+        self.chunked = parsed if isinstance(reader, ChunkedReader) else None
         self.length = reader.length if isinstance(reader, LengthReader) else 0
         self.closes = parsed.should_close()
         self.expects = parsed._expected_100_continue
@@ -50,7 +54,8 @@ class Head:
 class Request:
     """A request as hooks, access log and reply see it."""
 
-    __slots__ = ("body", "head", "headers", "method", "path", "query", "uri", "version")
+    __slots__ = ("body", "head", "headers", "method", "must_close", "path", "query", "uri",
+                 "version")  # fmt: skip
 
     def __init__(
         self, head: Head, method: str, uri: str, path: str, query: str,
@@ -63,11 +68,16 @@ class Request:
         self.path = path
         self.query = query
         self.version = version
+        self.must_close = False
         self.body = b""
 
+    def force_close(self) -> None:
+        """Close the connection after the answer."""
+        self.must_close = True
+
     def should_close(self) -> bool:
-        """Tell whether the client wants the connection closed after the answer."""
-        return self.head.closes or self.method == "CONNECT"
+        """Tell whether the connection closes after the answer."""
+        return self.head.closes or self.must_close
 
     def environ(self) -> dict[str, Any]:
         """Return a WSGI environment that lacks only what the connection knows."""
@@ -85,12 +95,13 @@ class Request:
 class Parser:
     """Cuts the bytes of one connection into requests; all methods raise gunicorn's own errors.
 
-    `peer` and `server` are socket addresses, `heads` is the memory that all connections share.
+    `peer` and `server` are socket addresses, `heads` is the memory that all connections share,
+    `largest_body` is in bytes.
     """
 
     __slots__ = (
-        "_attempt_at", "_chunks", "_searched", "buffer", "cfg", "heads", "largest_body",
-        "peer", "request", "server",
+        "_attempt_at", "_chunks", "_longest_line", "_searched", "buffer", "cfg", "heads",
+        "largest_body", "peer", "request", "server",
     )  # fmt: skip
 
     def __init__(
@@ -103,9 +114,12 @@ class Parser:
         self.largest_body = largest_body
         self.buffer = bytearray()
         self.request: Request | None = None  # its head is there, its body not yet
+        self._longest_line = min(
+            cfg.limit_request_line or message.MAX_REQUEST_LINE, message.MAX_REQUEST_LINE
+        )
         self._searched = 0
         self._attempt_at = 0
-        self._chunks: _Chunks | None = None
+        self._chunks: Chunks | None = None
 
     def feed(self, data: bytes) -> None:
         """Take what the socket gave."""
@@ -128,43 +142,59 @@ class Parser:
         request.body = body
         return request
 
+    def is_empty(self) -> bool:
+        """Tell whether nothing of a request has come."""
+        return not self.buffer and self.request is None
+
     # The head
 
     def _read_head(self) -> Request | None:
-        end = self.buffer.find(END_OF_HEAD, max(0, self._searched - 3))
-        if end < 0:
-            self._searched = len(self.buffer)
-            self._refuse_early()
+        text = self._cut_section(self._judge)
+        if text is None:
             return None
-        text = bytes(self.buffer[: end + 4])
-        del self.buffer[: end + 4]
-        self._searched = self._attempt_at = 0
         line = PLAIN_LINE.match(text)
-        if line is None or line.end() > self.cfg.limit_request_line + 11 > 11:
+        if line is None or line.end() - 2 > self._longest_line:
             return self._parse(text)
-        host = self.peer[0] if isinstance(self.peer, tuple) else ""  # none on a UNIX socket
-        key = (host, self.server, text[line.end() :])
+        # gunicorn trusts a proxy by its address. A UNIX socket's peer is a path, most often "".
+        client = self.peer[0] if isinstance(self.peer, tuple) else self.peer
+        key = (client, self.server, text[line.end() :])
         head = self.heads.get(key)
         if head is None:
             return self._remember(key, self._parse(text))
         method, uri, path, query = line.groups(b"")
         return Request(head, method.decode(), uri.decode(), path.decode(), query.decode())
 
-    def _refuse_early(self) -> None:
-        """Let gunicorn refuse a head that is wrong or too large before it is complete.
+    def _cut_section(self, judge: Callable[[bytes], object]) -> bytes | None:
+        """Return the lines up to and with an empty one, None while that is missing."""
+        end = self.buffer.find(EMPTY_LINE, max(0, self._searched - 3))
+        if end < 0:
+            self._searched = len(self.buffer)
+            self._refuse_early(judge)
+            return None
+        text = bytes(self.buffer[: end + 4])
+        del self.buffer[: end + 4]
+        self._searched = self._attempt_at = 0
+        return text
 
-        It reads all from the start, so it is asked each time the head has doubled.
+    def _refuse_early(self, judge: Callable[[bytes], object]) -> None:
+        """Let gunicorn refuse lines that are wrong or too many before they are complete.
+
+        It reads all from the start, so it is asked each time their length has doubled.
         """
         if len(self.buffer) < self._attempt_at or not self.buffer:
             return
         self._attempt_at = 2 * len(self.buffer)
         try:
-            GunicornRequest(self.cfg, _Bytes(bytes(self.buffer)), self.peer)
-        except NoMoreData:
+            judge(bytes(self.buffer))
+        except (NoMoreData, ChunkMissingTerminator):  # it came to the end of what there is
             return
 
+    def _judge(self, text: bytes) -> GunicornRequest:
+        return GunicornRequest(self.cfg, Source(text), self.peer)
+
     def _parse(self, text: bytes) -> Request:
-        parsed = GunicornRequest(self.cfg, _Bytes(text), self.peer)
+        parsed = self._judge(text)
+        # `create` would answer an expectation at once; here the body may be on its way already.
         expects, parsed._expected_100_continue = parsed._expected_100_continue, False
         _, environ = wsgi.create(parsed, None, self.peer, self.server, self.cfg)
         parsed._expected_100_continue = expects
@@ -183,8 +213,8 @@ class Parser:
     # The body
 
     def _read_body(self, head: Head) -> bytes | None:
-        if head.chunked:
-            return self._read_chunks(head)
+        if head.chunked is not None:
+            return self._read_chunks(head.chunked)
         if not head.length:
             return b""
         if len(self.buffer) < head.length:
@@ -193,82 +223,13 @@ class Parser:
         del self.buffer[: head.length]
         return body
 
-    def _read_chunks(self, head: Head) -> bytes | None:
-        if self._chunks is None:
-            self._chunks = _Chunks(head.parsed, self.largest_body)
-        if not self._chunks.read(self.buffer):
+    def _read_chunks(self, parsed: GunicornRequest) -> bytes | None:
+        chunks = self._chunks = self._chunks or Chunks(parsed, self.largest_body)
+        if not chunks.read(self.buffer):
             return None
-        chunks, self._chunks = self._chunks, None
-        return b"".join(chunks.data)
-
-
-class _Bytes(Unreader):  # type: ignore[misc]
-    """A source that holds all there is."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self.data = data
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return everything, then nothing."""
-        data, self.data = self.data, b""
-        return data
-
-
-class _Chunks:
-    """A chunked body, decoded as far as it has come; gunicorn judges each size line."""
-
-    __slots__ = ("data", "reader", "room", "size")
-
-    def __init__(self, parsed: GunicornRequest, room: int) -> None:
-        self.reader = ChunkedReader(parsed, _Bytes(b""))
-        self.data: list[bytes] = []
-        self.room = room  # bytes that may still come
-        self.size: int | None = None  # bytes of the chunk in hand
-
-    def read(self, buffer: bytearray) -> bool:
-        """Take what can be decoded out of `buffer`; tell whether the body is complete."""
-        while True:
-            if self.size is None and not self._read_size(buffer):
-                return False
-            if self.size == 0:
-                return self._read_trailers(buffer)
-            if not self._read_data(buffer, self.size or 0):
-                return False
-
-    def _read_size(self, buffer: bytearray) -> bool:
-        end = buffer.find(b"\r\n")
-        if end < 0:
-            if len(buffer) > self.reader.limit_chunk_size_line:
-                self.reader.parse_chunk_size(_Bytes(bytes(buffer)))  # which refuses it
-            return False
-        line = bytes(buffer[: end + 2])
-        digits = line.partition(b";")[0].strip(b" \t\r\n")
-        if digits and not digits.strip(b"0"):
-            self.size = 0  # its line stays: gunicorn reads it together with the trailers
-            return True
-        self.size, _ = self.reader.parse_chunk_size(_Bytes(line))
-        del buffer[: end + 2]
-        self.room -= self.size
-        if self.room < 0:
-            raise TooLargeError
-        return True
-
-    def _read_data(self, buffer: bytearray, size: int) -> bool:
-        if len(buffer) < size + 2:
-            return False
-        if (end := bytes(buffer[size : size + 2])) != b"\r\n":
-            raise ChunkMissingTerminator(end)
-        self.data.append(bytes(buffer[:size]))
-        del buffer[: size + 2]
-        self.size = None
-        return True
-
-    def _read_trailers(self, buffer: bytearray) -> bool:
-        source = _Bytes(bytes(buffer))
-        try:
-            self.reader.parse_chunk_size(source)
-        except (NoMoreData, ChunkMissingTerminator):
-            return False  # gunicorn came to the end of what there is
-        buffer[:] = source.take_buffered() + source.data
-        return True
+        end = self._cut_section(chunks.judge)
+        if end is None:
+            return None
+        chunks.judge(end)
+        self._chunks = None
+        return bytes(chunks.data)

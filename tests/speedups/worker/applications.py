@@ -1,0 +1,52 @@
+"""WSGI applications that the worker's tests serve; each also answers `/pid` and `/sleep/SECONDS`."""
+
+import base64
+import json
+import os
+import time
+from typing import Any
+
+from flask import Flask
+
+PLAIN = (str, int, bool, tuple)  # what JSON can carry; the rest of an environment is objects
+
+
+def visible(environ: dict[str, Any]) -> dict[str, Any]:
+    """Return what of an environment can be compared, objects by what they are."""
+    return {
+        name: value if isinstance(value, PLAIN) else _kind(value) for name, value in environ.items()
+    }
+
+
+def _kind(value: object) -> str:
+    return "callable" if callable(value) else type(value).__name__
+
+
+def echo(environ, start_response):
+    """Answer with the environment and the body."""
+    seen = visible(environ)
+    body = environ["wsgi.input"].read()
+    answer = json.dumps({"environ": seen, "body": base64.b64encode(body).decode()}).encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+def simple(environ, start_response):
+    """Answer with the worker's pid, after `/sleep/SECONDS` or, `/big`, with 10 MB."""
+    path = environ["PATH_INFO"]
+    if path.startswith("/sleep/"):
+        time.sleep(float(path[7:]))
+    answer = b"x" * 10_000_000 if path == "/big" else str(os.getpid()).encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+flask = Flask(__name__)
+
+
+@flask.post("/sum")
+def add() -> dict[str, int]:
+    """Return a sum of numbers in JSON."""
+    from flask import request
+
+    return {"sum": sum(request.get_json())}

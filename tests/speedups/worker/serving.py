@@ -1,0 +1,124 @@
+"""Ways to serve an application in a test: a real gunicorn, or the worker alone in a thread."""
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
+from lab.processes import Program, program
+from speedups.worker import BufferedWorker
+
+BUFFERED = "speedups.worker.BufferedWorker"
+Address = tuple[str, int]
+
+
+def eventually(true: Callable[[], Any], seconds: float = 20) -> Any:
+    """Wait until it is true; return what it then is."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, "it did not become true"
+        time.sleep(0.01)
+    return found
+
+
+@contextlib.contextmanager
+def gunicorn(
+    folder: Path, application: str = "simple", *, worker_class: str = BUFFERED, **settings: Any
+) -> Iterator[tuple[Address, Program]]:
+    """Serve one of `applications` by a real gunicorn until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = probe.getsockname()
+    log = folder / f"{len(list(folder.iterdir()))}.log"
+    given = {"bind": f"{address[0]}:{address[1]}", "worker_class": worker_class, **settings}
+    command = (sys.executable, "-m", "gunicorn", "-c", "python:tests.speedups.worker.configuration",
+               f"tests.speedups.worker.applications:{application}")  # fmt: skip
+    with program(command, log=log, env={"SETTINGS": json.dumps(given)}) as started:
+        eventually(lambda: answers(address) or started.exit_code() is not None)
+        yield address, started
+
+
+def answers(address: Address) -> bool:
+    """Tell whether somebody listens and answers."""
+    try:
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(b"GET /pid HTTP/1.0\r\n\r\n")
+            return connection.recv(1) == b"H"
+    except OSError:
+        return False
+
+
+class Inside:
+    """A worker in a thread of the test, without master and signals."""
+
+    def __init__(self, application: Callable[..., Any], **settings: Any) -> None:
+        cfg = Config()
+        for name, value in {"keepalive": 20, **settings}.items():
+            cfg.set(name, value)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address: Address = self.listener.getsockname()
+        log: Any = Logger(cfg)
+        logging.getLogger("gunicorn.error").propagate = True  # so that pytest sees it
+        self.worker = BufferedWorker(1, os.getppid(), [self.listener], None, cfg.timeout / 2, cfg, log)
+        self.worker.wsgi = application
+        self.worker.PIPE = os.pipe()
+        self.worker.open()
+        self.stop = False
+
+    def serve(self) -> None:
+        """Turn until told to stop."""
+        while not self.stop:
+            self.worker.turn(0.01)
+
+    def end(self) -> None:
+        """Give back what the worker holds."""
+        for connection in list(self.worker.connections.values()):
+            self.worker.close(connection)
+        self.worker.acceptor.close()
+        self.worker.poller.close()
+        self.worker.tmp.close()
+        for fd in self.worker.PIPE:
+            os.close(fd)
+
+
+@contextlib.contextmanager
+def inside(application: Callable[..., Any], **settings: Any) -> Iterator[Inside]:
+    """Serve an application by a worker in a thread until the block ends."""
+    served = Inside(application, **settings)
+    thread = threading.Thread(target=served.serve, daemon=True)
+    thread.start()
+    try:
+        yield served
+        assert thread.is_alive(), "the worker broke"
+    finally:
+        served.stop = True
+        thread.join(20)
+        served.end()
+
+
+def talk(address: Address, request: bytes, *, end: bool = True) -> bytes:
+    """Send bytes, with `end` and an end of file; return all that comes until the server closes."""
+    with socket.create_connection(address, timeout=30) as connection:
+        with contextlib.suppress(OSError):  # refused before it was read to its end
+            connection.sendall(request)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
+        return receive_all(connection)
+
+
+def receive_all(connection: socket.socket) -> bytes:
+    """Return all that comes until the server closes or resets."""
+    parts = []
+    with contextlib.suppress(ConnectionError):
+        while part := connection.recv(1 << 20):
+            parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,428 @@
+"""What applications may answer, and what the client then gets. The worker runs in a thread here."""
+
+import io
+import re
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from speedups.worker.answering import Answering
+from tests.contract.raw import HOST, head
+from tests.speedups.worker.applications import flask
+from tests.speedups.worker.serving import eventually, inside, receive_all, talk
+
+GET = head("GET / HTTP/1.1", HOST)
+GET_10 = head("GET / HTTP/1.0")
+CLOSE = head("GET / HTTP/1.1", HOST, "Connection: close")
+BIG = 10_000_000
+
+
+class Closing:
+    """An iterable that counts how often it is closed."""
+
+    def __init__(self, blocks):
+        self.blocks = iter(blocks)
+        self.closed = 0
+
+    def __iter__(self):
+        return self.blocks
+
+    def close(self):
+        self.closed += 1
+
+
+def answering(blocks, *headers, status="200 OK"):
+    """Return an application that answers with these blocks."""
+
+    def application(environ, start_response):
+        start_response(status, list(headers))
+        return blocks
+
+    return application
+
+
+def body(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+def failing(*blocks):
+    yield from blocks
+    raise ValueError("broken")
+
+
+def test_a_length_keeps_the_connection_and_no_length_means_chunks():
+    with inside(answering([b"ab", b"", b"c"], ("Content-Length", "3"))) as served:
+        assert talk(served.address, GET + GET).count(b"\r\n\r\nabcHTTP/1.1 200 OK") == 1
+    with inside(lambda e, s: answering((b for b in (b"ab", b"", b"c")))(e, s)) as served:
+        twice = talk(served.address, GET + GET)
+        assert twice.count(b"\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n") == 2
+        old = talk(served.address, GET_10 + GET_10)
+        assert b"Transfer-Encoding" not in old
+        assert b"Connection: close" in old
+        assert old.endswith(b"\r\n\r\nabc")
+
+
+def test_http_1_0_may_keep_its_connection():
+    kept = head("GET / HTTP/1.0", "Connection: keep-alive")
+    with inside(answering([b"a"], ("Content-Length", "1"))) as served:
+        answers = talk(served.address, kept + kept)
+    assert answers.count(b"HTTP/1.0 200 OK") == answers.count(b"Connection: keep-alive") == 2
+
+
+@pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "GET / HTTP/1.0"])
+def test_a_body_shorter_than_its_length_is_seen_to_be_cut_off(request_line):
+    with inside(answering([b"abc"], ("Content-Length", "5"))) as served:
+        answer = talk(served.address, head(request_line, HOST), end=False)  # or this would hang
+    assert body(answer) == b"abc"
+
+
+def test_a_body_longer_than_its_length_is_cut_and_the_next_answer_is_whole():
+    with inside(answering([b"abc", b"def"], ("Content-Length", "4"))) as served:
+        answers = talk(served.address, GET + GET)
+    assert re.findall(rb"\r\n\r\n(abcd)", answers) == [b"abcd", b"abcd"]
+    assert b"abcde" not in answers
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "length"),
+    [("HEAD", "200 OK", True), ("GET", "204 No Content", False), ("GET", "304 Not Modified", True)],
+)
+def test_an_answer_without_a_body_has_none(method, status, length):
+    request = head(f"{method} / HTTP/1.1", HOST)
+    application = answering([b"abc"], ("Content-Length", "3"), status=status)
+    with inside(application) as served:
+        answers = talk(served.address, request + request)
+    assert len(re.findall(rb"HTTP/1.1 \d+ [\w ]+\r\n(?:[^\r]+\r\n)+\r\n", answers)) == 2
+    assert answers.endswith(b"\r\n\r\n")
+    assert (b"Content-Length: 3" in answers) == length
+    with inside(answering([b"abc"], status=status)) as served:
+        assert b"Transfer-Encoding" not in talk(served.address, request)
+
+
+def test_what_was_returned_is_closed_once_whatever_happens():
+    for blocks in ([b"ab"], [], failing(), failing(b"a"), ["no bytes"], [b"a", None]):
+        answer = Closing(blocks)
+        with inside(answering(answer)) as served:
+            talk(served.address, GET)
+        assert answer.closed == 1
+
+
+def test_an_application_that_raises_before_its_first_block_is_a_500():
+    def application(environ, start_response):
+        raise ValueError("broken")
+
+    def too_late(environ, start_response):
+        return [b"no start_response"]
+
+    failures = [application, too_late, answering(failing()), answering(["no bytes"]),
+                answering([b"a"], ("A", "b\r\nC: d")), answering([b"a"], ("A\r\nB", "c")),
+                answering([b"a"], ("A", 1)), answering([b"a"], status="200\r\nA: b"),
+                answering([b"a"], ("Content-Length", "many")), answering(None)]  # fmt: skip
+    for failure in failures:
+        with inside(failure) as served:
+            answer = talk(served.address, GET)
+            assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+            assert b"C: d" not in answer
+            assert b"ValueError" not in answer
+            assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, OSError])
+def test_whatever_an_application_raises_ends_its_connection_only(error):
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/raise":
+            raise error
+        return answering([b"fine"], ("Content-Length", "4"))(environ, start_response)
+
+    with inside(application) as served:
+        assert b" 500 " in talk(served.address, head("GET /raise HTTP/1.1", HOST))
+        assert body(talk(served.address, GET)) == b"fine"
+
+
+def test_an_application_that_raises_midway_is_seen_to_be_cut_off():
+    with inside(answering(failing(b"abc"))) as served:
+        answer = talk(served.address, GET + GET, end=False)
+    assert answer.endswith(b"\r\n\r\n3\r\nabc\r\n")  # no last chunk, no second answer
+
+
+def test_write_sends_before_what_is_returned():
+    def application(environ, start_response):
+        write = start_response("200 OK", [("Content-Length", "4")])
+        write(b"ab")
+        return [b"cd"]
+
+    with inside(application) as served:
+        assert body(talk(served.address, GET)) == b"abcd"
+
+
+def test_start_response_may_be_called_again_for_an_error_only():
+    def application(environ, start_response):
+        start_response("200 OK", [("A", "first"), ("Content-Length", "100")])
+        with pytest.raises(AssertionError):
+            start_response("201 Created", [])
+        try:
+            raise ValueError("broken")
+        except ValueError as error:
+            start_response("500 Oops", [("B", "second")], (ValueError, error, None))
+        return [b"sorry"]
+
+    def too_late(environ, start_response):
+        start_response("200 OK", [])(b"abc")
+        try:
+            raise ValueError("broken")
+        except ValueError as error:
+            start_response("500 Oops", [], (ValueError, error, None))
+        return []
+
+    with inside(application) as served:
+        answer = talk(served.address, CLOSE)
+        assert answer.startswith(b"HTTP/1.1 500 Oops\r\n")
+        assert b"A: first" not in answer
+        assert body(answer) == b"5\r\nsorry\r\n0\r\n\r\n"
+    with inside(too_late) as served:
+        assert body(talk(served.address, GET)) == b"3\r\nabc\r\n"
+
+
+def test_headers_go_out_as_they_are_but_for_those_of_the_connection():
+    headers = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Connection", "upgrade"), ("E", ""),
+               ("Keep-Alive", "x"), ("Transfer-Encoding", "chunked"), ("L", " \xa0\xe9\xa0\t"),
+               ("Content-Length", "0")]  # fmt: skip
+    with inside(answering([], *headers)) as served:
+        for _ in range(2):  # the second time from memory
+            lines = talk(served.address, GET).split(b"\r\n")
+            assert lines[1].startswith(b"Server: gunicorn")
+            assert lines[2].startswith(b"Date: ")
+            assert lines[3:-2] == [b"Connection: keep-alive", b"Set-Cookie: a=1",
+                b"Set-Cookie: b=2", b"E: ", b"L: \xa0\xe9\xa0", b"Content-Length: 0"]  # fmt: skip
+
+
+def test_a_file_is_sent_whole():
+    data = bytes(range(256)) * 4096
+    opened = io.BytesIO(data)
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", str(len(data)))])
+        return environ["wsgi.file_wrapper"](opened, 65_536)
+
+    with inside(application) as served:
+        assert body(talk(served.address, GET)) == data
+    assert opened.closed
+
+
+def test_early_hints_come_first_and_only_to_who_understands_them():
+    def application(environ, start_response):
+        environ["wsgi.early_hints"]([("Link", "</a.css>"), (b"Link", b"</b.css>")])
+        start_response("200 OK", [("Content-Length", "0")])
+        environ["wsgi.early_hints"]([("Link", "</late.css>")]) if environ.get("HTTP_A") else None
+        return []
+
+    with inside(application) as served:
+        hints, _, answer = talk(served.address, GET).partition(b"\r\n\r\n")
+        assert hints == b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nLink: </b.css>"
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert talk(served.address, GET_10).startswith(b"HTTP/1.0 200 OK")
+
+
+def test_a_client_that_expects_100_is_told_to_go_on_once():
+    request = head("POST / HTTP/1.1", HOST, "Content-Length: 5", "Expect: 100-continue")
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", "5")])
+        return [environ["wsgi.input"].read()]
+
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.settimeout(20)
+        for _ in range(2):  # the second time from memory
+            client.sendall(request)
+            assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.sendall(b"he")
+            client.sendall(b"llo")
+            assert client.recv(1000).endswith(b"\r\n\r\nhello")
+        assert talk(served.address, request + b"hello").startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_body_past_the_limit_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(Answering, "LARGEST_BODY", 1000)
+    length = head("POST / HTTP/1.1", HOST, "Content-Length: 1001", "Expect: 100-continue")
+    chunks = head("POST / HTTP/1.1", HOST, "Transfer-Encoding: chunked") + b"3E9\r\n"
+    with inside(answering([b"a"])) as served:
+        for request in (length, chunks):
+            assert talk(served.address, request, end=False).startswith(b"HTTP/1.1 413 ")
+            # The refusal also reaches a client that goes on sending.
+            assert talk(served.address, request + b"x" * 1001).startswith(b"HTTP/1.1 413 ")
+        within = head("POST / HTTP/1.1", HOST, "Content-Length: 1000", body=b"x" * 1000)
+        assert talk(served.address, within).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_cut_off_by_the_client_is_a_400():
+    request = head("POST / HTTP/1.1", HOST, "Content-Length: 5", body=b"he")
+    with inside(answering([b"never called"])) as served:
+        assert talk(served.address, request).startswith(b"HTTP/1.1 400 ")
+
+
+def test_hooks_and_access_log_see_each_request_once():
+    seen = []
+
+    def access(response, request, environ, spent):
+        headers = dict(request.headers)
+        seen.append(("log", response.status, response.sent, headers["HOST"], environ["PATH_INFO"],
+                     spent.total_seconds() >= 0))  # fmt: skip
+
+    hooks = {
+        "pre_request": lambda worker, request: seen.append(("pre", request.method, request.path)),
+        "post_request": lambda worker, request, environ, response: seen.append(
+            ("post", request.uri, response.status_code)
+        ),
+    }
+    with inside(answering([b"ab"], ("Content-Length", "2")), **hooks) as served:
+        served.worker.log = SimpleNamespace(access=access, debug=print, exception=print)
+        talk(served.address, head("GET /a?b HTTP/1.1", HOST))
+    assert seen == [("pre", "GET", "/a"), ("log", "200 OK", 2, "127.0.0.1", "/a", True),
+                    ("post", "/a?b", 200)]  # fmt: skip
+
+
+def test_a_failed_request_is_logged_once_with_its_500(capfd):
+    with inside(answering(failing()), accesslog="-", access_log_format="%(m)s %(s)s") as served:
+        talk(served.address, GET)
+    assert capfd.readouterr().out.splitlines() == ["GET 500"]
+
+
+@pytest.mark.parametrize("hook", ["pre_request", "post_request"])
+def test_a_hook_that_raises_ends_no_worker(hook):
+    def broken(*args):
+        raise ValueError("broken")
+
+    broken_hook = {"pre_request": lambda worker, request: broken(),
+                   "post_request": lambda worker, request, environ, response: broken()}[hook]  # fmt: skip
+    with inside(answering([b"a"]), **{hook: broken_hook}) as served:
+        status = 500 if hook == "pre_request" else 200
+        for _ in range(2):
+            assert talk(served.address, GET).startswith(b"HTTP/1.1 %d " % status)
+
+
+def slow_reader(address, request=GET):
+    """Return a connection that has asked for much and reads nothing yet."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    client.settimeout(30)
+    client.connect(address)
+    client.sendall(request)
+    return client
+
+
+def test_a_slow_reader_holds_up_nobody():
+    def application(environ, start_response):
+        length = BIG if environ["PATH_INFO"] == "/big" else 5
+        start_response("200 OK", [("Content-Length", str(length))])
+        return [b"x" * length]
+
+    request = head("GET /big HTTP/1.1", HOST, "Connection: close")
+    with inside(application) as served, slow_reader(served.address, request) as client:
+        for _ in range(5):
+            assert body(talk(served.address, GET)) == b"xxxxx"
+        assert len(body(receive_all(client))) == BIG
+
+
+def test_a_stream_is_made_no_faster_than_it_is_read_and_goes_on_where_it_stopped():
+    made = []
+
+    def stream():
+        for number in range(200):
+            made.append(number)
+            yield bytes([number]) * 65_536
+
+    answer = Closing(stream())
+    with inside(answering(answer)) as served, slow_reader(served.address, CLOSE) as client:
+        assert eventually(lambda: made)
+        settled = eventually(lambda: settles(made))
+        assert settled < 200  # the rest waits until there is room: memory stays bounded
+        (waiting,) = served.worker.connections.values()
+        assert len(waiting.out) <= 65_536 + 100
+        received = receive_all(client)
+        assert answer.closed == 1
+    blocks = re.findall(rb"10000\r\n(.)", received, re.DOTALL)
+    assert b"".join(blocks) == bytes(range(200))
+    assert received.endswith(b"0\r\n\r\n")
+
+
+def settles(made):
+    before = len(made)
+    time.sleep(0.2)
+    return before if len(made) == before else 0
+
+
+def test_an_endless_stream_to_a_fast_reader_leaves_others_their_turn():
+    def endless():
+        while True:
+            yield b"x" * 1000
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return endless() if environ["PATH_INFO"] == "/endless" else [b"fine"]
+
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.sendall(head("GET /endless HTTP/1.1", HOST))
+        for _ in range(3):
+            client.recv(1 << 20)
+            assert b"fine" in talk(served.address, GET)
+
+
+def test_a_client_that_goes_away_midway_costs_no_more_than_its_own_answer():
+    answer = Closing(b"x" * 65_536 for _ in range(10_000))
+    with inside(answering(answer)) as served:
+        slow_reader(served.address).close()  # with unread data: a reset
+        eventually(lambda: answer.closed)
+        eventually(lambda: not served.worker.connections)
+        answer.blocks = iter([b"fine"])
+        assert b"fine" in talk(served.address, GET)
+    assert answer.closed == 2
+
+
+def test_flask_is_served():
+    numbers = b"[1, 2, 3.5]"
+    request = head("POST /sum HTTP/1.1", HOST, "Content-Type: application/json",
+                   f"Content-Length: {len(numbers)}", body=numbers)  # fmt: skip
+    with inside(flask) as served:
+        assert body(talk(served.address, request)).strip() == b'{"sum":6.5}'
+        assert b" 404 " in talk(served.address, GET)
+
+
+def test_pipelined_requests_of_one_client_leave_others_their_turn():
+    order = []
+
+    def application(environ, start_response):
+        order.append(environ["PATH_INFO"])
+        time.sleep(0.01)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    greedy, modest = head("GET /greedy HTTP/1.1", HOST), head("GET /modest HTTP/1.1", HOST)
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.sendall(greedy * 50)
+        eventually(lambda: order)
+        talk(served.address, modest)
+        assert order.index("/modest") < 40
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client).count(b"HTTP/1.1 200 OK") == 50  # and none is lost
+
+
+def test_more_pipelined_requests_than_are_buffered_are_all_answered():
+    many = 20_000
+    with inside(answering([b"a"], ("Content-Length", "1"))) as served:
+        with socket.create_connection(served.address) as client:
+            client.settimeout(30)
+            client.setblocking(True)
+            import threading
+
+            sending = threading.Thread(target=client.sendall, args=(GET * many,))
+            sending.start()
+            count = 0
+            tail = b""
+            while count < many:
+                data = client.recv(1 << 20)
+                assert data
+                count += (tail + data).count(b"\r\n\r\na") - tail.count(b"\r\n\r\na")
+                tail = data[-4:]
+            sending.join(20)
