@@ -74,6 +74,16 @@ util.write_error = _write_problem  # every worker class answers its parse errors
 gc.disable()
 
 
+def on_starting(server: Any) -> None:
+    """Refuse a busy port at once, in one line; gunicorn would try again for five seconds."""
+    inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
+    for address in [] if inherited else server.cfg.address:
+        if isinstance(address, tuple) and serving.is_taken(*address[:2]):
+            print(f"port {address[1]} is in use: stop what listens there, or set PORT",  # noqa: T201
+                  file=sys.stderr)  # fmt: skip
+            raise SystemExit(2)
+
+
 def when_ready(server: Any) -> None:
     """Freeze what preloading left and say in one line how the service runs."""
     gc.collect()

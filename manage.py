@@ -9,13 +9,18 @@ def main():
     os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'project.settings')
     try:
         from django.core.management import execute_from_command_line
+        from django.db import OperationalError
     except ImportError as exc:
         raise ImportError(
             "Couldn't import Django. Are you sure it's installed and "
             "available on your PYTHONPATH environment variable? Did you "
             "forget to activate a virtual environment?"
         ) from exc
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as exc:
+        reason = " ".join(str(exc).split())
+        sys.exit(f"manage.py: {reason} (check DATABASE_URL, and that PostgreSQL runs there)")
 
 
 if __name__ == '__main__':

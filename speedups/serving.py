@@ -1,7 +1,9 @@
 """What the application may know of the gunicorn worker that serves it."""
 
+import errno
 import functools
 import platform
+import socket
 from importlib.metadata import version
 from typing import Protocol
 
@@ -26,6 +28,18 @@ def serve_with(worker: _Worker) -> None:
 def draining() -> bool:
     """Tell whether the worker has been asked to stop and only finishes what it accepted."""
     return _worker is not None and not _worker.alive
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Tell whether somebody listens at an address that this process wants to listen at."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def start_line(workers: int, threads: int) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from crud.management.commands import seed
 from crud.models import Item
@@ -52,6 +53,13 @@ def test_append_keeps_what_is_there_and_goes_on_as_one_seed_would():
 def test_if_empty_does_nothing_where_rows_are(item):
     call_command("seed", rows=5, if_empty=True)
     assert Item.objects.get() == item
+
+
+def test_a_table_that_is_not_there_yet_is_named_with_the_command_that_makes_it():
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE crud_item RENAME TO elsewhere")
+    with pytest.raises(CommandError, match=r"run manage\.py migrate first"):
+        call_command("seed", rows=5)
 
 
 def test_rows_are_lost_only_in_development_or_when_said(item, settings):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.project.production import KEY, PRODUCTION, ROOT, SECRET, run
+from tests.project.production import KEY, NOWHERE, PRODUCTION, ROOT, SECRET, run
 
 SETTINGS = ROOT / "project" / "settings.py"
 OURS = ("DJANGO_", "DATABASE_", "API_", "LOG_", "MAX_BODY_")
@@ -156,3 +156,13 @@ def test_manage_py_shows_the_one_line_and_no_traceback():
     assert checked.returncode == 2
     assert (checked.stdout, checked.stderr.count("\n")) == ("", 1)
     assert checked.stderr.startswith("LOG_LEVEL is 'loud'")
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("seed", "--rows", "1")])
+def test_a_database_that_is_not_there_is_one_line_that_says_what_to_check(command):
+    ended = run("manage.py", *command, DATABASE_URL=NOWHERE, DJANGO_DEBUG="1")
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("manage.py: connection failed: ")
+    assert "(check DATABASE_URL" in ended.stderr
+    assert "open-sesame" not in ended.stderr

@@ -1,5 +1,6 @@
 """What gunicorn's hooks are told."""
 
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -34,3 +35,10 @@ def test_the_service_starts_and_says_so_while_the_database_is_away(monkeypatch):
     monkeypatch.setattr(serving, "max_connections", lambda: None)
     line = serving.start_line(2, 4)
     assert line.startswith("2 workers x 4 threads, 8 database connections, database not reachable")
+
+
+def test_an_address_is_taken_while_somebody_listens_there():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        assert serving.is_taken(host, port)
+    assert not serving.is_taken(host, port)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from tqdm import tqdm
 
 from crud.models import Item
@@ -30,7 +30,10 @@ class Command(BaseCommand):
         rows = options["rows"]
         if rows < 0:
             raise CommandError("--rows is a number from 0")
-        there = Item.objects.exists()
+        try:
+            there = Item.objects.exists()
+        except ProgrammingError as error:
+            raise CommandError("there is no table yet: run manage.py migrate first") from error
         if options["if_empty"] and there:
             return
         if there and not (options["append"] or options["yes"] or settings.DEBUG):

@@ -1,4 +1,7 @@
-"""WSGI applications that the worker's tests serve; each also answers `/pid` and `/sleep/SECONDS`."""
+"""WSGI applications that the worker's tests serve.
+
+Each also answers `/pid` and `/sleep/SECONDS`.
+"""
 
 import base64
 import json

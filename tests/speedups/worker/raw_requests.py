@@ -51,7 +51,9 @@ VALID: dict[str, bytes] = {
     "a body of many lines": _post("Content-Length: 12", body=b"\r\n\r\nGET / x\r\n"[:12]),
     "GET with a body": head(GET, HOST, "Content-Length: 3", body=b"abc"),
     "chunks": _post(CHUNKED, body=b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
-    "chunks in capitals": _post("TRANSFER-ENCODING: CHUNKED", body=b"A\r\n0123456789\r\n00\r\n\r\n"),
+    "chunks in capitals": _post(
+        "TRANSFER-ENCODING: CHUNKED", body=b"A\r\n0123456789\r\n00\r\n\r\n"
+    ),
     "chunks with extensions": _post(CHUNKED, body=b'5 ;a="b";c\r\nhello\r\n0;x=y\r\n\r\n'),
     "chunks with trailers": _post(CHUNKED, body=b"5\r\nhello\r\n0\r\nA: b\r\nC: d\r\n\r\n"),
     "chunks with blanks": _post(CHUNKED, body=b"5\r\nhe\r\no\r\n0\r\n\r\n"),

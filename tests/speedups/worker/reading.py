@@ -70,9 +70,7 @@ def gunicorns(cfg: Config, data: bytes) -> Outcome:
     return seen
 
 
-def ours(
-    cfg: Config, pieces: Iterable[bytes], heads: dict[Any, Any] | None = None
-) -> Outcome:
+def ours(cfg: Config, pieces: Iterable[bytes], heads: dict[Any, Any] | None = None) -> Outcome:
     """Return how our parser reads the bytes when they come in these pieces."""
     seen: Outcome = []
     parser = Parser(cfg, PEER, SERVER, {} if heads is None else heads, LARGEST_BODY)

@@ -68,7 +68,9 @@ class Inside:
         self.address: Address = self.listener.getsockname()
         log: Any = Logger(cfg)
         logging.getLogger("gunicorn.error").propagate = True  # so that pytest sees it
-        self.worker = BufferedWorker(1, os.getppid(), [self.listener], None, cfg.timeout / 2, cfg, log)
+        self.worker = BufferedWorker(
+            1, os.getppid(), [self.listener], None, cfg.timeout / 2, cfg, log
+        )
         self.worker.wsgi = application
         self.worker.PIPE = os.pipe()
         self.worker.open()

@@ -3,7 +3,9 @@
 The default run is short and always the same. FUZZ_EXAMPLES=100000 makes it long and random.
 """
 
+import itertools
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,11 +19,13 @@ bounded = settings(
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 SEEDS = sorted(data for data in ALL.values() if len(data) < 600)
-SPICE = [b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"0", b"1", b"a", b"_", b"/", b"?", b"#",
-         b"%", b";", b"*", b"//", b"HTTP/1.0", b"HTTP/1.1", b"Content-Length: 5\r\n", b"\xff",
-         b"Transfer-Encoding: chunked\r\n", b"chunked", b"Connection: close\r\n", b"\r\n\r\n",
-         b"Expect: 100-continue\r\n", b"Host: a\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"",
-         b"Connection: keep-alive\r\n", b"SCRIPT_NAME: /a\r\n", b"+", b"-", b"CONNECT ", b"\x80"]  # fmt: skip
+SPICE = [
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"0", b"1", b"a", b"_", b"/", b"?", b"#",
+    b"%", b";", b"*", b"//", b"HTTP/1.0", b"HTTP/1.1", b"Content-Length: 5\r\n", b"\xff",
+    b"Transfer-Encoding: chunked\r\n", b"chunked", b"Connection: close\r\n", b"\r\n\r\n",
+    b"Expect: 100-continue\r\n", b"Host: a\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"",
+    b"Connection: keep-alive\r\n", b"SCRIPT_NAME: /a\r\n", b"+", b"-", b"CONNECT ", b"\x80",
+]  # fmt: skip
 mutations = st.lists(
     st.tuples(
         st.integers(0, 700), st.integers(0, 6), st.sampled_from(SPICE) | st.binary(max_size=3)
@@ -46,7 +50,7 @@ def mutated(parts, changes):
 
 def split(data, at):
     edges = [0, *sorted(edge for edge in set(at) if edge < len(data)), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def agree(theirs, mine):
@@ -60,7 +64,8 @@ def agree(theirs, mine):
 @given(messages, mutations, cuts)
 def test_mutated_requests_are_read_as_gunicorn_reads_them(parts, changes, at):
     data, cfg = mutated(parts, changes), configured()
-    theirs, heads = gunicorns(cfg, data), {}
+    theirs = gunicorns(cfg, data)
+    heads: dict[Any, Any] = {}
     for pieces in (split(data, at), [data]):  # the second time from memory
         mine = ours(cfg, pieces, heads)
         assert agree(theirs, mine), (theirs, mine)

@@ -112,7 +112,7 @@ def test_no_hook_can_change_what_is_remembered():
         environ["HTTP_HOST"] = "changed"
         assert not request.should_close()
         request.force_close()
-    assert isinstance(request.headers, tuple)
+        assert isinstance(request.headers, tuple)
 
 
 def test_memory_of_heads_and_of_small_chunks_is_bounded():

@@ -75,7 +75,9 @@ def test_every_request_gets_the_answer_that_sync_gives(both):
 
 def test_it_is_the_same_however_the_request_is_cut(both):
     theirs, mine = both
-    cases = [case for case in [*EXPECTING, *ALL] if len(ALL[case]) < 300 and case not in DIFFERENCES]
+    cases = [
+        case for case in [*EXPECTING, *ALL] if len(ALL[case]) < 300 and case not in DIFFERENCES
+    ]
     for case in cases[::4]:
         data = ALL[case]
         whole = answer(theirs, [data])
