@@ -3,3 +3,7 @@
 
 class LabError(Exception):
     """Something outside the lab is wrong; `str()` of it is for the person at the terminal."""
+
+
+class CannotTellError(Exception):
+    """The records do not answer a question; the message says why, to follow on "because"."""

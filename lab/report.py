@@ -8,8 +8,8 @@ from lab.bottleneck import bottleneck, who_had_the_machine
 from lab.doubts import doubts, noise
 from lab.errors import LabError
 from lab.records import ALL, Trial
-from lab.statistics import Ratio, median, paired_ratio
-from lab.words import number, spread
+from lab.statistics import FEWEST, Estimate, distinguishable, median, paired_ratio
+from lab.words import estimated, hundredths, number, spread
 
 __all__ = ["markdown", "report", "summary"]
 
@@ -91,7 +91,12 @@ def _answer(groups: dict[str, list[Trial]], first: str, other: str, floor: float
     if speed is None or demand is None:
         return f"{first} and {other} have no completed pair yet: nothing can be compared"
     needs = f"{first} needs {_times(demand)} the server CPU per request"
-    if not _distinguishable(speed, floor):
+    if speed.interval is None:
+        return (
+            f"which of {first} and {other} is faster cannot be told from {speed.repeats} trials "
+            f"of each: {_times(speed)} the throughput, it seems (--repeats {FEWEST} tells); {needs}"
+        )
+    if not distinguishable(speed, floor):
         return (
             f"{first} and {other} are not distinguishable in throughput: {_times(speed)}, where "
             f"repeats of the same one differ by {floor or 0:.0%}; {needs}"
@@ -99,16 +104,12 @@ def _answer(groups: dict[str, list[Trial]], first: str, other: str, floor: float
     return f"{first} serves {_times(speed)} the requests of {other}; {needs}"
 
 
-def _distinguishable(ratio: Ratio, floor: float | None) -> bool:
-    outside_noise = max(ratio.middle, 1 / ratio.middle) > 1 + (floor or 0)
-    return ratio.excludes_one and outside_noise
+def _times(ratio: Estimate) -> str:
+    middle, bracket, interval = estimated(ratio, hundredths).partition(" (")
+    return f"{middle} times{bracket}{interval}"
 
 
-def _times(ratio: Ratio) -> str:
-    return f"{ratio.middle:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})"
-
-
-def _ratio(figure: Figure, ours: Trials, theirs: Trials) -> Ratio | None:
+def _ratio(figure: Figure, ours: Trials, theirs: Trials) -> Estimate | None:
     """Return ours ÷ theirs over the pairs that both completed."""
     other = {trial.pair: figure.of(trial) for trial in theirs}
     pairs = [(figure.of(trial), other.get(trial.pair)) for trial in ours]
@@ -125,7 +126,7 @@ def _figures_table(groups: dict[str, list[Trial]]) -> Table:
     for figure in FIGURES:
         values = [_cell(figure, group) for group in groups.values()]
         ratios = [_ratio(figure, groups[first], groups[other]) for other in rest]
-        cells = [f"{r.middle:.2f} ({r.low:.2f} to {r.high:.2f})" if r else "-" for r in ratios]
+        cells = [estimated(ratio, hundredths) if ratio else "-" for ratio in ratios]
         rows.append([figure.name, *values, *cells])
     rows.append(["failures", *(_failures(group) for group in groups.values()), *[""] * len(rest)])
     return Table(header, rows, note=_how_to_read(groups))

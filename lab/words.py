@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from lab.statistics import median
+from lab.statistics import Estimate, median
 
 
 def number(value: float) -> str:
@@ -24,3 +24,11 @@ def spread(values: Sequence[float], written: Callable[[float], str] = number) ->
     if len(values) == 1:
         return written(values[0])
     return f"{written(median(values))} ({written(min(values))} to {written(max(values))})"
+
+
+def estimated(estimate: Estimate, written: Callable[[float], str] = number) -> str:
+    """Return the middle and the interval around it, if one is claimed."""
+    if estimate.interval is None:
+        return written(estimate.middle)
+    ends = f"{written(estimate.interval.low)} to {written(estimate.interval.high)}"
+    return f"{written(estimate.middle)} ({ends})"

@@ -20,24 +20,34 @@ def test_the_terminal_shows_the_same_figures():
     screen = StringIO()
     show(summary(comparison()), Console(file=screen, width=160))
     text = screen.getvalue()
-    assert "django serves 0.50 times (0.49 to 0.50) the requests of fastapi" in text
-    assert "0.50 (0.49 to 0.50)" in text
+    assert "django serves 0.50 times (0.48 to 0.51) the requests of fastapi" in text
+    assert "0.50 (0.48 to 0.51)" in text
+
+
+def pairs(*requests):
+    """Two of the same implementation, measured in turns."""
+    return [
+        trial(2 * pair - 1 + index, label, pair, count)
+        for pair, both in enumerate(requests, start=1)
+        for index, (label, count) in enumerate(zip(("django", "django #2"), both, strict=True))
+    ]
 
 
 def test_equal_implementations_have_no_winner():
-    trials = [
-        trial(1, "django", 1, 30_000), trial(2, "django #2", 1, 31_000),
-        trial(3, "django", 2, 31_000), trial(4, "django #2", 2, 30_000),
-    ]  # fmt: skip
+    trials = pairs((30_000, 31_000), (31_000, 30_000), (30_000, 30_400))
     assert "not distinguishable" in markdown(summary(trials))
 
 
 def test_a_difference_within_the_noise_of_repeats_has_no_winner():
-    trials = [
-        trial(1, "django", 1, 30_000), trial(2, "django #2", 1, 31_000),
-        trial(3, "django", 2, 36_000), trial(4, "django #2", 2, 37_000),
-    ]  # fmt: skip
+    trials = pairs((30_000, 31_000), (36_000, 37_000), (33_000, 34_100))
     assert "not distinguishable" in markdown(summary(trials))
+
+
+def test_two_pairs_name_no_winner_and_say_what_would_tell():
+    trials = pairs((30_000, 60_000), (30_000, 60_000))
+    said = markdown(summary(trials))
+    assert "cannot be told from 2 trials of each: 0.50 times" in said
+    assert "--repeats 3" in said
 
 
 def test_an_interrupted_comparison_still_has_a_report():

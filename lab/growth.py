@@ -1,0 +1,132 @@
+"""Is it still growing? The slope of windowed latency, and what makes it rise."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import stats
+
+from lab.statistics import CONFIDENCE, Estimate, Floats, Interval
+
+FEWEST_WINDOWS = 8  # for a slope with an interval
+LONGEST_WINDOW = 5  # seconds
+MATTERS = 0.1  # of the mean latency, over the whole window of measurement
+TABLE_MATTERS = 0.02  # growth of the table that can explain anything
+MOSTLY = 0.5  # of the growth of latency
+
+
+class Course(StrEnum):
+    """What latency does while the load stays the same."""
+
+    CONVERGED = "converged"
+    QUEUE = "growing because the queue grows"
+    TABLE = "growing because the table grows"
+    SERVICE = "growing because each request takes longer, and not by the table"
+    FALLING = "still falling: the warm-up was too short"
+    UNKNOWN = "not known: the window is too short or too noisy"
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A straight line through windows: `change` is its rise from end to end as a share of `mean`.
+
+    `change` has its interval, or none below `FEWEST_WINDOWS` windows.
+    """
+
+    mean: float
+    change: Estimate
+
+    @property
+    def matters(self) -> bool:
+        """Whether it surely changes, and by an amount that anyone would notice."""
+        return self.change.excludes(0) and abs(self.change.middle) > MATTERS
+
+    @property
+    def steady(self) -> bool:
+        """Whether the data leave no room for a change that matters."""
+        interval = self.change.interval
+        return interval is not None and interval.within(Interval(-2 * MATTERS, 2 * MATTERS))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What latency did, how surely, and the two parts of its growth by Little's law."""
+
+    course: Course
+    latency: Trend
+    queue_share: float | None  # of the growth; the rest is a falling throughput; None: no growth
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Throughput (requests/s) and mean latency (ms), window by window, of equal lengths."""
+
+    throughput: Floats
+    latency_ms: Floats
+
+
+def windows(requests: Sequence[int], mean_ms: Sequence[float]) -> Windows:
+    """Join seconds to windows of up to `LONGEST_WINDOW` s, at least `FEWEST_WINDOWS` if possible.
+
+    One value per second, in order; a second without requests has 0 of them and any mean.
+    """
+    length = max(1, min(LONGEST_WINDOW, len(requests) // FEWEST_WINDOWS))
+    whole = len(requests) // length * length
+    counts = np.asarray(requests[:whole], float).reshape(-1, length)
+    sums = counts * np.nan_to_num(np.asarray(mean_ms[:whole], float).reshape(-1, length))
+    totals = counts.sum(axis=1)
+    kept = totals > 0
+    return Windows(totals[kept] / length, sums.sum(axis=1)[kept] / totals[kept])
+
+
+def trend(values: Floats) -> Trend:
+    """Return the least-squares line through equally spaced windows, with the interval of its rise.
+
+    Neighbouring windows resemble one another, so their number is reduced to n (1 - r) / (1 + r),
+    r being the residuals' lag-1 autocorrelation (Santer et al., JGR 2000, section 3), before
+    Student's t gives the interval.
+    """
+    mean, count = float(values.mean()), len(values)
+    if count < FEWEST_WINDOWS:
+        return Trend(mean, Estimate(0.0, None, count))
+    at, slope = _line(values)
+    residuals = values - mean - slope * at
+    spread = float(residuals @ residuals)
+    lag = float(residuals[1:] @ residuals[:-1]) / spread if spread else 0.0
+    effective = max(3.0, count * (1 - max(0.0, lag)) / (1 + max(0.0, lag)))
+    error = math.sqrt(spread / (effective - 2) / float(at @ at))
+    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, effective - 2))
+    ends = Interval((slope - half) / mean, (slope + half) / mean)
+    return Trend(mean, Estimate(slope / mean, ends, count))
+
+
+def _line(values: Floats) -> tuple[Floats, float]:
+    """Return the places of the windows, from -1/2 to 1/2, and the rise from end to end."""
+    at = np.linspace(-0.5, 0.5, len(values))
+    return at, float(at @ values / (at @ at))
+
+
+def growth(parts: Windows, table_growth: float | None) -> Growth:
+    """Say what latency did. `table_growth` is the table's, as a share; None: not measured.
+
+    By Little's law the number inside is L = X R, so ln R = ln L - ln X: latency rises because
+    more are inside (the queue grows) or because fewer come out (each takes longer). When it is
+    the second and the table grew as well, the table is what explains it.
+    """
+    latency = trend(parts.latency_ms)
+    if not latency.matters:
+        return Growth(Course.CONVERGED if latency.steady else Course.UNKNOWN, latency, None)
+    if latency.change.middle < 0:
+        return Growth(Course.FALLING, latency, None)
+    _, inside = _line(np.log(parts.throughput * parts.latency_ms))
+    _, rise = _line(np.log(parts.latency_ms))
+    share = inside / rise
+    if share > MOSTLY:
+        course = Course.QUEUE
+    elif table_growth is not None and table_growth > TABLE_MATTERS:
+        course = Course.TABLE
+    else:
+        course = Course.SERVICE
+    return Growth(course, latency, share)
