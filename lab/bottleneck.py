@@ -53,7 +53,7 @@ def bottleneck(label: str, group: Sequence[Trial]) -> str:
 
 def _server_utilisation(trial: Trial) -> float:
     """Return the share of the CPU that the server may use which it did use."""
-    pinned = len(trial.usage["server"].cores) or trial.machine["cores"]
+    pinned = len(trial.cores.get("server", ())) or trial.machine["cores"]
     return trial.cores_used("server") / min(pinned, trial.conditions.cpus or pinned)
 
 

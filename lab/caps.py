@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,16 @@ CGROUPS = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
 PERIOD_US = 100_000  # the kernel's default period of a CPU quota
 MIB = 1024 * 1024
+# Name in the records, file of a group, key in it, unit: version 1 and 2 differ in some.
+COUNTERS = (
+    ("periods", "cpu.stat", "nr_periods", 1.0),
+    ("throttled_periods", "cpu.stat", "nr_throttled", 1.0),
+    ("throttled_seconds", "cpu.stat", "throttled_time", 1e-9),
+    ("throttled_seconds", "cpu.stat", "throttled_usec", 1e-6),
+    ("oom_kills", "memory.oom_control", "oom_kill", 1.0),
+    ("oom_kills", "memory.events", "oom_kill", 1.0),
+)
+PEAKS = ("memory.peak", "memory.max_usage_in_bytes")
 NO_CAP = {"cpu": "no cap on CPU but these cores", "memory": "no cap on memory"}
 
 
@@ -62,10 +72,29 @@ def available_cores() -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Enforced:
-    """Where to start the server so that the caps hold, and what holds, in words."""
+    """Where to start the server so that the caps hold, and what holds."""
 
     placement: Placement
     sentences: tuple[str, ...]
+    holds: Mapping[str, bool | None]  # by controller, cpu and memory; None: not asked for
+
+    def counters(self) -> dict[str, float]:
+        """Return running totals of what the caps did to the server; none without a group."""
+        found = {}
+        for group in self.placement.groups:
+            for name, file, key, unit in COUNTERS:
+                if (value := _read(group / file).get(key)) is not None:
+                    found[name] = value * unit
+        return found
+
+    @property
+    def memory_peak(self) -> int | None:
+        """The most the group held at once, in bytes, page cache included."""
+        for group in self.placement.groups:
+            for name in PEAKS:
+                for peak in _read(group / name):
+                    return int(peak)
+        return None
 
 
 @contextlib.contextmanager
@@ -79,28 +108,41 @@ def enforced(
     """
     groups: list[Path] = []
     sentences = [cores.sentence]
-    wishes = {"cpu": cpus, "memory": memory}
+    holds: dict[str, bool | None] = {}
     try:
-        for controller, limit in wishes.items():
-            if limit is None:
-                sentences.append(NO_CAP[controller])
-                continue
-            sentences.append(_limit(root, controller, limit, groups))
-        yield Enforced(Placement(cores.server, tuple(groups)), tuple(sentences))
+        for controller, limit in {"cpu": cpus, "memory": memory}.items():
+            holds[controller], said = _limit(root, controller, limit, groups)
+            sentences.append(said)
+        yield Enforced(Placement(cores.server, tuple(groups)), tuple(sentences), holds)
     finally:
         for group in groups:
             _remove(group)
 
 
-def _limit(root: Path, controller: str, limit: float, groups: list[Path]) -> str:
+def _limit(
+    root: Path, controller: str, limit: float | None, groups: list[Path]
+) -> tuple[bool | None, str]:
+    """Return whether a limit holds, and the same in words."""
+    if limit is None:
+        return None, NO_CAP[controller]
     cap = f"{limit:g} CPU" if controller == "cpu" else f"{limit / MIB:.0f} MiB of memory"
     try:
         group = _made(root, controller, groups)
         for name, value in _values(root, controller, limit).items():
             (group / name).write_text(value)
     except (OSError, LabError) as error:
-        return f"cap of {cap} NOT enforced: {error}"
-    return f"cap of {cap} enforced by a control group (v{2 if _is_v2(root) else 1})"
+        return False, f"cap of {cap} NOT enforced: {error}"
+    return True, f"cap of {cap} enforced by a control group (v{2 if _is_v2(root) else 1})"
+
+
+def _read(path: Path) -> dict[str, float]:
+    """Return the numbers of a group's file: `key value` lines, or one value as its own key."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return {}
+    words = [line.split() for line in lines]
+    return {line[0]: float(line[-1]) for line in words if line and line[-1].isdigit()}
 
 
 def _made(root: Path, controller: str, groups: list[Path]) -> Path:

@@ -36,17 +36,18 @@ def compare(wanted: Comparison) -> Path:
 
     Raises `LabError` when something is wrong, OSError when files cannot be written.
     """
-    steps = interleaved(wanted.names, wanted.repeats)
-    cores = divide(available_cores(), wanted.conditions.workers)
+    steps = interleaved(wanted.names, wanted.repeats, wanted.conditions)
+    available = available_cores()
+    cores = divide(available, wanted.conditions.workers)
     machine = facts()
     folder = _new_folder(wanted.results)
     with contextlib.ExitStack() as stack:
         stack.callback(write_report, folder)
         scratch = stack.enter_context(_scratch(folder))
-        progress = stack.enter_context(Progress(steps, wanted.conditions, folder))
+        progress = stack.enter_context(Progress(steps, folder))
         prepared = stack.enter_context(database(folder / "database.log", cores.database))
         stack.enter_context(_pinned(cores.load))
-        bench = Bench(prepared, wanted.conditions, cores, machine, folder, scratch)
+        bench = Bench(prepared, available, machine, folder, scratch)
         for step in steps:
             progress.begin(step)
             trial = run_trial(bench, step, progress.tick)

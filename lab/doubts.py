@@ -121,7 +121,9 @@ def others(trials: Trials) -> Iterator[str]:
 
 def caps(trials: Trials) -> Iterator[str]:
     """A cap that was asked for does not hold."""
-    yield from sorted({said for trial in trials for said in trial.caps if "NOT enforced" in said})
+    yield from sorted(
+        {said for trial in trials for said in trial.cap.sentences if "NOT enforced" in said}
+    )
 
 
 def repeats(trials: Trials) -> Iterator[str]:

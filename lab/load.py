@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.errors import LabError
+from lab.histogram import Floats, Histogram
+from lab.operations import Second
 from lab.plan import Conditions
 from lab.processes import Placement, Program, program
-from lab.records import ALL, Operation, Second
 from lab.servers import Server
-from lab.statistics import Floats, percentiles
 
 LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
 SPARE_SECONDS = 1  # Locust's run time begins before its first request
+GONE = " (gone)"  # ends the operation of an expected 404
+WORDS = ("operation", "served_by", "error")
 Words = NDArray[np.object_]
 
 
@@ -36,6 +38,8 @@ def driving(
         "--spawn-rate": conditions.users,
         "--run-time": f"{run_time:.0f}s",
         "--think-time": conditions.think_time,
+        "--arrival-rate": conditions.arrival_rate or 0,
+        "--mix": conditions.mix,
         "--seeded-rows": conditions.rows,
         "--seed": conditions.seed,
         "--request-log": requests,
@@ -50,19 +54,30 @@ def driving(
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests, one array per column; `start` is in epoch seconds."""
+    """Requests, one array per column; `intended` and `end` are in epoch seconds.
 
-    start: Floats
-    latency_ms: Floats
+    A latency runs from the moment the request was due to its answer. Under a closed load it is due
+    when it is sent; under an open one a wait in the generator counts (coordinated omission).
+    """
+
+    intended: Floats
+    end: Floats
     operation: Words
     served_by: Words
     error: Words
+    bytes: Floats
 
     @property
-    def end(self) -> Floats:
-        """When each answer was complete, in epoch seconds."""
-        ended: Floats = self.start + self.latency_ms / 1000
-        return ended
+    def latency_ms(self) -> Floats:
+        """From due to answered, in milliseconds."""
+        waited: Floats = (self.end - self.intended) * 1000
+        return waited
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which were answered wrongly or not at all."""
+        wrong: NDArray[np.bool_] = self.error != ""
+        return wrong
 
     def ending(self, begin: float, end: float) -> "Requests":
         """Return the requests that ended between two moments: those the server completed then."""
@@ -71,47 +86,52 @@ class Requests:
     def _where(self, chosen: NDArray[np.bool_]) -> "Requests":
         return Requests(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the total and then each operation by name. There must be a request."""
-        names = sorted(set(self.operation))
-        parts = ((name, self._where(self.operation == name)) for name in names)
-        return (self._operation(ALL), *(part._operation(name) for name, part in parts))
-
-    def _operation(self, name: str) -> Operation:
-        p50, p95, p99 = percentiles(self.latency_ms)
-        return Operation(
-            name=name,
-            requests=len(self.start),
-            failures=int(np.count_nonzero(self.error)),
-            mean_ms=float(self.latency_ms.mean()),
-            p50_ms=p50,
-            p95_ms=p95,
-            p99_ms=p99,
-            max_ms=float(self.latency_ms.max()),
-        )
-
     def by_second(self, begin: float) -> tuple[Second, ...]:
-        """Return each second since `begin`, earlier ones negative; empty ones are left out."""
-        seconds = np.floor(self.end - begin).astype(int)
-        parts = ((int(second), self._where(seconds == second)) for second in np.unique(seconds))
+        """Return each second since `begin` and operation; earlier seconds are negative."""
         return tuple(
-            Second(at, len(part.start), int(np.count_nonzero(part.error)), part.mean_ms)
-            for at, part in parts
+            part._second(at, str(name))
+            for name in sorted(set(self.operation))
+            for at, part in self._where(self.operation == name)._split(begin)
         )
 
-    @property
-    def mean_ms(self) -> float:
-        """The mean latency in milliseconds."""
-        return float(self.latency_ms.mean())
+    def _split(self, begin: float) -> Iterator[tuple[int, "Requests"]]:
+        seconds = np.floor(self.end - begin).astype(int)
+        for at in np.unique(seconds):
+            yield int(at), self._where(seconds == at)
+
+    def _second(self, at: int, operation: str) -> Second:
+        latency_ms = self.latency_ms
+        return Second(
+            at=at,
+            operation=operation,
+            failures=int(np.count_nonzero(self.failed)),
+            mean_ms=round(float(latency_ms.mean()), 4),
+            max_ms=round(float(latency_ms.max()), 4),
+            bytes=int(self.bytes.sum()),
+            latencies=Histogram.of(latency_ms),
+        )
+
+    def in_flight(self, begin: float, seconds: float) -> tuple[int, ...]:
+        """Return how many were due and not answered `begin`, a second later, and so on."""
+        moments = begin + np.arange(int(seconds) + 1)
+        due = np.searchsorted(np.sort(self.intended), moments, side="right")
+        answered = np.searchsorted(np.sort(self.end), moments, side="right")
+        return tuple(int(count) for count in due - answered)
 
     def errors(self) -> dict[str, int]:
         """Return how often each error occurred."""
-        pairs = zip(self.operation[self.error != ""], self.error[self.error != ""], strict=True)
+        pairs = zip(self.operation[self.failed], self.error[self.failed], strict=True)
         return dict(Counter(f"{operation}: {error}" for operation, error in pairs).most_common())
 
     def answered_by(self) -> dict[str, int]:
         """Return how many requests each X-Served-By answered."""
         return dict(Counter(self.served_by).most_common())
+
+    def succeeded(self, method: str) -> int:
+        """Return how many requests of a method did what they asked for."""
+        names = [name for name in set(self.operation) if name.startswith(f"{method} ")]
+        own = np.isin(self.operation.astype(str), [n for n in names if not n.endswith(GONE)])
+        return int(np.count_nonzero(own & ~self.failed))
 
 
 def read_requests(path: Path) -> Requests:
@@ -129,13 +149,15 @@ def _columns(rows: "csv.DictReader[str]") -> Requests:
     columns: dict[str, list[Any]] = {name: [] for name in Requests.__dataclass_fields__}
     known: dict[str, str] = {}  # one object per distinct word, not one per request
     for row in rows:
-        columns["start"].append(float(row["start"]))
-        columns["latency_ms"].append(float(row["latency_ms"]))
-        for name in ("operation", "served_by", "error"):
+        columns["intended"].append(float(row["intended"]))
+        columns["end"].append(float(row["start"]) + float(row["latency_ms"]) / 1000)
+        columns["bytes"].append(float(row["bytes"] or 0))
+        for name in WORDS:
             columns[name].append(known.setdefault(row[name], row[name]))
-    numbers = {name: np.array(columns[name], float) for name in ("start", "latency_ms")}
-    words = {name: np.array(columns[name], object) for name in ("operation", "served_by", "error")}
-    return Requests(**numbers, **words)
+    return Requests(
+        **{name: np.array(column, object if name in WORDS else float)
+           for name, column in columns.items()}
+    )  # fmt: skip
 
 
 class Tail:

@@ -13,6 +13,7 @@ import psutil
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from lab import pgstat
 from lab.errors import LabError
 from lab.processes import program
 
@@ -20,7 +21,10 @@ CREATE, DROP = SQL("CREATE DATABASE {}"), SQL("DROP DATABASE IF EXISTS {} WITH (
 LOCK = 7_461_989  # any number: who holds this advisory lock with a name owns that database
 START_LIMIT = 90.0  # seconds; the first start also creates the cluster
 COMMAND_LIMIT = 600.0  # seconds for one manage.py command
-REPORTED = ("server_version", "max_connections", "shared_buffers", "fsync", "synchronous_commit")
+REPORTED = (
+    "server_version", "max_connections", "shared_buffers", "fsync", "synchronous_commit",
+    "wal_sync_method", "full_page_writes", "max_wal_size", "checkpoint_timeout", "autovacuum",
+)  # fmt: skip
 MANAGE = (sys.executable, "manage.py")
 
 
@@ -32,6 +36,7 @@ class Database:
     settings: dict[str, str]
     postmaster: int | None
     log: Path
+    connection: psycopg.Connection  # the lab's own, for what PostgreSQL counts
 
     def alive(self) -> bool:
         """Tell whether the server runs, as far as can be seen from here."""
@@ -63,7 +68,9 @@ def database(log: Path, cores: tuple[int, ...] = (), *, name: str = "lab") -> It
         postmaster = _postmaster(admin)
         if postmaster and cores:
             stack.enter_context(_pinned(postmaster, cores))
-        yield Database(url, _settings(admin), postmaster, log)
+        _time_flushes(admin, name)
+        own = stack.enter_context(_connected(url))
+        yield Database(url, _settings(admin), postmaster, log, own)
 
 
 @contextlib.contextmanager
@@ -104,6 +111,11 @@ def _own(admin: psycopg.Connection, name: str) -> None:
         raise LabError(f"another run uses the database {name!r} of this server: wait for its end")
     admin.execute(DROP.format(Identifier(name)))  # left by one that was killed
     admin.execute(CREATE.format(Identifier(name)))
+
+
+def _time_flushes(admin: psycopg.Connection, name: str) -> None:
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege):  # then they are counted only
+        admin.execute(SQL(pgstat.TIMED_FLUSHES).format(Identifier(name)))
 
 
 def _drop(server: str, name: str) -> None:

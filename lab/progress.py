@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from lab.load import Tail
-from lab.plan import Conditions, Step, expected_seconds
+from lab.plan import Step, expected_seconds
 from lab.records import Trial
 from lab.statistics import percentiles
 
@@ -19,21 +19,19 @@ from lab.statistics import percentiles
 class Progress:
     """Says before the start how long it will take, and while it runs how long still."""
 
-    def __init__(self, steps: Sequence[Step], conditions: Conditions, folder: Path) -> None:
+    def __init__(self, steps: Sequence[Step], folder: Path) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(console=self._console, transient=True, auto_refresh=False)
         self._steps = steps
-        self._conditions = conditions
         self._folder = folder
         self._ends = 0.0
         self._current = steps[0]
 
     def __enter__(self) -> Self:
-        expected = expected_seconds(len(self._steps), self._conditions)
+        expected = expected_seconds(self._steps)
         self._ends = time.monotonic() + expected
         self._say(
-            f"{len(self._steps)} trials, each {self._conditions.warm_up:g} s warm-up and "
-            f"{self._conditions.seconds:g} s measured: about {_minutes(expected)}. "
+            f"{len(self._steps)} trials, each {_spans(self._steps)}: about {_minutes(expected)}. "
             f"Ctrl-C stops all; completed trials stay in {_from_here(self._folder)}"
         )
         if self._console.is_terminal:
@@ -52,8 +50,8 @@ class Progress:
     def begin(self, step: Step) -> None:
         """A trial begins: its table is seeded and its server started."""
         self._current = step
-        left = len(self._steps) - step.number + 1
-        self._ends = time.monotonic() + expected_seconds(left, self._conditions)
+        left = self._steps[self._steps.index(step) :]
+        self._ends = time.monotonic() + expected_seconds(left)
         self._show("seeding the table, starting the server")
 
     def tick(self, tail: Tail) -> None:
@@ -73,7 +71,7 @@ class Progress:
             f"trial {trial.number} of {len(self._steps)}, {trial.label}: "
             f"{trial.throughput:.0f} requests/s, p95 {trial.total.p95_ms:.0f} ms, "
             f"{trial.total.failures} of {trial.total.requests} failed, "
-            f"server {trial.server_ms_per_request:.2f} CPU ms per request"
+            f"{_demand(trial)}"
         )
 
     def _say(self, line: str) -> None:
@@ -86,6 +84,17 @@ class Progress:
         step = self._current
         where = f"trial {step.number} of {len(self._steps)}, {step.label}"
         self._live.update(f"{where}: {doing}; {left} left", refresh=True)
+
+
+def _spans(steps: Sequence[Step]) -> str:
+    spans = {(step.conditions.warm_up, step.conditions.seconds) for step in steps}
+    each = (f"{warm_up:g} s warm-up and {seconds:g} s measured" for warm_up, seconds in spans)
+    return " or ".join(each)
+
+
+def _demand(trial: Trial) -> str:
+    spent = trial.server_ms_per_request
+    return "server not measured" if spent is None else f"server {spent:.2f} CPU ms per request"
 
 
 def _minutes(seconds: float) -> str:

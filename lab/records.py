@@ -1,94 +1,139 @@
 """What one trial found: immutable values, checked at birth, one versioned JSON line each.
 
-The file of records is the seam between measuring and reporting: a report needs nothing else.
+The file of records is the seam between measuring and reporting: a report needs nothing else. What
+can be computed is a property and is not stored; single requests stand in the compressed log beside.
 """
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
+from lab.histogram import Histogram
+from lab.operations import ALL, Operation, Second, merged, total_of
 from lab.plan import Conditions
+from lab.usage import Counters, Process, Usage, party_usage
 
-VERSION = 1
-ALL = "all"  # the operation that is all of them together
+VERSION = 2
 FILE = "records.jsonl"
+OPEN = "open"  # the kind of a trial of the open pass
 
 
 @dataclass(frozen=True)
-class Operation:
-    """Requests of one kind that ended in the window. Latencies are in milliseconds."""
+class Table:
+    """The table before and after the load, and what the load did to it by its own count."""
 
-    name: str
-    requests: int
-    failures: int
-    mean_ms: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    max_ms: float
+    rows_before: int
+    rows_after: int
+    bytes_before: int  # with indexes
+    bytes_after: int
+    created: int  # answers that said so, warm-up included
+    deleted: int
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.failures <= self.requests or not self.requests:
-            raise ValueError(f"{self.name}: {self.failures} failures of {self.requests} requests")
-        if not 0 <= self.p50_ms <= self.p95_ms <= self.p99_ms <= self.max_ms:
-            raise ValueError(f"{self.name}: percentiles that do not rise")
+    @property
+    def unexplained_rows(self) -> int:
+        """Rows that came (or, negative, went) without an answer that said so."""
+        return self.rows_after - self.rows_before - (self.created - self.deleted)
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What one party (server, database, generator, others) took of the machine in the window."""
+class RoundTrip:
+    """The median time of SELECT 1 on an idle connection, in milliseconds."""
 
-    cpu_seconds: float
-    cores: tuple[int, ...] = ()  # it was pinned to; empty: it could run anywhere
-    peak_pss: int | None = None  # bytes; None: not measured
-
-    def __post_init__(self) -> None:
-        if self.cpu_seconds < 0 or (self.peak_pss or 0) < 0:
-            raise ValueError(f"negative usage: {self}")
+    direct_ms: float  # from the lab to the database
+    service_ms: float  # on the service's way, which is longer under --db-rtt
 
 
 @dataclass(frozen=True)
-class Second:
-    """One second of the load, counted from the start of the window (the warm-up is negative)."""
+class Cap:
+    """What held of the caps that the conditions ask for; None: not asked for, or not known.
 
-    at: int
-    requests: int
-    failures: int
-    mean_ms: float
+    The counters "cap" have `periods`, `throttled_periods`, `throttled_seconds` and `oom_kills`.
+    """
+
+    cpu: bool | None
+    memory: bool | None
+    memory_peak: int | None  # bytes, as the control group counts them
+    sentences: tuple[str, ...]  # who ran where, and what is enforced, in words
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One implementation, once, under load. `operations[0]` is `ALL`."""
+    """One implementation, once, under load. Seconds count from the start of the window.
 
-    number: int
-    pair: int
-    target: str
-    label: str
+    `processes` are those of the parties "server", "database", "generator", "relay" (under
+    --db-rtt) and "lab". `counters` are "machine" (busy_seconds, steal_seconds), "database"
+    (lab/postgres.py names them) and "cap". Of an implementation that the lab did not start there
+    are no processes of the server, unless its pid was given: its usage is not measured.
+    """
+
+    number: int  # in the order of measuring, from 1
+    pair: int  # the repeat, from 1: trials of one repeat are neighbours in time
+    kind: str  # what it was measured for: run, article, compare, sweep, ladder, or OPEN
+    target: str  # a name of the registry, or a URL
+    label: str  # what is compared: the target, "django #2", or a rung of the ladder
+    title: str  # of an article's figure; otherwise empty
     started: str  # ISO 8601, UTC
-    seconds: float  # length of the window
     conditions: Conditions
-    operations: tuple[Operation, ...]
+    seconds_of_load: tuple[Second, ...]  # one per second and operation that had an answer
+    in_flight: tuple[int, ...]  # requests sent (or due, when open) and not answered at 0, 1, … s
     errors: Mapping[str, int]  # message: how often in the window
-    served_by: Mapping[str, int]  # X-Served-By: requests in the window
-    usage: Mapping[str, Usage]
-    seconds_of_load: tuple[Second, ...]
+    served_by: Mapping[str, int]  # X-Served-By, "name/pid": requests in the window
+    processes: tuple[Process, ...]
+    cores: Mapping[str, tuple[int, ...]]  # party: what it was pinned to; empty: anywhere
+    counters: Mapping[str, Counters]
+    table: Table | None  # None: another's database, which the lab does not see
+    round_trip: RoundTrip | None
+    cap: Cap
+    warnings: tuple[str, ...]  # of the load generator
     machine: Mapping[str, Any]
     settings: Mapping[str, Any]  # command, environment and versions of the implementation
-    caps: tuple[str, ...]  # what was enforced, in words
-    warnings: tuple[str, ...]  # of the load generator
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0 or not self.operations or self.operations[0].name != ALL:
-            raise ValueError(f"trial {self.number} has no window or no total")
+        if not self.conditions.seconds > 0 or not any(s.at >= 0 for s in self.seconds_of_load):
+            raise ValueError(f"trial {self.number} has no window or no answer in it")
+
+    @property
+    def seconds(self) -> float:
+        """The length of the window."""
+        return self.conditions.seconds
+
+    @property
+    def cell(self) -> tuple[str, Conditions]:
+        """What its repeats have in common and other trials have not."""
+        return self.label, self.conditions
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests came at their own rate, whatever the answers did."""
+        return self.conditions.arrival_rate is not None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it was running already, somewhere, and is known by its URL only."""
+        return self.target.startswith("http")
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """The window: all operations together, then each by name."""
+        window = [second for second in self.seconds_of_load if second.at >= 0]
+        names = sorted({second.operation for second in window})
+        parts = (total_of(name, [s for s in window if s.operation == name]) for name in names)
+        return (total_of(ALL, window), *parts)
+
+    def by_second(self, operation: str = ALL) -> list[Second]:
+        """Return the load second by second, warm-up included; seconds without an answer lack."""
+        chosen = [s for s in self.seconds_of_load if operation in (ALL, s.operation)]
+        moments = sorted({second.at for second in chosen})
+        return [merged(operation, [s for s in chosen if s.at == at]) for at in moments]
 
     @property
     def total(self) -> Operation:
-        """All operations together."""
+        """All operations of the window together."""
         return self.operations[0]
 
     @property
@@ -96,29 +141,77 @@ class Trial:
         """Requests per second."""
         return self.total.requests / self.seconds
 
+    @cached_property
+    def usage(self) -> Mapping[str, Usage]:
+        """What each party took in the window; `others` is the machine's rest.
+
+        `steal` is what a hypervisor took from this machine while it wanted to run.
+        """
+        found = {
+            party: party_usage(
+                (p for p in self.processes if p.party == party), cores, 0, self.seconds
+            )
+            for party, cores in self.cores.items()
+        }
+        machine = self.counters["machine"]
+        busy = machine.during("busy_seconds", 0, self.seconds) or 0.0
+        known = sum(usage.cpu_seconds for usage in found.values())
+        found["others"] = Usage(max(0.0, busy - known))
+        found["steal"] = Usage(machine.during("steal_seconds", 0, self.seconds) or 0.0)
+        return found
+
     @property
-    def server_ms_per_request(self) -> float:
-        """CPU milliseconds the server took per request: its service demand."""
-        return 1000 * self.usage["server"].cpu_seconds / self.total.requests
+    def server_ms_per_request(self) -> float | None:
+        """CPU milliseconds of the server per request: its service demand; None: not measured."""
+        server = self.usage.get("server")
+        return 1000 * server.cpu_seconds / self.total.requests if server else None
 
     def cores_used(self, party: str) -> float:
         """CPU seconds per second of the window; 0 for a party that was not measured."""
         used = self.usage.get(party)
         return used.cpu_seconds / self.seconds if used else 0.0
 
+    @property
+    def mix(self) -> Mapping[str, float]:
+        """The share of each of retrieve, list, create and delete in the window's requests."""
+        shares = dict.fromkeys(("retrieve", "list", "create", "delete"), 0.0)
+        for operation in self.operations[1:]:
+            shares[operation.role] += operation.requests / self.total.requests
+        return shares
+
+    @property
+    def restarts(self) -> int:
+        """Server processes that ended, before the load's end, after having been seen."""
+        servers = [process for process in self.processes if process.party == "server"]
+        last = max((process.at[-1] for process in servers), default=0.0)
+        return sum(1 for process in servers if process.at[-1] < min(last, self.seconds))
+
 
 def to_line(trial: Trial) -> str:
     """Return the JSON line of a trial."""
-    return json.dumps({"version": VERSION, **asdict(trial)}, ensure_ascii=False) + "\n"
+    plain = {"version": VERSION, **_plain(trial)}
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Histogram):
+        return value.to_json()
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def from_line(line: str) -> Trial:
-    """Return the trial of a JSON line. Raises `LabError` for a later version or a broken line."""
+    """Return the trial of a JSON line. Raises `LabError` for another version or a broken line."""
     try:
         found = json.loads(line)
         version = found.pop("version")
         if version > VERSION:
             raise LabError(f"written by a later lab (format {version}, known is {VERSION}): update")
+        if version < VERSION:
+            raise LabError(f"written by an earlier lab (format {version}): measure again")
         return _trial(found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise LabError(f"is no record of a trial ({error})") from error
@@ -127,14 +220,25 @@ def from_line(line: str) -> Trial:
 def _trial(found: dict[str, Any]) -> Trial:
     found = {field.name: found[field.name] for field in fields(Trial)}
     found["conditions"] = Conditions(**found["conditions"])
-    found["operations"] = tuple(Operation(**operation) for operation in found["operations"])
-    found["seconds_of_load"] = tuple(Second(**second) for second in found["seconds_of_load"])
-    found["usage"] = {
-        party: Usage(**{**usage, "cores": tuple(usage["cores"])})
-        for party, usage in found["usage"].items()
+    found["seconds_of_load"] = tuple(
+        Second(**{**second, "latencies": Histogram.from_json(second["latencies"])})
+        for second in found["seconds_of_load"]
+    )
+    found["processes"] = tuple(Process(**_columns(process)) for process in found["processes"])
+    found["counters"] = {
+        source: Counters(tuple(counters["at"]), _columns(counters["totals"]))
+        for source, counters in found["counters"].items()
     }
-    found["caps"], found["warnings"] = tuple(found["caps"]), tuple(found["warnings"])
+    found["cores"] = _columns(found["cores"])
+    found["cap"] = Cap(**_columns(found["cap"]))
+    for name, kind in (("table", Table), ("round_trip", RoundTrip)):
+        found[name] = kind(**found[name]) if found[name] else None
+    found["in_flight"], found["warnings"] = tuple(found["in_flight"]), tuple(found["warnings"])
     return Trial(**found)
+
+
+def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(one) if isinstance(one, list) else one for key, one in found.items()}
 
 
 def append(path: Path, trial: Trial) -> None:
@@ -153,13 +257,13 @@ def append(path: Path, trial: Trial) -> None:
 def read(path: Path) -> list[Trial]:
     """Return the trials of a file. Raises `LabError` naming the file and the line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as lines:
+            return list(_trials(path, lines))
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"cannot read {path}: {error}") from error
-    return list(_trials(path, lines))
 
 
-def _trials(path: Path, lines: Iterable[str]) -> Iterable[Trial]:
+def _trials(path: Path, lines: Iterable[str]) -> Iterator[Trial]:
     for number, line in enumerate(lines, start=1):
         try:
             yield from_line(line)

@@ -7,7 +7,8 @@ from lab.blocks import Block, Bullets, Code, Heading, Table, markdown
 from lab.bottleneck import bottleneck, who_had_the_machine
 from lab.doubts import doubts, noise
 from lab.errors import LabError
-from lab.records import ALL, Trial
+from lab.operations import ALL
+from lab.records import Trial
 from lab.statistics import FEWEST, Estimate, distinguishable, median, paired_ratio
 from lab.words import estimated, hundredths, number, spread
 
@@ -151,7 +152,7 @@ def _failures(group: Trials) -> str:
 
 
 def _memory(trial: Trial) -> float | None:
-    peak = trial.usage["server"].peak_pss
+    peak = trial.usage["server"].peak_pss if "server" in trial.usage else None
     return peak / MIB if peak else None
 
 
@@ -200,7 +201,7 @@ def _conditions(trial: Trial) -> list[str]:
         f"{c.warm_up:g} s warm-up, then a window of {c.seconds:g} s; "
         "a request counts where it ended",
         f"{c.rows:,} rows seeded before each trial, random seed {c.seed}",
-        *trial.caps,
+        *trial.cap.sentences,
     ]  # fmt: skip
 
 

@@ -1,109 +1,115 @@
-"""How much CPU and memory each party of a trial takes, read once a second from outside."""
+"""What each party of a trial takes, read once a second from outside."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import numpy as np
 import psutil
 
-from lab.records import Usage
-from lab.statistics import at
+from lab import proc
+from lab.proc import Stat
+from lab.usage import Counters, Process
 
 MEMORY_EVERY = 5  # samples: reading PSS walks page tables, which costs more than all the rest
 
+Source = Callable[[], Mapping[str, float]]  # running totals by name
 
-@dataclass
+
+@dataclass(frozen=True)
 class Party:
-    """A process and, unless `alone`, all its descendants, also those that have come and gone.
-
-    CPU is a running total in seconds: what an ended child had used when last seen stays in it.
-    """
+    """A process and, unless `alone`, all its descendants, also those that come and go."""
 
     pid: int
     cores: tuple[int, ...] = ()
     alone: bool = False
-    peak_pss: int | None = None
-    _seen: dict[psutil.Process, float] = field(default_factory=dict)
 
-    def sample(self, *, memory: bool) -> float:
-        """Return the CPU seconds so far; with `memory` also note the memory of now."""
-        members = list(self._members())
-        for member in members:
-            try:
-                spent = member.cpu_times()
-                self._seen[member] = spent.user + spent.system
-            except psutil.Error:
-                continue
-        if memory:
-            self._note_memory(members)
-        return sum(self._seen.values())
+    def members(self, processes: Mapping[int, Stat]) -> Iterable[Stat]:
+        """Return those that live now."""
+        if self.alone:
+            return [processes[self.pid]] if self.pid in processes else []
+        return proc.family(self.pid, processes)
 
-    def _members(self) -> Iterable[psutil.Process]:
-        try:
-            leader = psutil.Process(self.pid)
-            return [leader] if self.alone else [leader, *leader.children(recursive=True)]
-        except psutil.Error:
-            return []
 
-    def _note_memory(self, members: Iterable[psutil.Process]) -> None:
-        sizes = [size for member in members if (size := _pss(member.pid)) is not None]
-        if sizes:
-            self.peak_pss = max(self.peak_pss or 0, sum(sizes))
+@dataclass
+class _Column:
+    """The samples of one process."""
+
+    party: str
+    first: Stat
+    rows: list[tuple[float, float, int, int, int, int | None]] = field(default_factory=list)
 
 
 class Sampler:
-    """Samples named parties, and the machine as a whole, on a common clock (epoch seconds)."""
+    """Samples named parties and sources on a common clock (epoch seconds)."""
 
-    def __init__(self, parties: Mapping[str, Party]) -> None:
+    def __init__(self, parties: Mapping[str, Party], sources: Mapping[str, Source]) -> None:
         self.parties = parties
         self.times: list[float] = []
-        self.totals: dict[str, list[float]] = {name: [] for name in (*parties, "machine", "steal")}
+        self._sources = {"machine": machine, **sources}
+        self._totals: dict[str, list[Mapping[str, float]]] = {name: [] for name in self._sources}
+        self._columns: dict[tuple[int, int], _Column] = {}
 
     def sample(self) -> None:
-        """Take one sample of all."""
+        """Take one sample of all. Raises what a source raises."""
+        now = time.time()
         memory = len(self.times) % MEMORY_EVERY == 0
-        self.times.append(time.time())
+        processes = proc.snapshot()
         for name, party in self.parties.items():
-            self.totals[name].append(party.sample(memory=memory))
-        spent = psutil.cpu_times()
-        self.totals["machine"].append(sum(spent) - _not_working(spent))
-        self.totals["steal"].append(getattr(spent, "steal", 0.0))
+            for stat in party.members(processes):
+                self._note(name, stat, now, memory=memory)
+        for name, source in self._sources.items():
+            self._totals[name].append(source())
+        self.times.append(now)
 
-    def usage(self, begin: float, end: float) -> dict[str, Usage]:
-        """Return what each party took between two moments; `others` is the machine's rest.
+    def _note(self, party: str, stat: Stat, now: float, *, memory: bool) -> None:
+        key = stat.pid, stat.born
+        if key not in self._columns:
+            self._columns[key] = _Column(party, stat)
+            if self.times:  # it is new: all it has used was used since the last sample
+                self._columns[key].rows.append((self.times[-1], 0.0, stat.threads, 0, 0, None))
+        size = proc.pss(stat.pid) if memory else None
+        row = (now, stat.cpu_seconds, stat.threads, *proc.switches(stat.pid), size)
+        self._columns[key].rows.append(row)
 
-        `steal` is what a hypervisor took from this machine while it wanted to run.
-        """
-        spent = {name: max(0.0, self._spent(name, begin, end)) for name in self.totals}
-        found = {
-            name: Usage(spent[name], party.cores, party.peak_pss)
-            for name, party in self.parties.items()
+    def processes(self, begin: float) -> tuple[Process, ...]:
+        """Return the processes of all parties, with times since `begin`."""
+        return tuple(_process(column, begin) for column in self._columns.values())
+
+    def counters(self, begin: float) -> dict[str, Counters]:
+        """Return the totals of all sources, with times since `begin`."""
+        at = tuple(round(moment - begin, 3) for moment in self.times)
+        return {
+            name: Counters(at, {key: tuple(row[key] for row in rows) for key in rows[0]})
+            for name, rows in self._totals.items()
+            if rows
         }
-        known = sum(usage.cpu_seconds for usage in found.values())
-        found["others"] = Usage(max(0.0, spent["machine"] - known))
-        found["steal"] = Usage(spent["steal"])
-        return found
 
-    def _spent(self, name: str, begin: float, end: float) -> float:
-        times, totals = np.asarray(self.times), np.asarray(self.totals[name])
-        return at(times, totals, end) - at(times, totals, begin)
+
+def _process(column: _Column, begin: float) -> Process:
+    at, cpu_seconds, threads, voluntary, involuntary, pss = zip(*column.rows, strict=True)
+    return Process(
+        party=column.party,
+        pid=column.first.pid,
+        name=column.first.name,
+        at=tuple(round(moment - begin, 3) for moment in at),
+        cpu_seconds=cpu_seconds,
+        threads=threads,
+        voluntary=voluntary,
+        involuntary=involuntary,
+        pss=pss,
+    )
+
+
+def machine() -> dict[str, float]:
+    """Return the CPU seconds that all cores worked, and those that a hypervisor took."""
+    spent = psutil.cpu_times()
+    return {
+        "busy_seconds": round(sum(spent) - _not_working(spent), 2),
+        "steal_seconds": round(getattr(spent, "steal", 0.0), 2),
+    }
 
 
 def _not_working(spent: object) -> float:
     # guest time is counted in user as well
     idle = ("idle", "iowait", "steal", "guest", "guest_nice")
     return sum(getattr(spent, name, 0.0) for name in idle)
-
-
-def _pss(pid: int) -> int | None:
-    """Return the proportional set size in bytes: shared pages count by the share of each sharer."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    except OSError:
-        return None
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return None

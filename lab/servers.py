@@ -59,10 +59,12 @@ def serving(
         yield Server(target, f"http://{LOOPBACK}:{port}", started)
 
 
-def settings(target: Target, workers: int, threads: int) -> dict[str, object]:
+def settings(
+    target: Target, workers: int, threads: int, env: Mapping[str, str]
+) -> dict[str, object]:
     """Return what a target is started with, without this machine's addresses and secrets."""
     words = {"python": "python", "workers": str(workers), "threads": str(threads)}
-    command, environment = _filled_in(target, words, {})
+    command, environment = _filled_in(target, words, env)
     return {"command": " ".join(command), "env": environment}
 
 

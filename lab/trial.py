@@ -13,17 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.caps import Cores, Enforced, enforced
+from lab import pgstat
+from lab.caps import Cores, Enforced, divide, enforced
 from lab.errors import LabError
 from lab.load import Requests, Tail, driving, read_requests
 from lab.machine import versions
-from lab.plan import Conditions, Step
+from lab.plan import Step
 from lab.postgres import Database
 from lab.processes import Placement, Program
-from lab.records import Trial
-from lab.sampling import Party, Sampler
+from lab.records import Cap, RoundTrip, Table, Trial
+from lab.sampling import Party, Sampler, Source
 from lab.servers import Server, serving, settings
-from lab.targets import Target, named
+from lab.targets import named
 
 SAMPLE_SECONDS = 1.0
 # Locust's log lines begin with the time and this machine's name, which is nobody's business.
@@ -37,8 +38,7 @@ class Bench:
     """What all trials of a run share. Files go to `folder` when whole, to `scratch` before."""
 
     database: Database
-    conditions: Conditions
-    cores: Cores
+    available: tuple[int, ...]  # cores
     machine: Mapping[str, Any]
     folder: Path
     scratch: Path
@@ -46,44 +46,89 @@ class Bench:
 
 def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
     """Measure one step; `watch` is called each second of the load. Raises `LabError`."""
-    target, conditions = named(step.target), bench.conditions
-    name = f"{step.number:02}-{step.label.replace(' ', '')}"
-    requests_csv, load_log = bench.scratch / f"{name}.csv", bench.folder / f"{name}-load.log"
-    bench.database.reset(conditions.rows)
+    requests_csv = bench.scratch / f"{step.name}.csv"
+    bench.database.reset(step.conditions.rows)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     with ExitStack() as stack:
-        cap = stack.enter_context(enforced(bench.cores, conditions.cpus, conditions.memory))
-        server = stack.enter_context(
-            serving(
-                target,
-                bench.database.url,
-                log=bench.folder / f"{name}-server.log",
-                workers=conditions.workers,
-                threads=conditions.threads,
-                placement=cap.placement,
-            )
+        found = _measured(bench, step, requests_csv, watch, stack)
+    return _record(bench, step, started, found)
+
+
+def _measured(
+    bench: Bench, step: Step, requests_csv: Path, watch: Watch, stack: ExitStack
+) -> "Found":
+    """Start what a step needs, load it, and return what was found; `stack` ends all of it."""
+    target, conditions = named(step.target), step.conditions
+    cores = divide(bench.available, conditions.workers)
+    cap = stack.enter_context(enforced(cores, conditions.cpus, conditions.memory))
+    server = stack.enter_context(
+        serving(
+            target,
+            bench.database.url,
+            log=bench.folder / f"{step.name}-server.log",
+            workers=conditions.workers,
+            threads=conditions.threads,
+            env=step.env,
+            placement=cap.placement,
         )
-        load = stack.enter_context(
-            driving(server, conditions, requests_csv, load_log, Placement(bench.cores.load))
-        )
-        sampler = _sampler(bench, server, load)
-        each_second = partial(watch, Tail(requests_csv))
-        _watch(load, server, bench.database, sampler, each_second)
-        _refuse_failed_load(load)
+    )
+    round_trip = pgstat.round_trip(bench.database.url, bench.database.url)
+    before = pgstat.table(bench.database.connection)
+    load_log = bench.folder / f"{step.name}-load.log"
+    load = stack.enter_context(
+        driving(server, conditions, requests_csv, load_log, Placement(cores.load))
+    )
+    sampler = _sampler(bench, cores, server, load, cap)
+    _watch(load, server, bench.database, sampler, partial(watch, Tail(requests_csv)))
+    _refuse_failed_load(load)
     requests = read_requests(requests_csv)
-    _keep(requests_csv, bench.folder / f"{name}-requests.csv.gz")
-    return _record(bench, step, target, started, requests, sampler, cap, _warnings(load_log))
+    _keep(requests_csv, bench.folder / f"{step.name}-requests.csv.gz")
+    return Found(
+        requests=requests,
+        sampler=sampler,
+        table=_table(before, pgstat.table(bench.database.connection), requests),
+        round_trip=round_trip,
+        cap=Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, cap.sentences),
+        warnings=_warnings(load_log),
+    )
 
 
-def _sampler(bench: Bench, server: Server, load: Program) -> Sampler:
+@dataclass(frozen=True)
+class Found:
+    """What a trial left, before it is put in order."""
+
+    requests: Requests
+    sampler: Sampler
+    table: Table
+    round_trip: RoundTrip
+    cap: Cap
+    warnings: tuple[str, ...]
+
+
+def _table(before: tuple[int, int], after: tuple[int, int], requests: Requests) -> Table:
+    return Table(
+        rows_before=before[0],
+        rows_after=after[0],
+        bytes_before=before[1],
+        bytes_after=after[1],
+        created=requests.succeeded("POST"),
+        deleted=requests.succeeded("DELETE"),
+    )
+
+
+def _sampler(bench: Bench, cores: Cores, server: Server, load: Program, cap: Enforced) -> Sampler:
     parties = {
-        "server": Party(server.program.pid, bench.cores.server),
-        "generator": Party(load.pid, bench.cores.load),
-        "lab": Party(os.getpid(), bench.cores.load, alone=True),
+        "server": Party(server.program.pid, cores.server),
+        "generator": Party(load.pid, cores.load),
+        "lab": Party(os.getpid(), cores.load, alone=True),
     }
     if bench.database.postmaster:
-        parties["database"] = Party(bench.database.postmaster, bench.cores.database)
-    return Sampler(parties)
+        parties["database"] = Party(bench.database.postmaster, cores.database)
+    sources: dict[str, Source] = {
+        "database": partial(pgstat.counters, bench.database.connection),
+        "cap": cap.counters,
+    }
+    return Sampler(parties, sources)
 
 
 def _watch(
@@ -116,42 +161,38 @@ def _refuse_failed_load(load: Program) -> None:
         )
 
 
-def _record(
-    bench: Bench,
-    step: Step,
-    target: Target,
-    started: str,
-    requests: Requests,
-    sampler: Sampler,
-    cap: Enforced,
-    warnings: tuple[str, ...],
-) -> Trial:
-    conditions = bench.conditions
-    begin = float(requests.start.min(initial=time.time())) + conditions.warm_up
+def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
+    target, conditions, requests = named(step.target), step.conditions, found.requests
+    begin = float(requests.intended.min(initial=time.time())) + conditions.warm_up
     end = begin + conditions.seconds
     window = requests.ending(begin, end)
-    if not len(window.start):
+    if not len(window.end):
         raise LabError(f"{target.name} answered nothing within {conditions.seconds:g} s of load")
     return Trial(
         number=step.number,
         pair=step.pair,
+        kind=step.kind,
         target=target.name,
         label=step.label,
+        title=step.title,
         started=started,
-        seconds=conditions.seconds,
         conditions=conditions,
-        operations=window.operations(),
+        seconds_of_load=requests.ending(0, end).by_second(begin),
+        in_flight=requests.in_flight(begin, conditions.seconds),
         errors=window.errors(),
         served_by=window.answered_by(),
-        usage=sampler.usage(begin, end),
-        seconds_of_load=requests.by_second(begin),
+        processes=found.sampler.processes(begin),
+        cores={name: party.cores for name, party in found.sampler.parties.items()},
+        counters=found.sampler.counters(begin),
+        table=found.table,
+        round_trip=found.round_trip,
+        cap=found.cap,
+        warnings=found.warnings,
         machine={**bench.machine, "postgresql": bench.database.settings},
         settings={
-            **settings(target, conditions.workers, conditions.threads),
+            **settings(target, conditions.workers, conditions.threads, step.env),
             "versions": versions(target.packages),
         },
-        caps=cap.sentences,
-        warnings=warnings,
     )
 
 

@@ -6,9 +6,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from lab.histogram import Histogram
+from lab.operations import Second
 from lab.plan import Conditions
-from lab.records import ALL, Operation, Second, Trial, Usage
+from lab.records import Cap, RoundTrip, Table, Trial
 from lab.report import markdown, report
+from lab.usage import Counters, Process
 
 SNAPSHOT = Path(__file__).parent / "report.md"
 MIB = 1024 * 1024
@@ -23,44 +28,97 @@ MACHINE = {
     "changed_files": 0,
     "postgresql": {"server_version": "18.4", "fsync": "on"},
 }
+MIX = {"GET /items/[id]": 60, "GET /items": 15, "POST /items": 20, "DELETE /items/[id]": 5}
+AT = (-10.0, 0.0, 25.0, 50.0)  # when processes and counters were sampled
+SHARES = np.linspace(0.001, 0.999, 999)
+SHAPE = np.quantile(np.random.default_rng(7).gamma(4, 0.25, 100_000), SHARES)  # around 1
 
 
-def operation(name=ALL, requests=30_000, failures=0, p50=90.0, mean=100.0):
-    return Operation(name, requests, failures, mean, p50, 2 * p50, 3 * p50, 4 * p50)
+def second(at, operation, requests, mean_ms, failures=0):
+    """One second of requests whose latencies are spread around a mean."""
+    latencies = np.interp((np.arange(requests) + 0.5) / requests, SHARES, SHAPE)
+    latencies *= mean_ms / latencies.mean()
+    return Second(
+        at=at,
+        operation=operation,
+        failures=failures,
+        mean_ms=mean_ms,
+        max_ms=float(latencies.max()),
+        bytes=500 * requests,
+        latencies=Histogram.of(latencies),
+    )
+
+
+def load(requests, mean_ms, *, seconds=50, warm_up=1, mix=None, failures=0):
+    """A steady load; `requests` and `failures` are those of the window, in the shares of `mix`."""
+    found = []
+    for operation, share in (mix or MIX).items():
+        own = requests * share // 100
+        for at in range(-warm_up, seconds):
+            count = own * (at + 1) // seconds - own * at // seconds
+            failed = failures * (at + 1) // seconds - failures * at // seconds
+            if count:
+                wrong = failed if operation.startswith("POST") else 0
+                found.append(second(at, operation, count, mean_ms, wrong))
+    return tuple(found)
+
+
+def process(party, pid, cpu_seconds, pss=None, at=AT):
+    """A process that uses its CPU seconds evenly between 0 and 50 s, and as evenly before."""
+    spent = tuple(round(cpu_seconds * moment / 50 + cpu_seconds / 5, 6) for moment in at)
+    steps = tuple(range(0, 100 * len(at), 100))
+    sizes = (pss,) * len(at)
+    return Process(party, pid, party, at, spent, (4,) * len(at), steps, steps, sizes)
+
+
+def processes(server=48.0, database=5.0, generator=20.0):
+    """What the parties used of the CPU (seconds) in a window of 50 s."""
+    return (
+        process("server", 11, server, 120 * MIB),
+        process("database", 21, database, 80 * MIB),
+        process("generator", 31, generator, 50 * MIB),
+    )
+
+
+def counters(busy=74.0, steal=0.0):
+    """What the machine worked, and lost to a hypervisor, in a window of 50 s."""
+    machine = {"busy_seconds": busy, "steal_seconds": steal}
+    return {
+        "machine": Counters(
+            AT, {name: tuple(value * (1 + at / 50) for at in AT) for name, value in machine.items()}
+        ),
+        "database": Counters(AT, {"commits": tuple(600 * (10 + at) for at in AT)}),
+        "cap": Counters(AT, {}),
+    }
 
 
 def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **changes):
     """A trial that no rule doubts: 50 s, 60 users in balance with Little's law."""
-    mean = 50 * 60 / requests * 1000
-    whole = operation(requests=requests, p50=mean * 0.9, mean=mean)
-    parts = [
-        replace(whole, name=name, requests=requests * share // 100)
-        for name, share in (("GET /items", 15), ("GET /items/[id]", 60), ("POST /items", 20))
-    ]
-    usage = {
-        "server": Usage(demand * requests / 1000, (0,), 120 * MIB),
-        "database": Usage(5.0, (1,), 80 * MIB),
-        "generator": Usage(20.0, (1,), 50 * MIB),
-        "others": Usage(1.0),
-        "steal": Usage(0.0),
-    }
+    mean = changes.pop("mean_ms", 50 * 60 / requests * 1000)
+    failures = changes.pop("failures", 0)
+    server = demand * requests / 1000
     values = {
         "number": number,
         "pair": pair,
+        "kind": "compare",
         "target": label.partition(" ")[0],
         "label": label,
+        "title": "",
         "started": f"2026-11-24T09:0{number}:00+00:00",
-        "seconds": 50.0,
         "conditions": Conditions(users=60),
-        "operations": (whole, *parts),
+        "seconds_of_load": load(requests, mean, failures=failures),
+        "in_flight": (60,) * 51,
         "errors": {},
         "served_by": {f"{label}/11": requests // 2, f"{label}/12": requests // 2},
-        "usage": usage,
-        "seconds_of_load": (Second(-1, 500, 0, 100.0), Second(0, 600, 0, 100.0)),
+        "processes": processes(server),
+        "cores": {"server": (0,), "database": (1,), "generator": (1,)},
+        "counters": counters(busy=server + 26),
+        "table": Table(100_000, 104_500, 20 * MIB, 21 * MIB, 6_000, 1_500),
+        "round_trip": RoundTrip(0.06, 0.06),
+        "cap": Cap(None, None, None, ("server on core 0, database on 1, load generator on 1",)),
+        "warnings": (),
         "machine": MACHINE,
         "settings": {"command": "serve", "env": {"WORKERS": "2"}, "versions": {"django": "5.2"}},
-        "caps": ("server on core 0, database on 1, load generator and lab on 1",),
-        "warnings": (),
     }
     return Trial(**(values | changes))
 
@@ -75,6 +133,12 @@ def comparison():
             zip(("django", "fastapi"), both, (1.6, 0.8), strict=True)
         )
     ]
+
+
+def lasting(seconds, one):
+    """The same trial with a window of another length."""
+    window = tuple(second for second in one.seconds_of_load if second.at < seconds)
+    return replace(one, conditions=replace(one.conditions, seconds=seconds), seconds_of_load=window)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Each rule is fed the defect it is there for."""
 
-from dataclasses import replace
-
 import pytest
 
 from lab.doubts import doubts, little_residual
 from lab.plan import Conditions
-from lab.records import Usage
-from tests.lab.examples import MACHINE, comparison, operation, trial
+from lab.records import Cap
+from tests.lab.examples import MACHINE, comparison, counters, lasting, processes, trial
+
+MORE = {"counters": counters(busy=100.0)}
 
 
 def test_a_sound_comparison_raises_no_doubt():
@@ -20,8 +20,7 @@ def only(changed):
 
 
 def test_failed_requests_are_doubted_with_their_commonest_error():
-    whole = replace(trial().operations[0], failures=1500)
-    (doubt,) = only(trial(operations=(whole,), errors={"GET /items: status 500": 1500}))
+    (doubt,) = only(trial(failures=1500, errors={"GET /items: status 500": 1500}))
     assert "1500 of 30000 requests failed (most often GET /items: status 500)" in doubt
 
 
@@ -48,8 +47,8 @@ def test_an_uneven_spread_over_workers_is_doubted():
 
 
 def test_a_saturated_generator_is_doubted():
-    usage = trial().usage | {"generator": Usage(46.0, (1,)), "database": Usage(5.0, (2,))}
-    (doubt,) = only(trial(usage=usage))
+    cores = {"server": (0,), "database": (2,), "generator": (1,)}
+    (doubt,) = only(trial(processes=processes(generator=46.0), cores=cores, **MORE))
     assert "load generator used 92% of a core" in doubt
 
 
@@ -59,13 +58,12 @@ def test_what_the_generator_said_is_passed_on():
 
 
 def test_a_crowded_core_beside_the_server_is_doubted():
-    usage = trial().usage | {"generator": Usage(30.0, (1,)), "database": Usage(18.0, (1,))}
-    (doubt,) = only(trial(usage=usage))
+    (doubt,) = only(trial(processes=processes(generator=30.0, database=18.0), **MORE))
     assert "together used 0.96 of the 1 core they share" in doubt
 
 
 def test_users_that_wait_inside_the_generator_are_doubted():
-    slow_generator = trial(operations=(operation(mean=80.0),))
+    slow_generator = trial(mean_ms=80.0)
     assert little_residual(slow_generator) == pytest.approx(0.2)
     (doubt,) = only(slow_generator)
     assert "Little's law misses 20% of the users" in doubt
@@ -77,21 +75,21 @@ def test_think_time_counts_for_littles_law():
 
 
 def test_other_programs_and_the_hypervisor_are_doubted():
-    usage = trial().usage | {"others": Usage(20.0), "steal": Usage(10.0)}
-    programs, hypervisor = only(trial(usage=usage))
+    programs, hypervisor = only(trial(counters=counters(busy=73.0 + 20, steal=10.0)))
     assert "other programs used 0.40 cores" in programs
     assert "hypervisor took 0.20 cores" in hypervisor
 
 
 def test_a_cap_that_does_not_hold_is_doubted():
-    (doubt,) = only(trial(caps=("cap of 1 CPU NOT enforced: Permission denied",)))
+    cap = Cap(False, None, None, ("cap of 1 CPU NOT enforced: Permission denied",))
+    (doubt,) = only(trial(cap=cap))
     assert "NOT enforced" in doubt
 
 
 def test_few_repeats_and_short_windows_are_doubted():
     (few,) = doubts([trial()])
     assert "only one trial of each" in few
-    short = only(trial(seconds=29.0, requests=17_400))[-1]
+    short = only(lasting(29.0, trial()))[-1]
     assert "windows of 29 s" in short
 
 

@@ -22,14 +22,13 @@ def log(tmp_path):
 
 def test_a_request_counts_where_it_ended(log):
     window = read_requests(log).ending(100.5, 103)
-    assert list(window.latency_ms) == [500, 1000]
+    assert list(window.latency_ms) == pytest.approx([500, 1000])
 
 
-def test_operations_have_a_total_first_and_then_names(log):
-    total, lists, single = read_requests(log).operations()
-    assert (total.name, total.requests, total.failures) == ("all", 4, 1)
-    assert (lists.name, lists.requests, lists.max_ms) == ("GET /items", 3, 2000)
-    assert (single.name, single.p50_ms, single.mean_ms) == ("GET /items/[id]", 1000, 1000)
+def test_under_an_open_load_the_wait_before_sending_is_latency(tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(HEAD + "103.000000,100.000000,GET /items,500.0,200,9,django/1,\n")
+    assert list(read_requests(path).latency_ms) == pytest.approx([3500])
 
 
 def test_errors_and_servers_are_counted(log):
@@ -38,11 +37,26 @@ def test_errors_and_servers_are_counted(log):
     assert requests.answered_by() == {"django/1": 2, "django/2": 2}
 
 
-def test_seconds_count_from_the_window_and_skip_empty_ones(log):
+def test_seconds_count_from_the_window_by_operation_and_skip_empty_ones(log):
     seconds = read_requests(log).by_second(begin=101)
-    assert [(second.at, second.requests, second.failures) for second in seconds] == [
-        (-1, 1, 0), (0, 1, 0), (2, 1, 1), (8, 1, 0),
+    assert [(one.at, one.operation, one.requests, one.failures) for one in seconds] == [
+        (-1, "GET /items", 1, 0), (2, "GET /items", 1, 1), (8, "GET /items", 1, 0),
+        (0, "GET /items/[id]", 1, 0),
     ]  # fmt: skip
+    assert (seconds[1].mean_ms, seconds[1].max_ms, seconds[1].bytes) == (2000, 2000, 9)
+
+
+def test_requests_in_flight_are_those_due_and_not_answered(log):
+    assert read_requests(log).in_flight(100, 4) == (1, 2, 1, 0, 0)
+
+
+def test_what_the_load_did_to_the_table_is_counted_from_right_answers(tmp_path):
+    path = tmp_path / "requests.csv"
+    rows = ("POST /items,5,201,9,,", "POST /items,5,500,9,,status 500",
+            "DELETE /items/[id],5,204,0,,", "DELETE /items/[id] (gone),5,404,0,,")  # fmt: skip
+    path.write_text(HEAD + "".join(f"100.0,100.0,{row}\n" for row in rows))
+    requests = read_requests(path)
+    assert (requests.succeeded("POST"), requests.succeeded("DELETE")) == (1, 1)
 
 
 def test_another_format_is_refused(tmp_path):
@@ -72,5 +86,5 @@ def test_the_live_line_reads_whole_lines_only(tmp_path):
 def test_an_empty_log_has_no_requests(tmp_path):
     path = tmp_path / "requests.csv"
     path.write_text(HEAD)
-    assert read_requests(path).start.dtype == np.float64
-    assert len(read_requests(path).start) == 0
+    assert read_requests(path).end.dtype == np.float64
+    assert len(read_requests(path).end) == 0

@@ -6,8 +6,9 @@ import pytest
 
 from lab import records
 from lab.errors import LabError
-from lab.records import Operation, Usage
-from tests.lab.examples import comparison, operation, trial
+from lab.operations import Operation
+from lab.usage import Counters, Process, Usage
+from tests.lab.examples import comparison, lasting, load, process, second, trial
 
 
 def test_what_is_written_is_read_back_the_same(tmp_path):
@@ -21,11 +22,18 @@ def test_a_record_of_a_later_lab_is_refused_with_its_line(tmp_path):
     later = json.loads(records.to_line(trial())) | {"version": records.VERSION + 1}
     path = tmp_path / "records.jsonl"
     path.write_text(records.to_line(trial()) + json.dumps(later) + "\n")
-    with pytest.raises(LabError, match=r"line 2 written by a later lab \(format 2, known is 1\)"):
+    with pytest.raises(LabError, match=r"line 2 written by a later lab \(format 3, known is 2\)"):
         records.read(path)
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "7", "{}", '{"version": 1}', '{"version": "x"}'])
+def test_a_record_of_an_earlier_lab_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"version": 1}\n')
+    with pytest.raises(LabError, match=r"line 1 written by an earlier lab \(format 1\): measure"):
+        records.read(path)
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "7", "{}", '{"version": 2}', '{"version": "x"}'])
 def test_a_line_that_is_no_record_is_refused(line, tmp_path):
     path = tmp_path / "records.jsonl"
     path.write_text(line + "\n")
@@ -40,17 +48,17 @@ def test_a_missing_file_is_one_readable_line(tmp_path):
 
 def test_values_that_cannot_be_are_refused_at_birth():
     with pytest.raises(ValueError, match="failures"):
-        operation(requests=10, failures=11)
-    with pytest.raises(ValueError, match="failures"):
-        operation(requests=0)
+        second(0, "GET /items", 10, 5.0, failures=11)
     with pytest.raises(ValueError, match="do not rise"):
         Operation("all", 1, 0, 1.0, 9.0, 5.0, 9.0, 9.0)
     with pytest.raises(ValueError, match="negative"):
         Usage(-1.0)
-    with pytest.raises(ValueError, match="no window"):
-        trial(seconds=0.0)
-    with pytest.raises(ValueError, match="no total"):
-        trial(operations=())
+    with pytest.raises(ValueError, match="unequal length"):
+        Process("server", 1, "python", (0.0, 1.0), (1.0,), (1, 1), (0, 0), (0, 0), (None, None))
+    with pytest.raises(ValueError, match="unequal length"):
+        Counters((0.0,), {"commits": (1.0, 2.0)})
+    with pytest.raises(ValueError, match="no answer in it"):
+        trial(seconds_of_load=(second(-1, "GET /items", 10, 5.0),))
 
 
 def test_records_cannot_be_changed():
@@ -64,6 +72,38 @@ def test_derived_figures_are_in_the_units_they_say():
     assert one.server_ms_per_request == pytest.approx(1.6)
     assert one.cores_used("server") == pytest.approx(0.96)
     assert one.cores_used("nobody") == 0
+    assert one.usage["others"].cpu_seconds == pytest.approx(1.0)
+    assert one.mix == pytest.approx({"retrieve": 0.6, "list": 0.15, "create": 0.2, "delete": 0.05})
+    assert one.table.unexplained_rows == 0
+
+
+def test_the_window_leaves_the_warm_up_out_and_the_seconds_keep_it():
+    one = trial(seconds_of_load=load(1000, 20.0, seconds=50, warm_up=5))
+    assert one.total.requests == 1000
+    assert [s.at for s in one.by_second()][:6] == [-5, -4, -3, -2, -1, 0]
+    assert sum(s.requests for s in one.by_second("POST /items")) == 220
+    assert lasting(10, one).throughput == one.throughput
+
+
+def test_percentiles_come_from_all_seconds_together_and_never_pass_the_maximum():
+    fast, slow = second(0, "GET /items", 95, 10.0), second(1, "GET /items", 5, 1000.0)
+    whole = trial(seconds_of_load=(fast, slow)).total
+    assert whole.mean_ms == pytest.approx(59.5)
+    assert whole.p50_ms < 12
+    assert 300 < whole.p99_ms <= whole.max_ms
+
+
+def test_an_implementation_that_the_lab_did_not_start_has_no_service_demand():
+    one = trial(target="http://127.0.0.1:9", processes=(), cores={"generator": ()})
+    assert one.is_external
+    assert one.server_ms_per_request is None
+    assert "server" not in one.usage
+
+
+def test_a_server_process_that_ends_under_load_is_a_restart():
+    gone = process("server", 12, 1.0, at=(-10.0, 0.0, 25.0))
+    assert trial().restarts == 0
+    assert trial(processes=(*trial().processes, gone)).restarts == 1
 
 
 def test_a_failed_write_leaves_the_completed_trials(tmp_path, monkeypatch):

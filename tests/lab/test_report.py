@@ -6,9 +6,8 @@ from rich.console import Console
 from lab.blocks import show
 from lab.bottleneck import bottleneck
 from lab.errors import LabError
-from lab.records import Usage
 from lab.report import markdown, report, summary
-from tests.lab.examples import SNAPSHOT, comparison, trial
+from tests.lab.examples import SNAPSHOT, comparison, process, processes, trial
 
 
 def test_the_report_is_what_it_was():
@@ -64,8 +63,8 @@ def test_no_trial_is_no_report():
 
 
 def test_memory_that_was_not_measured_is_said():
-    usage = trial().usage | {"server": Usage(48.0, (0,), None)}
-    assert "not measured" in markdown(summary([trial(usage=usage)]))
+    unseen = (process("server", 11, 48.0), *processes()[1:])
+    assert "not measured" in markdown(summary([trial(processes=unseen)]))
 
 
 def test_a_saturated_server_is_named():
@@ -73,17 +72,16 @@ def test_a_saturated_server_is_named():
 
 
 def test_a_saturated_generator_is_named():
-    usage = trial().usage | {"server": Usage(20.0, (0,)), "generator": Usage(48.0, (1,))}
-    assert "limited by the load generator" in bottleneck("django", [trial(usage=usage)])
+    saturated = trial(processes=processes(server=20.0, generator=48.0))
+    assert "limited by the load generator" in bottleneck("django", [saturated])
 
 
 def test_a_database_that_fills_the_other_core_is_named():
-    usage = trial().usage | {"server": Usage(20.0, (0,)), "database": Usage(29.0, (1,))}
-    assert "limited by database and load generator" in bottleneck("django", [trial(usage=usage)])
+    crowded = trial(processes=processes(server=20.0, database=29.0))
+    assert "limited by database and load generator" in bottleneck("django", [crowded])
 
 
 def test_idle_cpus_mean_waiting():
-    usage = trial().usage | {"server": Usage(6.0, (0,))}
-    said = bottleneck("django", [trial(usage=usage)])
+    said = bottleneck("django", [trial(processes=processes(server=6.0))])
     assert "not limited by any CPU: the server used 12%" in said
     assert "8 threads or connections" in said

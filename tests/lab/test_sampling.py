@@ -1,12 +1,15 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
+import psutil
 import pytest
 
-from lab import sampling
+from lab import proc
 from lab.sampling import Party, Sampler
+from lab.usage import party_usage
 
 BUSY = "import sys\nwhile True: pass"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}])"
@@ -20,46 +23,98 @@ def busy_child():
     process.wait()
 
 
+def used_by(sampler, party):
+    begin, end = sampler.times[0], sampler.times[-1]
+    own = [process for process in sampler.processes(begin) if process.party == party]
+    return party_usage(own, (), 0, end - begin)
+
+
 def test_a_childs_cpu_and_memory_count_for_its_parent(busy_child):
-    sampler = Sampler(
-        {"server": Party(busy_child.pid, (0,)), "lab": Party(os.getpid(), alone=True)}
-    )
+    sampler = Sampler({"server": Party(busy_child.pid), "lab": Party(os.getpid(), alone=True)}, {})
     for _ in range(3):
         sampler.sample()
         time.sleep(0.3)
     sampler.sample()
-    usage = sampler.usage(sampler.times[0], sampler.times[-1])
-    assert usage["server"].cpu_seconds > 0.1
-    assert usage["lab"].cpu_seconds < usage["server"].cpu_seconds
-    assert usage["server"].cores == (0,)
-    assert (usage["server"].peak_pss or 0) > 1_000_000
-    assert {"others", "steal"} < set(usage)
+    assert used_by(sampler, "server").cpu_seconds > 0.1
+    assert used_by(sampler, "lab").cpu_seconds < used_by(sampler, "server").cpu_seconds
+    assert used_by(sampler, "server").peak_pss > 1_000_000
+    (one,) = [process for process in sampler.processes(0) if process.party == "lab"]
+    assert (one.pid, len(one.at)) == (os.getpid(), 4)
 
 
 def test_cpu_of_a_child_that_ended_stays_counted(busy_child):
-    party = Party(busy_child.pid)
-    time.sleep(0.3)
-    before = party.sample(memory=False)
+    sampler = Sampler({"server": Party(busy_child.pid)}, {})
+    sampler.sample()
+    time.sleep(0.4)
+    sampler.sample()
     os.killpg(busy_child.pid, 9)
     busy_child.wait()
-    assert party.sample(memory=True) == before > 0
-    assert party.peak_pss is None
+    sampler.sample()
+    assert used_by(sampler, "server").cpu_seconds > 0.05
 
 
-def test_usage_is_that_of_the_window_only():
-    sampler = Sampler({"server": Party(os.getpid())})
-    sampler.times = [0.0, 10.0, 20.0]
-    sampler.totals = {
-        "server": [0.0, 5.0, 6.0], "machine": [0.0, 8.0, 16.0], "steal": [0.0, 0.0, 1.0],
-    }  # fmt: skip
-    usage = sampler.usage(10, 20)
-    assert usage["server"].cpu_seconds == 1
-    assert usage["others"].cpu_seconds == 7
-    assert usage["steal"].cpu_seconds == 1
+def test_all_that_a_new_process_used_was_used_since_the_last_sample():
+    sampler = Sampler({"lab": Party(os.getpid())}, {})
+    sampler.sample()
+    count = "import time\nwhile time.process_time() < 0.2: pass\ntime.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", count])
+    try:
+        deadline = time.monotonic() + 20
+        while sum(psutil.Process(process.pid).cpu_times()[:2]) < 0.2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        sampler.sample()
+    finally:
+        process.kill()
+        process.wait()
+    (late,) = [one for one in sampler.processes(sampler.times[0]) if one.pid == process.pid]
+    assert late.at[0] == 0
+    assert late.during("cpu_seconds", 0, late.at[-1]) >= 0.2
+
+
+def test_context_switches_of_all_threads_are_counted():
+    before, _ = proc.switches(os.getpid())
+    done = threading.Event()
+    threads = [threading.Thread(target=done.wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    voluntary, involuntary = proc.switches(os.getpid())
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert voluntary >= before + 3
+    assert involuntary >= 0
+
+
+def test_psutil_agrees_about_this_process():
+    stat, theirs = proc.snapshot()[os.getpid()], psutil.Process()
+    assert (stat.parent, stat.threads) == (theirs.ppid(), theirs.num_threads())
+    assert stat.cpu_seconds == pytest.approx(sum(theirs.cpu_times()[:2]), abs=0.1)
+    assert {child.pid for child in theirs.children(recursive=True)} == {
+        one.pid for one in proc.family(os.getpid(), proc.snapshot())
+    } - {os.getpid()}
+
+
+def test_sources_are_read_with_each_sample():
+    totals = iter([{"commits": 5.0}, {"commits": 9.0}])
+    sampler = Sampler({}, {"database": lambda: next(totals)})
+    sampler.sample()
+    sampler.sample()
+    counters = sampler.counters(sampler.times[0])
+    assert counters["database"].totals == {"commits": (5.0, 9.0)}
+    assert counters["machine"].at[0] == 0
+    assert set(counters["machine"].totals) == {"busy_seconds", "steal_seconds"}
 
 
 def test_memory_that_cannot_be_read_is_not_invented(monkeypatch):
-    monkeypatch.setattr(sampling, "_pss", lambda pid: None)
-    party = Party(os.getpid())
-    party.sample(memory=True)
-    assert party.peak_pss is None
+    monkeypatch.setattr(proc, "pss", lambda pid: None)
+    sampler = Sampler({"lab": Party(os.getpid(), alone=True)}, {})
+    sampler.sample()
+    assert used_by(sampler, "lab").peak_pss is None
+
+
+def test_a_process_that_is_gone_has_no_figures():
+    assert proc.switches(2**22 + 1) == (0, 0)
+    assert proc.pss(2**22 + 1) is None
+    assert proc.family(2**22 + 1, proc.snapshot()) == []
