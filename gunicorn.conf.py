@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import socket
 import sys
 from http import HTTPStatus
@@ -14,6 +15,10 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from speedups import container, serving
+from speedups.worker import BufferedWorker
+
+BUFFERED = "speedups.worker.BufferedWorker"
+MEGABYTE = 1_048_576
 
 
 def _refuse(name: str, value: str, allowed: str) -> NoReturn:
@@ -28,19 +33,29 @@ def _number(name: str, default: int, most: int) -> int:
     return int(value)
 
 
+def _seconds(name: str, default: float) -> float:
+    value = os.environ.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value):
+        _refuse(name, value, "seconds such as 1 or 0.5, and 0 for no limit")
+    return float(value)
+
+
 def _worker_class() -> str:
-    name = os.environ.get("GUNICORN_WORKER_CLASS") or "gthread"
+    name = os.environ.get("GUNICORN_WORKER_CLASS") or BUFFERED
     try:
         util.load_class(name, section="gunicorn.workers")
     except RuntimeError:
-        _refuse("GUNICORN_WORKER_CLASS", name, "gthread, sync or another class that can be loaded")
+        allowed = f"{BUFFERED}, gthread, sync or another class that can be loaded"
+        _refuse("GUNICORN_WORKER_CLASS", name, allowed)
     return name
 
 
 bind = f"0.0.0.0:{_number('PORT', 8000, most=65535)}"
 workers = _number("WEB_CONCURRENCY", container.default_workers(), most=1024)
-threads = _number("GUNICORN_THREADS", 2, most=512)
 worker_class = _worker_class()
+threads = _number("GUNICORN_THREADS", 2, most=512)
+if worker_class != "gthread":
+    threads = 1  # one request at a time: a second worker, not a second thread, takes the next
 worker_connections = 1000  # keep-alive connections that may wait in one worker
 keepalive = 75  # seconds; longer than a client's idle time, or its next request meets a reset
 timeout = 30  # seconds without a heartbeat; statement_timeout bounds the request itself
@@ -49,8 +64,19 @@ preload_app = True  # workers share the memory of the loaded application
 http_parser = "python"  # the C parser lets bare LF and folded headers through
 control_socket_disable = True  # containers run on a read-only file system
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (heartbeats)
+BufferedWorker.LARGEST_BODY = _number("MAX_BODY_BYTES", MEGABYTE, most=2**40)
+# A client that has given up must not be served before those who still wait.
+BufferedWorker.LONGEST_WAIT = _seconds("MAX_WAIT_SECONDS", 1.0)
+BufferedWorker.NEVER_REFUSED = frozenset({"/livez", "/livez/", "/readyz", "/readyz/"})
 DRAINED = 64 * 1024  # bytes of an unread body that gunicorn reads to keep a connection
 accesslog = None  # the application writes the line of each request, with its id
+
+
+DETAILS = {
+    408: "The request did not arrive in time.",
+    413: f"The body is longer than {BufferedWorker.LARGEST_BODY} bytes.",
+    503: "All workers are busy.",
+}
 
 
 def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
@@ -58,12 +84,14 @@ def _write_problem(client: socket.socket, status: int, reason: str, message: str
     title = HTTPStatus(status).phrase  # the `reason` of a 501 is "Bad Request"
     body = json.dumps({
         "type": "about:blank", "title": title, "status": status,
-        "detail": "The server could not read this request.", "instance": "", "request_id": "-",
+        "detail": DETAILS.get(status, "The server could not read this request."),
+        "instance": "", "request_id": "-",
         **({"errors": []} if status == HTTPStatus.BAD_REQUEST else {}),
     }).encode()  # fmt: skip
     head = (
-        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\n"
-        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nX-Served-By: django/{os.getpid()}\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+        + ("Retry-After: 1\r\n\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else "\r\n")
     )
     util.write_nonblock(client, head.encode("latin1") + body)
 

@@ -112,8 +112,8 @@ BODIES: dict[str, tuple[bytes, int | None]] = {
     "a CR in a chunk's extension": (_post(CHUNKED, body=b"3;a\rb\r\nabc\r\n0\r\n\r\n"), 400),
     "a Host in the trailers": (_post(CHUNKED, body=b"0\r\nHost: evil.com\r\n\r\n"), 400),
     "an empty chunked body": (_post(CHUNKED, body=b"0\r\n\r\n"), 400),
-    "a chunk that ends too soon": (_post(CHUNKED, body=b"19\r\n" + ITEM[:9]), None),
-    "chunks without a last one": (_post(CHUNKED, body=b"19\r\n" + ITEM + b"\r\n"), None),
-    "chunks whose lines end in LF": (_post(CHUNKED, body=b"19\n" + ITEM + b"\n0\n\n"), None),
-    "a chunk of 16 exabytes": (_post(CHUNKED, body=b"f" * 16 + b"\r\nabc\r\n"), None),
+    "a chunk that ends too soon": (_post(CHUNKED, body=b"19\r\n" + ITEM[:9]), 400),
+    "chunks without a last one": (_post(CHUNKED, body=b"19\r\n" + ITEM + b"\r\n"), 400),
+    "chunks whose lines end in LF": (_post(CHUNKED, body=b"19\n" + ITEM + b"\n0\n\n"), 400),
+    "a chunk of 16 exabytes": (_post(CHUNKED, body=b"f" * 16 + b"\r\nabc\r\n"), 413),
 }  # fmt: skip

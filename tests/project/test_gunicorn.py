@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ from tests.project.production import PRODUCTION, run
 
 GUNICORN = ("-m", "gunicorn", "project.wsgi")
 DJANGO = TARGETS["django"]
+CLASSES = ["speedups.worker.BufferedWorker", "gthread"]
+
+
+@pytest.fixture(params=CLASSES)
+def worker_class(request) -> dict[str, str]:
+    """The environment that chooses each worker class we support."""
+    return {"GUNICORN_WORKER_CLASS": request.param}
 
 
 def logged(log: Path) -> list[dict[str, Any]]:
@@ -41,7 +49,9 @@ def eventually(true, seconds: float = 20) -> None:
     ("PORT", "65536", "PORT is '65536', allowed are whole numbers from 1 to 65535"),
     ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
     ("GUNICORN_THREADS", "two", "GUNICORN_THREADS is 'two', allowed are whole numbers from 1"),
-    ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are gthread, "),
+    ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are speedups."),
+    ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
+    ("MAX_BODY_BYTES", "1MB", "MAX_BODY_BYTES is '1MB', allowed are whole numbers from 1"),
 ])  # fmt: skip
 def test_a_wrong_setting_stops_the_start_with_one_line_and_no_new_attempt(name, value, line):
     ended = run(*GUNICORN, **{**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
@@ -65,9 +75,11 @@ def test_a_busy_port_stops_the_start_with_one_line():
 
 
 @pytest.mark.django_db
-def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(database_url, tmp_path):
+def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
+    database_url, tmp_path, worker_class
+):
     log = tmp_path / "log"
-    env = {"LOG_LEVEL": "INFO"}
+    env = {"LOG_LEVEL": "INFO", **worker_class}
     with serving(DJANGO, database_url, log=log, workers=2, threads=3, env=env) as server:
         assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready"}
         assert httpx.get(f"{server.url}/livez").json() == {"status": "alive"}
@@ -81,7 +93,9 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(databa
     assert (mine["status"], mine["route"], mine["method"]) == (200, "^items/?$", "GET")
     assert not any("/readyz" in line["message"] or "/livez" in line["message"] for line in lines)
     (start,) = [line["message"] for line in lines if "workers x" in line["message"]]
-    assert start.startswith("2 workers x 3 threads, 6 database connections of ")
+    threaded = worker_class["GUNICORN_WORKER_CLASS"] == "gthread"
+    arithmetic = "2 workers x 3 threads, 6" if threaded else "2 workers x 1 threads, 2"
+    assert start.startswith(f"{arithmetic} database connections of ")
     assert "Django 5.2" in start
     assert "gunicorn 27" in start
 
@@ -89,7 +103,7 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(databa
 @pytest.mark.django_db
 def test_more_threads_than_the_database_has_connections_is_a_warning(database_url, tmp_path):
     log = tmp_path / "log"
-    env = {"GUNICORN_THREADS": "512", "LOG_LEVEL": "WARNING"}
+    env = {"GUNICORN_THREADS": "512", "GUNICORN_WORKER_CLASS": "gthread", "LOG_LEVEL": "WARNING"}
     with serving(DJANGO, database_url, log=log, env=env):
         pass
     (line,) = logged(log)  # and the level keeps everything else away
@@ -111,28 +125,58 @@ def waiting_for_a_lock(holder: psycopg.Connection) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sigterm_finishes_the_request_in_hand_and_says_unready_meanwhile(database_url, tmp_path):
+def test_sigterm_finishes_the_request_in_hand_and_says_unready_meanwhile(
+    database_url, tmp_path, worker_class
+):
     item = Item.objects.create(name="Desk", price=1)
-    answers = []
-
-    def change(url: str) -> None:
-        answers.append(httpx.patch(url, json={"quantity": 7}, timeout=20).status_code)
-
+    log = tmp_path / "log"
     with (
-        serving(DJANGO, database_url, log=tmp_path / "log", workers=1, threads=4) as server,
+        serving(DJANGO, database_url, log=log, threads=4, env=worker_class) as server,
         httpx.Client(base_url=server.url, timeout=20) as probe,
+        ThreadPoolExecutor() as clients,
     ):
         assert probe.get("/readyz").status_code == 200
         with row_locked(database_url, item.pk) as holder:
-            under_way = threading.Thread(target=change, args=(f"{server.url}/items/{item.pk}/",))
-            under_way.start()
+            change = clients.submit(
+                httpx.patch, f"{server.url}/items/{item.pk}/", json={"quantity": 7}, timeout=20
+            )
             eventually(lambda: waiting_for_a_lock(holder))
             os.kill(server.program.pid, signal.SIGTERM)
             time.sleep(0.3)  # seconds in which the worker learns of it
-            unready = probe.get("/readyz")  # on the connection it has: no new one is taken
-        under_way.join(20)
+            # On the connection it has: no new one is taken.
+            unready = clients.submit(probe.get, "/readyz")
+            time.sleep(0.1)
         assert server.program.wait(10) == 0
-    assert (unready.status_code, unready.json()["detail"]) == (503, "Shutting down.")
-    assert answers == [200]
+    assert (unready.result().status_code, change.result().status_code) == (503, 200)
+    assert unready.result().json()["detail"] == "Shutting down."
     item.refresh_from_db()
     assert item.quantity == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waited_too_long_is_refused_at_once_and_probes_are_not(database_url, tmp_path):
+    items = [Item.objects.create(name="Desk", price=1) for _ in range(2)]
+    with (
+        serving(
+            DJANGO, database_url, log=tmp_path / "log", env={"MAX_WAIT_SECONDS": "0.2"}
+        ) as server,
+        ThreadPoolExecutor() as clients,
+    ):
+        first, second = (f"{server.url}/items/{item.pk}/" for item in items)
+        change = partial(httpx.patch, json={"quantity": 7}, timeout=20)
+        with row_locked(database_url, items[1].pk):
+            with row_locked(database_url, items[0].pk) as holder:
+                changes = [clients.submit(change, first)]
+                eventually(lambda: waiting_for_a_lock(holder))
+                changes.append(clients.submit(change, second))
+                time.sleep(0.1)
+                # These are read when the first change is done, and wait for the second.
+                late = clients.submit(httpx.get, first)
+                probe = clients.submit(httpx.get, f"{server.url}/livez")
+                time.sleep(0.1)
+            time.sleep(0.5)
+        refused = late.result()
+        assert [one.result().status_code for one in (*changes, probe)] == [200, 200, 200]
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert refused.json()["detail"] == "All workers are busy."
+        assert httpx.get(first).status_code == 200
