@@ -2,7 +2,6 @@
 
 import http
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,29 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from project import database_trouble
 from project.logs import request_id
 
-logger = logging.getLogger(__name__)
 RETRY_AFTER = {"Retry-After": "1"}  # seconds
-
-# SQLSTATE, longest prefix first: (status, what the client may know).
-# Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-UNAVAILABLE = (503, "The database is not available.")
-CONFLICT = (409, "The change clashes with other data or with another change.")
-BAD_VALUE = (400, "The database does not take this value.")
-BY_SQLSTATE = {
-    "57014": (504, "The database did not answer in time."),
-    "55P03": (503, "The row is locked by another change."),
-    "25006": (503, "The database takes no changes at the moment."),
-    "23505": CONFLICT,
-    "23503": CONFLICT,
-    "23": BAD_VALUE,
-    "22": BAD_VALUE,
-    "40": CONFLICT,
-    "08": UNAVAILABLE,
-    "53": UNAVAILABLE,
-    "57P": UNAVAILABLE,
-}
 
 
 def problem(
@@ -113,16 +93,10 @@ def _escaped(name: str) -> str:
 
 
 def _database_problem(request: HttpRequest, error: db.Error) -> HttpResponse | None:
-    state: str = getattr(error.__cause__, "sqlstate", None) or ""
-    if not state and isinstance(error, db.OperationalError | db.InterfaceError):
-        status, detail = UNAVAILABLE  # no connection, or lost in the middle
-    else:
-        found = next((p for p in (5, 3, 2) if state[:p] in BY_SQLSTATE), None)
-        if found is None:
-            return None
-        status, detail = BY_SQLSTATE[state[:found]]
-    if status >= 500:
-        logger.warning("database trouble: %s", state or "no connection")
+    found = database_trouble.explained(error)
+    if found is None:
+        return None
+    status, detail = found
     if status == 400:
         return problem(request, 400, detail, errors=[_fault("", detail)])
     return problem(request, status, detail, headers=RETRY_AFTER if status == 503 else None)

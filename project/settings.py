@@ -62,6 +62,7 @@ if DATABASE_URL:
         environment.refuse(
             "DATABASE_URL", "names no database: postgresql://user:password@host/name"
         )
+    DATABASES["default"]["ENGINE"] = "project.postgresql"
 elif EMBEDDED_POSTGRESQL_ALLOWED:
     from project.embedded import SERVER
 
@@ -73,7 +74,12 @@ else:
 DATABASES["default"] |= {
     "CONN_MAX_AGE": None,  # connecting for every request costs more than the request
     "OPTIONS": {
-        "connect_timeout": 5,
+        "connect_timeout": 2,
+        # A link that has died without a word: unacknowledged bytes and idle connections.
+        "tcp_user_timeout": 6000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
         # A request that the database cannot answer in time must give its thread back.
         "options": "-c statement_timeout=5s -c lock_timeout=3s",
         **DATABASES["default"].get("OPTIONS", {}),

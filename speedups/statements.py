@@ -90,7 +90,8 @@ class Statement:
         if result.status in DONE:
             return result
         with connection.wrap_database_errors:
-            if native.pgconn.status != ConnStatus.OK:
+            # libpq may say so by the status only later, by a result of its own at once
+            if native.pgconn.status != ConnStatus.OK or _sqlstate(result) is None:
                 raise psycopg.OperationalError("the connection is lost")
             raise error_from_result(result)
 

@@ -1,15 +1,15 @@
-"""Django's PostgreSQL backend, which starts the embedded server at the first connection."""
+"""The project's PostgreSQL backend, which starts the embedded server at the first connection."""
 
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql import base
 
 from project.embedded import SERVER, EmbeddedError
+from project.postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """The stock backend; commands that need no database start no server."""
+    """That backend; commands that need no database start no server."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect. Raises `ImproperlyConfigured` when the server cannot be started."""

@@ -1,0 +1,85 @@
+"""What a client is told when the database refuses or is not there, and what the log says of it."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from django import db
+from django.db import connections
+
+logger = logging.getLogger(__name__)
+READ_ONLY = "25006"
+# SQLSTATE, longest prefix first: (status, what the client may know).
+# Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+UNAVAILABLE = (503, "The database is not available.")
+CONFLICT = (409, "The change clashes with other data or with another change.")
+BAD_VALUE = (400, "The database does not take this value.")
+BY_SQLSTATE = {
+    "57014": (504, "The database did not answer in time."),
+    "55P03": (503, "The row is locked by another change."),
+    READ_ONLY: (503, "The database takes no changes at the moment."),
+    "23505": CONFLICT,
+    "23503": CONFLICT,
+    "23": BAD_VALUE,
+    "22": BAD_VALUE,
+    "40": CONFLICT,
+    "08": UNAVAILABLE,
+    "53": UNAVAILABLE,
+    "57P": UNAVAILABLE,
+}
+
+
+def explained(error: db.Error) -> tuple[int, str] | None:
+    """Return status and detail for the client; nothing for what only a traceback can explain.
+
+    Trouble that is not the client's is logged, once per burst and kind.
+    """
+    state: str = getattr(error.__cause__, "sqlstate", None) or ""
+    if not state and isinstance(error, db.OperationalError | db.InterfaceError):
+        found = UNAVAILABLE  # no connection, or lost in the middle
+    else:
+        prefix = next((state[:size] for size in (5, 3, 2) if state[:size] in BY_SQLSTATE), None)
+        if prefix is None:
+            return None
+        found = BY_SQLSTATE[prefix]
+    status, detail = found
+    if status >= 500:
+        _bursts.setdefault(detail, Burst(detail)).note(state or "no connection")
+    if state == READ_ONLY:
+        _let_go()
+    return found
+
+
+def _let_go() -> None:
+    """Close a connection that looks healthy but leads to a server which is no primary any more."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+@dataclass
+class Burst:
+    """Trouble of one kind: worth a line when it begins, and one now and then while it lasts."""
+
+    what: str
+    more: int = 0  # requests since the last line
+    last_at: float = float("-inf")  # monotonic seconds
+    logged_at: float = float("-inf")
+
+    QUIET = 5.0  # seconds without trouble end a burst
+    INTERVAL = 10.0  # seconds between the lines of one that lasts
+
+    def note(self, state: str) -> None:
+        """Count a request, and log if it is time."""
+        now = time.monotonic()
+        begins = now - self.last_at > self.QUIET
+        self.last_at = now
+        if not begins and now - self.logged_at < self.INTERVAL:
+            self.more += 1
+            return
+        also = f", after {self.more} more requests" if self.more else ""
+        logger.warning("database trouble (%s): %s%s", state, self.what, also)
+        self.logged_at, self.more = now, 0
+
+
+_bursts: dict[str, Burst] = {}

@@ -1,0 +1,75 @@
+"""The stock backend, which lets go of connections that are lost and does not wait for lost hosts.
+
+Django finds out by a query per request (CONN_HEALTH_CHECKS) or by an error of the request that
+meets a lost connection first. A socket tells without a round trip: the server says nothing unasked
+to an idle connection except that it ends it.
+"""
+
+import re
+import select
+import time
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.postgresql import base
+
+from project.postgresql import half_open
+
+TRUSTED = 0.05  # seconds after its last use in which a connection is not looked at
+LONG_ATTEMPT = 0.5  # seconds; a host that refuses is faster, one that does not answer slower
+NEXT_ATTEMPT = 1.0  # seconds after a long attempt in which requests are told at once
+
+_no_attempt_before = 0.0  # monotonic seconds
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Looks at a connection that was idle before it is used."""
+
+    _used_at = 0.0  # monotonic seconds
+
+    def ensure_connection(self) -> None:
+        """Connect if there is no connection, or only one that is lost."""
+        now = time.monotonic()
+        if now - self._used_at > TRUSTED and self._is_lost():
+            self.close()
+        self._used_at = now
+        if self.connection is None:
+            super().ensure_connection()
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """After an error: close what is lost before Django would connect anew to ask it."""
+        if self._is_lost():
+            self.close()
+        super().close_if_unusable_or_obsolete()
+
+    def _is_lost(self) -> bool:
+        if self.connection is None or self.in_atomic_block:
+            return False
+        if self.connection.closed:
+            return True
+        poller = select.poll()
+        poller.register(self.connection.fileno(), select.POLLIN)
+        return bool(poller.poll(0))
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect; right after an attempt that took long and failed, raise at once."""
+        global _no_attempt_before
+        started = time.monotonic()
+        if started < _no_attempt_before:
+            raise OperationalError("the database did not answer a moment ago")
+        try:
+            connection = super().get_new_connection(conn_params)
+        except Exception:
+            if time.monotonic() - started > LONG_ATTEMPT:
+                _no_attempt_before = time.monotonic() + NEXT_ATTEMPT
+            raise
+        half_open.watch(connection, statement_limit(conn_params.get("options", "")))
+        return connection
+
+
+def statement_limit(options: str) -> float:
+    """Return the seconds that `-c statement_timeout=…` grants a statement; infinite if none."""
+    found = re.search(r"statement_timeout=(\d+)(ms|s|min)?", options)
+    if found is None or found[1] == "0":
+        return float("inf")
+    return int(found[1]) * {"s": 1.0, "min": 60.0}.get(found[2] or "ms", 0.001)
