@@ -1,13 +1,13 @@
 """Is it still growing? The slope of windowed latency, and what makes it rise."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from scipy import stats
 
+from lab.records import Trial
 from lab.statistics import CONFIDENCE, Estimate, Floats, Interval
 
 FEWEST_WINDOWS = 8  # for a slope with an interval
@@ -61,24 +61,31 @@ class Growth:
 
 @dataclass(frozen=True)
 class Windows:
-    """Throughput (requests/s) and mean latency (ms), window by window, of equal lengths."""
+    """Throughput (requests/s), mean latency (ms) and requests inside, in equal windows of time."""
 
     throughput: Floats
     latency_ms: Floats
+    inside: Floats
 
 
-def windows(requests: Sequence[int], mean_ms: Sequence[float]) -> Windows:
-    """Join seconds to windows of up to `LONGEST_WINDOW` s, at least `FEWEST_WINDOWS` if possible.
+def window_length(seconds: int) -> int:
+    """Return how many seconds make a window: up to `LONGEST_WINDOW`, if enough windows are left."""
+    return max(1, min(LONGEST_WINDOW, seconds // FEWEST_WINDOWS))
 
-    One value per second, in order; a second without requests has 0 of them and any mean.
+
+def windows(requests: Floats, total_ms: Floats, inside: Floats) -> Windows:
+    """Join seconds to windows; windows without an answer are left out.
+
+    One value per second, in order: requests that ended, their latencies together, and how many
+    were under way.
     """
-    length = max(1, min(LONGEST_WINDOW, len(requests) // FEWEST_WINDOWS))
+    length = window_length(len(requests))
     whole = len(requests) // length * length
-    counts = np.asarray(requests[:whole], float).reshape(-1, length)
-    sums = counts * np.nan_to_num(np.asarray(mean_ms[:whole], float).reshape(-1, length))
-    totals = counts.sum(axis=1)
-    kept = totals > 0
-    return Windows(totals[kept] / length, sums.sum(axis=1)[kept] / totals[kept])
+    counts, sums, under_way = (
+        column[:whole].reshape(-1, length).mean(axis=1) for column in (requests, total_ms, inside)
+    )
+    kept = counts > 0
+    return Windows(counts[kept], sums[kept] / counts[kept], under_way[kept])
 
 
 def trend(values: Floats) -> Trend:
@@ -103,8 +110,8 @@ def trend(values: Floats) -> Trend:
 
 
 def _line(values: Floats) -> tuple[Floats, float]:
-    """Return the places of the windows, from -1/2 to 1/2, and the rise from end to end."""
-    at = np.linspace(-0.5, 0.5, len(values))
+    """Return the middles of the windows, between -1/2 and 1/2, and the rise from end to end."""
+    at = (np.arange(len(values)) + 0.5) / len(values) - 0.5
     return at, float(at @ values / (at @ at))
 
 
@@ -120,7 +127,7 @@ def growth(parts: Windows, table_growth: float | None) -> Growth:
         return Growth(Course.CONVERGED if latency.steady else Course.UNKNOWN, latency, None)
     if latency.change.middle < 0:
         return Growth(Course.FALLING, latency, None)
-    _, inside = _line(np.log(parts.throughput * parts.latency_ms))
+    _, inside = _line(np.log(np.maximum(parts.inside, 1)))
     _, rise = _line(np.log(parts.latency_ms))
     share = inside / rise
     if share > MOSTLY:
@@ -130,3 +137,23 @@ def growth(parts: Windows, table_growth: float | None) -> Growth:
     else:
         course = Course.SERVICE
     return Growth(course, latency, share)
+
+
+def windows_of(trial: Trial) -> Windows:
+    """Return the measured window of a trial as windows."""
+    length = int(trial.seconds)
+    requests, total_ms = np.zeros(length), np.zeros(length)
+    for second in trial.seconds_of_load:
+        if 0 <= second.at < length:
+            requests[second.at] += second.requests
+            total_ms[second.at] += second.requests * second.mean_ms
+    under_way = trial.in_flight or (0,)
+    inside = np.interp(np.arange(length), np.arange(len(under_way)), under_way)
+    return windows(requests, total_ms, inside)
+
+
+def growth_of(trial: Trial) -> Growth:
+    """Say what latency did within a trial's window."""
+    table = trial.table
+    grown = table.rows_after / max(1, table.rows_before) - 1 if table else None
+    return growth(windows_of(trial), grown)

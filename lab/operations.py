@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from lab.histogram import Histogram
 
 ALL = "all"  # the operation that is all of them together
+ROLES = ("retrieve", "list", "create", "delete")  # in the order of the mix's weights
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Operation:
 
     @property
     def role(self) -> str:
-        """Which of the four things that the load does: retrieve, list, create or delete."""
+        """Which of `ROLES` it is."""
         method, _, route = self.name.partition(" ")
         if method == "GET":
             return "retrieve" if "[id]" in route else "list"

@@ -14,7 +14,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.histogram import Histogram
-from lab.operations import ALL, Operation, Second, merged, total_of
+from lab.operations import ALL, ROLES, Operation, Second, merged, total_of
 from lab.plan import Conditions
 from lab.usage import Counters, Process, Usage, party_usage
 
@@ -173,8 +173,8 @@ class Trial:
 
     @property
     def mix(self) -> Mapping[str, float]:
-        """The share of each of retrieve, list, create and delete in the window's requests."""
-        shares = dict.fromkeys(("retrieve", "list", "create", "delete"), 0.0)
+        """The share of each of `ROLES` in the window's requests."""
+        shares = dict.fromkeys(ROLES, 0.0)
         for operation in self.operations[1:]:
             shares[operation.role] += operation.requests / self.total.requests
         return shares

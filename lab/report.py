@@ -1,194 +1,92 @@
 """From records to words and tables; reads nothing else and changes nothing."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from lab.blocks import Block, Bullets, Code, Heading, Table, markdown
-from lab.bottleneck import bottleneck, who_had_the_machine
-from lab.doubts import doubts, noise
+from lab.analysis import Analysis, analyse
+from lab.answers import Question
+from lab.blocks import Block, Bullets, Code, Heading, markdown
+from lab.doubts import doubts
+from lab.effects import labels
 from lab.errors import LabError
-from lab.operations import ALL
 from lab.records import Trial
-from lab.statistics import FEWEST, Estimate, distinguishable, median, paired_ratio
-from lab.words import estimated, hundredths, number, spread
+from lab.tables import by_operation, by_trial, predicted, side_by_side, who_had_the_machine
 
 __all__ = ["markdown", "report", "summary"]
 
 MIB = 1024 * 1024
-Trials = Sequence[Trial]
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One row of the comparison: its name, and its value in a trial (None: not measured)."""
-
-    name: str
-    of: Callable[[Trial], float | None]
-
-
-FIGURES = (
-    Figure("throughput, requests/s", lambda trial: trial.throughput),
-    Figure("p50, ms", lambda trial: trial.total.p50_ms),
-    Figure("p95, ms", lambda trial: trial.total.p95_ms),
-    Figure("p99, ms", lambda trial: trial.total.p99_ms),
-    Figure("server CPU, ms per request", lambda trial: trial.server_ms_per_request),
-    Figure("server memory (PSS), MiB", lambda trial: _memory(trial)),
-)
-THROUGHPUT, DEMAND = FIGURES[0], FIGURES[4]
-
-
-def report(trials: Trials) -> list[Block]:
+def report(trials: Sequence[Trial], objective_ms: float | None = None) -> list[Block]:
     """Return the whole report. Raises `LabError` when there is no trial."""
-    blocks = summary(trials)
-    blocks += [
+    found = _analysed(trials, objective_ms)
+    first_of = {trial.label: trial for trial in reversed(trials)}
+    return [
+        *_summary(found),
         Heading("Each trial, in the order of measuring"),
-        _trials_table(trials),
+        by_trial(trials, found.verdicts),
+        *_prediction(found),
+        Heading("Evidence"),
+        Bullets([f"{a.about}: {line}" for a in found.answers for line in a.evidence]),
         Heading("Conditions"),
         Bullets(_conditions(trials[0])),
         Heading("Implementations"),
-        Bullets([_implementation(group[0]) for group in _by_label(trials).values()]),
+        Bullets([_implementation(first_of[label]) for label in labels(found.cells)]),
         Heading("Machine"),
         Bullets(_machine(trials[0])),
         Heading("Again"),
         Code([_command(trials), "python -m lab report FOLDER   # redraw this from records.jsonl"]),
     ]
+
+
+def summary(trials: Sequence[Trial], objective_ms: float | None = None) -> list[Block]:
+    """Return what fits a terminal: the answers, the figures and the doubts."""
+    return _summary(_analysed(trials, objective_ms))
+
+
+def _analysed(trials: Sequence[Trial], objective_ms: float | None) -> Analysis:
+    if not trials:
+        raise LabError("there is no completed trial to report on")
+    return analyse(trials, objective_ms)
+
+
+def _summary(found: Analysis) -> list[Block]:
+    names = labels(found.cells)
+    return [
+        Heading(" against ".join(names), level=1),
+        *_answers(found),
+        Heading("Side by side"),
+        side_by_side(found.cells),
+        Heading("By operation"),
+        by_operation(found.cells),
+        Heading("Who had the machine"),
+        who_had_the_machine(found.cells),
+        Heading("Doubts"),
+        Bullets(_doubts(found)),
+    ]
+
+
+def _answers(found: Analysis) -> list[Block]:
+    blocks: list[Block] = []
+    for question in Question:
+        if answers := found.answer(question):
+            blocks += [Heading(question), Bullets([answer.sentence for answer in answers])]
     return blocks
 
 
-def summary(trials: Trials) -> list[Block]:
-    """Return what fits a terminal: the answer, the figures and the doubts."""
-    if not trials:
-        raise LabError("there is no completed trial to report on")
-    groups = _by_label(trials)
-    return [
-        Heading(" against ".join(groups), level=1),
-        Bullets(_answers(groups)),
-        Heading("Side by side"),
-        _figures_table(groups),
-        Heading("By operation"),
-        _operations_table(groups),
-        Heading("Who had the machine"),
-        who_had_the_machine(groups),
-        Heading("Doubts"),
-        Bullets(doubts(trials) or ["none of the lab's rules found a reason to doubt this"]),
+def _doubts(found: Analysis) -> list[str]:
+    """Return first what speaks against single trials, then what does against all."""
+    refused = [
+        f"trial {trial.number}, {trial.label}, is {reason.level}: {reason.text}"
+        for trial in found.trials
+        for reason in found.verdicts[trial.number].reasons
     ]
+    return refused + doubts(found.trials) or ["none of the lab's rules found a reason to doubt"]
 
 
-def _by_label(trials: Trials) -> dict[str, list[Trial]]:
-    labels = dict.fromkeys(trial.label for trial in trials)
-    return {label: [trial for trial in trials if trial.label == label] for label in labels}
-
-
-def _answers(groups: dict[str, list[Trial]]) -> list[str]:
-    first, *rest = groups
-    floor = noise([trial for group in groups.values() for trial in group])
-    compared = [_answer(groups, first, other, floor) for other in rest]
-    return compared + [bottleneck(label, group) for label, group in groups.items()]
-
-
-def _answer(groups: dict[str, list[Trial]], first: str, other: str, floor: float | None) -> str:
-    speed = _ratio(THROUGHPUT, groups[first], groups[other])
-    demand = _ratio(DEMAND, groups[first], groups[other])
-    if speed is None or demand is None:
-        return f"{first} and {other} have no completed pair yet: nothing can be compared"
-    needs = f"{first} needs {_times(demand)} the server CPU per request"
-    if speed.interval is None:
-        return (
-            f"which of {first} and {other} is faster cannot be told from {speed.repeats} trials "
-            f"of each: {_times(speed)} the throughput, it seems (--repeats {FEWEST} tells); {needs}"
-        )
-    if not distinguishable(speed, floor):
-        return (
-            f"{first} and {other} are not distinguishable in throughput: {_times(speed)}, where "
-            f"repeats of the same one differ by {floor or 0:.0%}; {needs}"
-        )
-    return f"{first} serves {_times(speed)} the requests of {other}; {needs}"
-
-
-def _times(ratio: Estimate) -> str:
-    middle, bracket, interval = estimated(ratio, hundredths).partition(" (")
-    return f"{middle} times{bracket}{interval}"
-
-
-def _ratio(figure: Figure, ours: Trials, theirs: Trials) -> Estimate | None:
-    """Return ours ÷ theirs over the pairs that both completed."""
-    other = {trial.pair: figure.of(trial) for trial in theirs}
-    pairs = [(figure.of(trial), other.get(trial.pair)) for trial in ours]
-    known = [(mine, yours) for mine, yours in pairs if mine and yours]
-    if not known:
-        return None
-    return paired_ratio([mine for mine, _ in known], [yours for _, yours in known])
-
-
-def _figures_table(groups: dict[str, list[Trial]]) -> Table:
-    first, *rest = groups
-    header = ["", *groups, *(f"{first} ÷ {other}" for other in rest)]
-    rows = []
-    for figure in FIGURES:
-        values = [_cell(figure, group) for group in groups.values()]
-        ratios = [_ratio(figure, groups[first], groups[other]) for other in rest]
-        cells = [estimated(ratio, hundredths) if ratio else "-" for ratio in ratios]
-        rows.append([figure.name, *values, *cells])
-    rows.append(["failures", *(_failures(group) for group in groups.values()), *[""] * len(rest)])
-    return Table(header, rows, note=_how_to_read(groups))
-
-
-def _how_to_read(groups: dict[str, list[Trial]]) -> str:
-    trials = max(len(group) for group in groups.values())
-    note = f"Median of {trials} trials (lowest to highest)." if trials > 1 else "One trial each."
-    if len(groups) > 1:
-        note += " Ratios: geometric mean over neighbouring trials, 95 % bootstrap interval."
-    return note
-
-
-def _cell(figure: Figure, group: Trials) -> str:
-    values = [value for trial in group if (value := figure.of(trial)) is not None]
-    return spread(values) if values else "not measured"
-
-
-def _failures(group: Trials) -> str:
-    failed = sum(trial.total.failures for trial in group)
-    return f"{failed:,} of {sum(trial.total.requests for trial in group):,}"
-
-
-def _memory(trial: Trial) -> float | None:
-    peak = trial.usage["server"].peak_pss if "server" in trial.usage else None
-    return peak / MIB if peak else None
-
-
-def _operations_table(groups: dict[str, list[Trial]]) -> Table:
-    found = [
-        operation.name for group in groups.values() for t in group for operation in t.operations
-    ]
-    rows = [
-        _operation_row(name, label, group)
-        for name in sorted(set(found) - {ALL})
-        for label, group in groups.items()
-        if any(operation.name == name for trial in group for operation in trial.operations)
-    ]
-    header = ("operation", "", "requests", "failures", "p50, ms", "p95, ms", "p99, ms")
-    return Table(header, rows, note="Requests of all trials; percentiles: median of the trials'.")
-
-
-def _operation_row(name: str, label: str, group: Trials) -> list[str]:
-    own = [operation for trial in group for operation in trial.operations if operation.name == name]
-    columns = ([o.p50_ms for o in own], [o.p95_ms for o in own], [o.p99_ms for o in own])
-    counts = (sum(o.requests for o in own), sum(o.failures for o in own))
-    return [name, label, *(f"{n:,}" for n in counts), *(number(median(c)) for c in columns)]
-
-
-def _trials_table(trials: Trials) -> Table:
-    header = ("trial", *(figure.name for figure in FIGURES), "failures", "began")
-    rows = [
-        [
-            f"{trial.number} {trial.label}",
-            *(_cell(figure, [trial]) for figure in FIGURES),
-            f"{trial.total.failures:,}",
-            trial.started,
-        ]
-        for trial in trials
-    ]
-    return Table(header, rows)
+def _prediction(found: Analysis) -> list[Block]:
+    if not found.predictions:
+        return []
+    return [Heading("Prediction and measurement"), predicted(found.predictions)]
 
 
 def _conditions(trial: Trial) -> list[str]:
@@ -230,8 +128,9 @@ def _machine(trial: Trial) -> list[str]:
     ]
 
 
-def _command(trials: Trials) -> str:
-    c, names = trials[0].conditions, [group[0].target for group in _by_label(trials).values()]
+def _command(trials: Sequence[Trial]) -> str:
+    c = trials[0].conditions
+    names = {trial.label: trial.target for trial in trials}.values()
     words = ["python -m lab compare", *names, f"--repeats {max(trial.pair for trial in trials)}"]
     for name in ("seconds", "warm_up", "users", "workers", "threads", "think_time", "rows", "seed"):
         words.append(f"--{name.replace('_', '-')} {getattr(c, name):g}")

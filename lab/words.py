@@ -19,6 +19,11 @@ def hundredths(value: float) -> str:
     return f"{value:.2f}"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in per cent."""
+    return f"{round(100 * share, digits) + 0.0:.{digits}f} %"  # + 0: no "-0"
+
+
 def spread(values: Sequence[float], written: Callable[[float], str] = number) -> str:
     """Return the median and, if there are several values, the range."""
     if len(values) == 1:
@@ -32,3 +37,9 @@ def estimated(estimate: Estimate, written: Callable[[float], str] = number) -> s
         return written(estimate.middle)
     ends = f"{written(estimate.interval.low)} to {written(estimate.interval.high)}"
     return f"{written(estimate.middle)} ({ends})"
+
+
+def ordinal(number: int) -> str:
+    """Return 2nd, 3rd, 4th and so on."""
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

@@ -97,11 +97,12 @@ def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **chang
     mean = changes.pop("mean_ms", 50 * 60 / requests * 1000)
     failures = changes.pop("failures", 0)
     server = demand * requests / 1000
+    target = label.partition(" ")[0]
     values = {
         "number": number,
         "pair": pair,
         "kind": "compare",
-        "target": label.partition(" ")[0],
+        "target": target,
         "label": label,
         "title": "",
         "started": f"2026-11-24T09:0{number}:00+00:00",
@@ -109,7 +110,7 @@ def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **chang
         "seconds_of_load": load(requests, mean, failures=failures),
         "in_flight": (60,) * 51,
         "errors": {},
-        "served_by": {f"{label}/11": requests // 2, f"{label}/12": requests // 2},
+        "served_by": {f"{target}/11": requests // 2, f"{target}/12": requests // 2},
         "processes": processes(server),
         "cores": {"server": (0,), "database": (1,), "generator": (1,)},
         "counters": counters(busy=server + 26),

@@ -3,15 +3,13 @@ import pytest
 
 from lab.growth import Course, growth, trend, windows
 
-SECONDS = 60
 
-
-def seconds(throughput, latency_ms, noise=0.05, seed=1):
-    """A minute of seconds whose throughput and latency go evenly from first to last value."""
-    rng = np.random.default_rng(seed)
-    courses = (np.linspace(first, last, SECONDS) for first, last in (throughput, latency_ms))
-    counts, means = (course * rng.normal(1, noise, SECONDS) for course in courses)
-    return windows([max(0, int(count)) for count in counts], list(means))
+def seconds(throughput, latency_ms, noise=0.05, length=60):
+    """Seconds whose throughput and latency go evenly from first to last value."""
+    rng = np.random.default_rng(1)
+    courses = (np.linspace(first, last, length) for first, last in (throughput, latency_ms))
+    counts, means = (course * rng.normal(1, noise, length).clip(0) for course in courses)
+    return windows(counts, counts * means, counts * means / 1000)
 
 
 def test_a_steady_latency_has_converged():
@@ -38,7 +36,7 @@ def test_a_warm_up_that_was_too_short_is_said():
 
 
 def test_few_or_wild_seconds_say_nothing():
-    assert growth(windows([500] * 5, [100.0] * 5), 0.0).course is Course.UNKNOWN
+    assert growth(seconds((500, 500), (100, 100), length=5), 0.0).course is Course.UNKNOWN
     assert growth(seconds((500, 500), (100, 100), noise=1.5), 0.0).course is Course.UNKNOWN
 
 
@@ -49,7 +47,7 @@ def test_a_change_nobody_would_notice_is_no_growth():
 
 
 def test_a_second_without_requests_is_no_latency_of_zero():
-    parts = windows([10, 0] * 8, [50.0, float("nan")] * 8)
+    parts = windows(*(np.array([value, 0.0] * 8) for value in (10, 500, 1)))
     assert parts.latency_ms == pytest.approx([50.0] * 8)
     assert parts.throughput == pytest.approx([5.0] * 8)
 

@@ -4,7 +4,6 @@ import pytest
 from rich.console import Console
 
 from lab.blocks import show
-from lab.bottleneck import bottleneck
 from lab.errors import LabError
 from lab.report import markdown, report, summary
 from tests.lab.examples import SNAPSHOT, comparison, process, processes, trial
@@ -34,18 +33,20 @@ def pairs(*requests):
 
 def test_equal_implementations_have_no_winner():
     trials = pairs((30_000, 31_000), (31_000, 30_000), (30_000, 30_400))
-    assert "not distinguishable" in markdown(summary(trials))
+    assert "the same thing twice: the noise floor is" in markdown(summary(trials))
 
 
 def test_a_difference_within_the_noise_of_repeats_has_no_winner():
     trials = pairs((30_000, 31_000), (36_000, 37_000), (33_000, 34_100))
-    assert "not distinguishable" in markdown(summary(trials))
+    text = markdown(summary(trials))
+    assert "the same thing twice: the noise floor is 3.6 %" in text
+    assert "serves" not in text.partition("## What would")[0]
 
 
 def test_two_pairs_name_no_winner_and_say_what_would_tell():
-    trials = pairs((30_000, 60_000), (30_000, 60_000))
+    trials = [one for one in comparison() if one.pair < 3]
     said = markdown(summary(trials))
-    assert "cannot be told from 2 trials of each: 0.50 times" in said
+    assert "I cannot tell, because 2 pairs of trials name no winner" in said
     assert "--repeats 3" in said
 
 
@@ -54,7 +55,7 @@ def test_an_interrupted_comparison_still_has_a_report():
     assert "# django" in text
     assert "÷" not in text
     unpaired = [comparison()[0], comparison()[3]]
-    assert "nothing can be compared" in markdown(report(unpaired))
+    assert "no valid trials beside one another" in markdown(report(unpaired))
 
 
 def test_no_trial_is_no_report():
@@ -67,21 +68,9 @@ def test_memory_that_was_not_measured_is_said():
     assert "not measured" in markdown(summary([trial(processes=unseen)]))
 
 
-def test_a_saturated_server_is_named():
-    assert "limited by its own CPU: 96%" in bottleneck("django", [trial()])
-
-
-def test_a_saturated_generator_is_named():
-    saturated = trial(processes=processes(server=20.0, generator=48.0))
-    assert "limited by the load generator" in bottleneck("django", [saturated])
-
-
-def test_a_database_that_fills_the_other_core_is_named():
-    crowded = trial(processes=processes(server=20.0, database=29.0))
-    assert "limited by database and load generator" in bottleneck("django", [crowded])
-
-
-def test_idle_cpus_mean_waiting():
-    said = bottleneck("django", [trial(processes=processes(server=6.0))])
-    assert "not limited by any CPU: the server used 12%" in said
-    assert "8 threads or connections" in said
+def test_a_refused_trial_is_shown_with_its_reason_and_ranks_nowhere():
+    broken = trial(failures=1500, errors={"POST /items: status 500": 1500})
+    text = markdown(report([broken, *comparison()[1:]]))
+    assert "| 1 django | invalid |" in text
+    assert "trial 1, django, is invalid: 1,500 of 30,000 requests failed" in text
+    assert "2 pairs of trials name no winner" in text

@@ -1,0 +1,95 @@
+"""What is said of all settings of one implementation together: limits, growth, and its cost."""
+
+from collections.abc import Sequence
+
+from lab.answers import Answer, Kind, Question
+from lab.cells import Cell
+from lab.demands import NAMES, SERVER, demands
+from lab.errors import CannotTellError
+from lab.growth import Course
+from lab.limits import NOTHING, Limit, limit
+from lab.verdicts import Level, drift_in_words
+from lab.words import number as written
+from lab.words import percent
+
+MS = 1000
+
+
+def limits(cells: Sequence[Cell]) -> Answer:
+    """Name the limits met, each by the setting that shows it clearest. Raises `CannotTellError`."""
+    found: list[tuple[Cell, Limit]] = []
+    unknown = []
+    for cell in cells:
+        try:
+            found.append((cell, limit(cell)))
+        except CannotTellError as why:
+            unknown.append(f"{cell.sentence}: I cannot tell, because {why}")
+    if not found:
+        raise CannotTellError(unknown[0].rpartition("because ")[2])
+    texts, numbers = [], {}
+    names = dict.fromkeys(one.name for _, one in found)
+    for name in sorted(names, key=lambda name: name == NOTHING):
+        mine = [(cell, one) for cell, one in found if one.name == name]
+        cell, clearest = max(mine, key=_clearness)
+        share = f" in {len(mine)} of {len(found)} settings" if len(found) > 1 else ""
+        where = f" ({cell.sentence}{share and ',' + share})" if len(cells) > 1 else ""
+        texts.append(f"{clearest.text}{where}")
+        numbers[name] = max((p.utilisation for p in clearest.parts if p.name == name), default=0.0)
+    evidence = [f"{cell.sentence}: {_parts(one)}" for cell, one in found]
+    return Answer(
+        Question.LIMIT,
+        cells[0].label,
+        Kind.ANSWER,
+        f"{'. '.join(texts)}.",
+        (*evidence, *unknown),
+        numbers,
+    )
+
+
+def _clearness(setting: tuple[Cell, Limit]) -> tuple[bool, float]:
+    _, one = setting
+    return one.is_lesson, max((part.utilisation for part in one.parts), default=0.0)
+
+
+def _parts(one: Limit) -> str:
+    return ", ".join(f"{part.name} {percent(part.utilisation)}" for part in one.parts)
+
+
+def growing(cells: Sequence[Cell]) -> Answer:
+    """Say where latency converged and where it grew, and why. Raises `CannotTellError`."""
+    courses: dict[Course, list[str]] = {}
+    for cell in cells:
+        for number, one in cell.verdicts.items():
+            if one.level is not Level.INVALID:
+                said = f"trial {number}, {cell.sentence}: {drift_in_words(one.growth)}"
+                courses.setdefault(one.growth.course, []).append(said)
+    total = sum(map(len, courses.values()))
+    if not total:
+        raise CannotTellError("no trial can be believed")
+    if set(courses) == {Course.UNKNOWN}:
+        raise CannotTellError(f"the latency of {total} trials is {Course.UNKNOWN}")
+    text = "; ".join(
+        f"{course} in {len(said)} of {total} trials" for course, said in courses.items()
+    )
+    evidence = [said for group in courses.values() for said in group]
+    numbers = {str(course): len(said) for course, said in courses.items()}
+    return Answer(
+        Question.GROWTH, cells[0].label, Kind.ANSWER, f"{text}.", tuple(evidence), numbers
+    )
+
+
+def cost(cells: Sequence[Cell]) -> Answer:
+    """Say what one request costs, from which a plan is made. Raises `CannotTellError`."""
+    found = demands(cells)
+    names = {"server": SERVER, **NAMES}
+    numbers = {f"{names[party]}, ms": MS * spent for party, spent in found.cpu.items()}
+    if found.is_sure:
+        numbers["waiting, ms"] = MS * found.wait
+    parts = [f"{written(value)} ms {name.removesuffix(', ms')}" for name, value in numbers.items()]
+    per_core = 1 / found.cpu["server"] if found.cpu["server"] else float("inf")
+    waits = "" if found.is_sure else "; how long it waits cannot be told: no setting left CPU idle"
+    text = (
+        f"one request costs {', '.join(parts)}{waits}. A core of application CPU serves "
+        f"{written(per_core)} requests/s at most."
+    )
+    return Answer(Question.PLAN, found.label, Kind.ANSWER, text, (), numbers)

@@ -1,0 +1,197 @@
+"""What the limit is: which part of the system was full, named from utilisation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.cells import Cell, counted
+from lab.demands import SERVER, server_cores, usable_cores
+from lab.errors import CannotTellError
+from lab.growth import Course
+from lab.records import Trial
+from lab.verdicts import Level, Verdict
+from lab.words import number, percent
+
+BUSY = 0.9  # of what a part could have done
+FLUSHING = 0.7  # of the time the one flush at a time is under way: the next waits
+FULL_MEMORY = 0.95
+FEW_CORES = 0.5  # of the CPU that was there: below, somebody asks why it idles
+QUEUE = 1.5  # times as many inside as there are slots
+SLOTS = "worker slots"
+WAITING = "worker slots waiting on the database"
+MOSTLY = 0.5  # of the time that a slot is held
+NOTHING = "nothing"
+GROWING = (Course.QUEUE, Course.TABLE, Course.SERVICE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the system and how full it was; `detail` says of what."""
+
+    name: str
+    utilisation: float
+    full: float  # from here on it is the limit
+    detail: str
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds the rest up."""
+        return self.utilisation > self.full
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What limited a setting, or `NOTHING`; `parts` are all that could have, the fullest first."""
+
+    name: str
+    text: str
+    parts: tuple[Part, ...]
+    cpu: float  # of what the server may use, the share in use
+    is_lesson: bool  # too few workers, while CPU idles: the article's
+
+
+def limit(cell: Cell) -> Limit:
+    """Name the limit of a setting. Trials that only drift, or are few, count: they ran into it.
+
+    Raises `CannotTellError` when no trial can be believed or the server's CPU was not measured.
+    """
+    trials = [trial for trial in cell.all if _believed(cell.verdicts[trial.number])]
+    if not trials:
+        raise CannotTellError("no trial of it can be believed")
+    if not all("server" in trial.usage for trial in trials):
+        raise CannotTellError("the server's CPU was not measured: give its pid")
+    trial = sorted(trials, key=lambda t: t.throughput)[len(trials) // 2]
+    found = [part for part in (make(trial) for make in PARTS) if part]
+    parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
+    cpu = trial.cores_used("server") / server_cores(trial)
+    grows = any(cell.verdicts[t.number].growth.course in GROWING for t in trials)
+    full = [part for part in found if part.is_full]  # in the order of PARTS: causes first
+    if not full:
+        return Limit(NOTHING, f"nothing is full: {_fullest(parts)}", parts, cpu, False)
+    first = full[0]
+    lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
+    text = f"{first.name}: {first.detail}"
+    if lesson:
+        text = f"CPU at {percent(cpu)} while {_what(grows, trial)}: too few workers. {text}"
+    return Limit(first.name, text, parts, cpu, lesson)
+
+
+def _believed(found: Verdict) -> bool:
+    """Whether a trial may say what was full: its generator may be, its latency may drift."""
+    rules = ("drift", "few_requests", "generator", "generator_warning", "little")
+    return found.without(*rules) is Level.VALID
+
+
+def queues(trial: Trial) -> bool:
+    """Whether more requests were under way than workers can hold."""
+    return _under_way(trial) > QUEUE * trial.conditions.workers * trial.conditions.threads
+
+
+def _under_way(trial: Trial) -> float:
+    return float(np.mean(trial.in_flight)) if trial.in_flight else 0.0
+
+
+def _what(grows: bool, trial: Trial) -> str:
+    if grows:
+        return "latency grows"
+    slots = trial.conditions.workers * trial.conditions.threads
+    return f"{_under_way(trial):.0f} requests queue for {counted(slots, 'slot')}"
+
+
+def _fullest(parts: tuple[Part, ...]) -> str:
+    fullest = parts[0]
+    return f"{fullest.name} is the fullest ({fullest.detail}); more users will find the limit"
+
+
+def memory(trial: Trial) -> Part | None:
+    """Memory, of the cap; killed for want of it is full whatever was seen."""
+    cap, peak = trial.conditions.memory, trial.usage["server"].peak_pss
+    if not cap or not peak:
+        return None
+    kills = trial.counters.get("cap")
+    killed = (kills and kills.during("oom_kills", 0, trial.seconds)) or 0
+    share = 1.0 if killed else peak / cap
+    detail = f"{percent(peak / cap)} of {cap / 2**20:.0f} MiB"
+    return Part("memory", share, FULL_MEMORY, f"{detail}, {killed:.0f} kills" if killed else detail)
+
+
+def generator(trial: Trial) -> Part | None:
+    """The load generator, one process on one core."""
+    used = trial.cores_used("generator")
+    return Part("load generator", used, BUSY, f"it used {percent(used)} of a core")
+
+
+def application(trial: Trial) -> Part | None:
+    """The server's CPU, of what its workers can use at most."""
+    can, may = usable_cores(trial), server_cores(trial)
+    used = trial.cores_used("server")
+    detail = f"the server used {number(used)} of {number(may)} cores"
+    if can < may:
+        detail += f", and {counted(trial.conditions.workers, 'worker')} can use {number(can)}"
+    return Part(SERVER, used / can, BUSY, detail)
+
+
+def database(trial: Trial) -> Part | None:
+    """The database's CPU, of its cores."""
+    if "database" not in trial.usage:
+        return None
+    cores = len(trial.cores.get("database", ())) or trial.machine["cores"]
+    used = trial.cores_used("database")
+    detail = f"it used {number(used)} of {counted(cores, 'core')}"
+    return Part("database CPU", used / cores, BUSY, detail)
+
+
+def beside(trial: Trial) -> Part | None:
+    """Database and load generator, when they share their cores."""
+    cores = trial.cores.get("database", ())
+    if not cores or cores != trial.cores.get("generator"):
+        return None
+    used = trial.cores_used("database") + trial.cores_used("generator")
+    detail = f"together they used {number(used)} of the {counted(len(cores), 'core')} they share"
+    return Part("database and load generator", used / len(cores), BUSY, detail)
+
+
+def flushes(trial: Trial) -> Part | None:
+    """Disk flushes of the write-ahead log; one is under way at a time, and commits wait for it."""
+    source = trial.counters.get("database")
+    spent = source.during("wal_flush_ms", 0, trial.seconds) if source else None
+    if source is None or not spent:
+        return None
+    count = source.during("wal_flushes", 0, trial.seconds) or 0
+    share = spent / 1000 / trial.seconds
+    detail = f"{number(count / trial.seconds)} a second, under way {percent(share)} of the time"
+    return Part("disk flushes", share, FLUSHING, detail)
+
+
+def slots(trial: Trial) -> Part | None:
+    """Worker slots: threads or pooled connections that requests hold while they wait."""
+    held = trial.conditions.workers * trial.conditions.threads
+    inside = min(1.0, _under_way(trial) / held)
+    detail = f"all {held} are held" if inside == 1 else f"{percent(inside)} of {held} are held"
+    at_database = _at_database(trial)
+    if at_database is None:
+        return Part(SLOTS, inside, FULL_MEMORY, detail)
+    share = min(1.0, at_database * trial.throughput / (inside * held)) if inside else 0.0
+    detail += f", {percent(share)} of the time by the database"
+    return Part(WAITING if share > MOSTLY else SLOTS, inside, FULL_MEMORY, detail)
+
+
+def _at_database(trial: Trial) -> float | None:
+    """Return the seconds of a request that round trips, the database's CPU and flushes explain.
+
+    A transaction is one round trip at least, and most of this service's are just one.
+    """
+    source, trip = trial.counters.get("database"), trial.round_trip
+    commits = source.during("commits", 0, trial.seconds) if source else None
+    if source is None or trip is None or commits is None:
+        return None
+    flushing = (source.during("wal_flush_ms", 0, trial.seconds) or 0) / 1000
+    busy = trial.cores_used("database") * trial.seconds
+    return (commits * trip.service_ms / 1000 + flushing + busy) / trial.total.requests
+
+
+# Causes before effects: whatever is full upstream also fills the slots.
+PARTS: tuple[Callable[[Trial], Part | None], ...] = (
+    generator, memory, application, database, beside, flushes, slots,
+)  # fmt: skip

@@ -1,0 +1,199 @@
+"""Each rule is fed the defect it is there for, and the trial leaves ranking and advice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lab.cells import cells
+from lab.plan import Conditions
+from lab.records import Cap, Table
+from lab.verdicts import Level, little_residual, verdict
+from tests.lab.examples import MIB, MIX, comparison, counters, load, process, processes, trial
+
+
+def reason(one):
+    """The only reason against a trial."""
+    (found,) = verdict(one).reasons
+    (cell,) = cells([one])
+    assert cell.trials == ()
+    return found
+
+
+def test_a_sound_trial_is_valid():
+    assert [verdict(one).level for one in comparison()] == [Level.VALID] * 6
+    assert sum(len(cell.trials) for cell in cells(comparison())) == 6
+
+
+def test_one_failure_in_a_thousand_is_borne_and_more_is_invalid():
+    assert verdict(trial(failures=30)).level is Level.VALID
+    found = reason(trial(failures=1500, errors={"POST /items: status 500": 1500}))
+    assert found.level is Level.INVALID
+    assert found.text == "1,500 of 30,000 requests failed (most often POST /items: status 500)"
+
+
+def test_an_expected_404_is_no_failure():
+    mix = {name: share for name, share in MIX.items() if "DELETE" not in name}
+    mix |= {"DELETE /items/[id]": 3, "DELETE /items/[id] (gone)": 2}
+    assert verdict(trial(seconds_of_load=load(30_000, 100.0, mix=mix))).level is Level.VALID
+
+
+def test_answers_of_another_implementation_are_invalid():
+    found = reason(trial(served_by={"django/11": 15_000, "django/12": 14_000, "fastapi/7": 1000}))
+    assert found.level is Level.INVALID
+    assert found.text == "1,000 answers came from fastapi, not from django"
+
+
+def test_answers_that_name_nobody_are_invalid():
+    texts = [found.text for found in verdict(trial(served_by={"": 30_000})).reasons]
+    assert texts == ["30,000 answers came from nobody named, not from django"]
+
+
+def test_what_runs_elsewhere_need_not_name_itself_but_must_be_one():
+    url = {"target": "http://127.0.0.1:9", "label": "http://127.0.0.1:9"}
+    assert verdict(trial(**url, served_by={"": 30_000})).level is Level.VALID
+    assert verdict(trial(**url, served_by={"theirs/1": 30_000})).level is Level.VALID
+    found = reason(trial(**url, served_by={"theirs/1": 20_000, "other/2": 10_000}))
+    assert "10,000 answers came from other" in found.text
+
+
+def test_a_worker_that_ended_during_the_load_is_invalid():
+    ended = process("server", 12, 10.0, at=(-10.0, 0.0, 20.0))
+    found = reason(trial(processes=(*processes(), ended)))
+    assert found.level is Level.INVALID
+    assert found.text == "1 server processes ended during the load"
+
+
+def test_more_workers_than_asked_for_were_replaced():
+    shares = {"django/11": 15_000, "django/12": 10_000, "django/99": 5_000}
+    assert reason(trial(served_by=shares)).text == "3 workers answered instead of 2"
+
+
+def test_a_worker_that_never_answered_is_suspect():
+    found = reason(trial(served_by={"django/11": 30_000}))
+    assert (found.level, found.text) == (Level.SUSPECT, "only 1 of 2 workers answered")
+
+
+def test_a_saturated_generator_is_invalid():
+    cores = {"server": (0,), "database": (2,), "generator": (1,)}
+    more = {"counters": counters(busy=100.0), "cores": cores}
+    found = reason(trial(processes=processes(generator=46.0), **more))
+    assert (found.level, found.text) == (Level.INVALID, "the load generator used 92 % of a core")
+
+
+def test_locust_s_own_warning_is_suspect():
+    found = reason(trial(warnings=("CPU usage above 90%! This may constrain your throughput",)))
+    assert found.level is Level.SUSPECT
+    assert "CPU usage above 90%" in found.text
+    assert verdict(trial(warnings=("something else",))).level is Level.VALID
+
+
+def test_users_that_wait_inside_the_generator_are_suspect():
+    slow_generator = trial(mean_ms=80.0)
+    assert little_residual(slow_generator) == pytest.approx(0.2)
+    assert "Little's law misses 20 % of the users" in reason(slow_generator).text
+
+
+def test_latencies_in_a_wrong_unit_break_little_s_law():
+    assert little_residual(trial(mean_ms=0.1)) == pytest.approx(0.999)
+
+
+def test_think_time_counts_for_little_s_law():
+    thinking = trial(conditions=Conditions(users=120, think_time=0.1))
+    assert little_residual(thinking) == pytest.approx(0)
+
+
+def test_little_s_law_binds_no_users_of_an_open_load():
+    opened = Conditions(users=500, arrival_rate=600.0)
+    assert verdict(trial(conditions=opened, in_flight=(60,) * 51)).level is Level.VALID
+
+
+def test_a_mix_that_is_off_by_more_than_a_point_is_suspect():
+    drifted = {"GET /items/[id]": 62, "GET /items": 15, "POST /items": 18, "DELETE /items/[id]": 5}
+    texts = [
+        found.text
+        for found in verdict(trial(seconds_of_load=load(30_000, 100.0, mix=drifted))).reasons
+    ]
+    assert texts == [
+        "62.0 % of the requests were retrieve, not 60.0 %",
+        "18.0 % of the requests were create, not 20.0 %",
+    ]
+
+
+def rising(first, last):
+    """A trial whose latency goes evenly from first to last, at the same throughput."""
+    middle = (first + last) / 2
+    steps = first + (last - first) * (np.arange(50) + 0.5) / 50
+    seconds = tuple(
+        replace(one, mean_ms=steps[max(one.at, 0)], max_ms=4 * last) for one in load(30_000, middle)
+    )
+    inside = tuple(int(600 * step / 1000) for step in (*steps, last))
+    return trial(seconds_of_load=seconds, in_flight=inside)
+
+
+def test_latency_that_grows_is_suspect_with_its_cause():
+    found = reason(rising(60.0, 140.0))
+    assert found.level is Level.SUSPECT
+    assert "latency changed by 80 %" in found.text
+    assert found.text.endswith("growing because the queue grows")
+
+
+def test_a_drift_that_does_not_matter_is_borne():
+    assert verdict(rising(98.0, 102.0)).level is Level.VALID
+
+
+def test_a_drift_is_no_objection_where_drift_is_the_question():
+    assert verdict(rising(60.0, 140.0)).without("drift") is Level.VALID
+
+
+def test_rows_that_no_answer_spoke_of_are_invalid():
+    grown = Table(100_000, 110_000, 20 * MIB, 22 * MIB, created=6_000, deleted=1_500)
+    found = reason(trial(table=grown))
+    assert found.level is Level.INVALID
+    assert found.text.startswith("5,500 rows came that no answer spoke of")
+
+
+def test_rows_that_were_under_way_at_the_end_are_borne():
+    grown = Table(100_000, 104_540, 20 * MIB, 22 * MIB, created=6_000, deleted=1_500)
+    assert verdict(trial(table=grown)).level is Level.VALID
+
+
+def test_a_database_the_lab_does_not_see_is_no_objection():
+    assert verdict(trial(table=None)).level is Level.VALID
+
+
+def capped(cpu, memory_holds, said, **conditions):
+    return trial(
+        cap=Cap(cpu, memory_holds, None, (said,)),
+        conditions=Conditions(users=60, **conditions),
+    )
+
+
+def test_a_cpu_cap_that_does_not_hold_is_invalid():
+    said = "cap of 0.5 CPU NOT enforced: Permission denied"
+    found = reason(capped(False, None, said, cpus=0.5))
+    assert (found.level, found.text) == (Level.INVALID, said)
+
+
+def test_a_cpu_cap_that_the_pinning_keeps_holds():
+    said = "cap of 1 CPU NOT enforced: Permission denied"
+    assert verdict(capped(False, None, said, cpus=1.0)).level is Level.VALID
+
+
+def test_a_memory_cap_that_does_not_hold_is_suspect():
+    said = "cap of 512 MiB of memory NOT enforced: Permission denied"
+    found = reason(capped(None, False, said, memory=512 * MIB))
+    assert (found.level, found.text) == (Level.SUSPECT, said)
+
+
+def test_fewer_than_a_thousand_requests_are_suspect():
+    few = trial(requests=900, served_by={"django/11": 450, "django/12": 450})
+    texts = [found.text for found in verdict(few).reasons if found.rule == "few_requests"]
+    assert texts == ["only 900 requests in the window: fewer than 1,000"]
+
+
+def test_the_heaviest_reason_gives_the_level():
+    both = trial(failures=1500, mean_ms=80.0)
+    assert verdict(both).level is Level.INVALID
+    assert [found.rule for found in verdict(both).reasons] == ["failures", "little"]
+    assert str(Level.INVALID) == "invalid"
