@@ -53,6 +53,7 @@ TARGETS: Mapping[str, Target] = {
                 "GUNICORN_THREADS": "{threads}",
                 "DJANGO_SECRET_KEY": "{secret}",
                 "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
+                "MAX_WAIT_SECONDS": "0",  # its rivals let everybody wait, too
             },
             load=("--preset", "django"),
             packages=("django", "djangorestframework", "gunicorn", "psycopg"),
