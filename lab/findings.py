@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from lab.answers import Answer, Kind, Question
-from lab.cells import Cell
-from lab.demands import NAMES, SERVER, demands
+from lab.cells import Cell, alike
+from lab.demands import NAMES, SERVER, Demands, demands, network
 from lab.errors import CannotTellError
 from lab.growth import Course
 from lab.limits import NOTHING, Limit, limit
+from lab.queueing import bounds, knee
 from lab.verdicts import Level, drift_in_words
 from lab.words import number as written
 from lab.words import percent
@@ -21,7 +22,7 @@ def limits(cells: Sequence[Cell]) -> Answer:
     unknown = []
     for cell in cells:
         try:
-            found.append((cell, limit(cell)))
+            found.append((cell, limit(cell, _fewer_users(cell, cells))))
         except CannotTellError as why:
             unknown.append(f"{cell.sentence}: I cannot tell, because {why}")
     if not found:
@@ -44,6 +45,13 @@ def limits(cells: Sequence[Cell]) -> Answer:
         (*evidence, *unknown),
         numbers,
     )
+
+
+def _fewer_users(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
+    """Return the same setting under the fewest users that were measured, if those are fewer."""
+    same = [one for one in cells if alike(one, "users") == alike(cell, "users")]
+    least = min(same, key=lambda one: one.conditions.users)
+    return least if least.conditions.users < cell.conditions.users else None
 
 
 def _clearness(setting: tuple[Cell, Limit]) -> tuple[bool, float]:
@@ -92,4 +100,16 @@ def cost(cells: Sequence[Cell]) -> Answer:
         f"one request costs {', '.join(parts)}{waits}. A core of application CPU serves "
         f"{written(per_core)} requests/s at most."
     )
-    return Answer(Question.PLAN, found.label, Kind.ANSWER, text, (), numbers)
+    evidence = tuple(_capacity(cell, found) for cell in cells if cell.trials)
+    return Answer(Question.PLAN, found.label, Kind.ANSWER, text, evidence, numbers)
+
+
+def _capacity(cell: Cell, found: Demands) -> str:
+    """Say what the demands promise at best: the asymptotic bounds."""
+    laws, users = network(cell.trials[0], found.cpu, found.wait), cell.conditions.users
+    think_time = cell.conditions.think_time
+    best = bounds(laws, users, think_time)
+    return (
+        f"{cell.sentence}: a capacity of {written(laws.capacity)} requests/s, reached from "
+        f"{written(knee(laws, think_time))} users on; at best {written(MS * best.latency)} ms"
+    )

@@ -8,13 +8,15 @@ import numpy as np
 from scipy import stats
 
 from lab.records import Trial
-from lab.statistics import CONFIDENCE, Estimate, Floats, Interval
+from lab.statistics import Estimate, Floats, Interval
 
 FEWEST_WINDOWS = 8  # for a slope with an interval
+WINDOWS = 20  # enough of them to see how they resemble their neighbours
 LONGEST_WINDOW = 5  # seconds
 MATTERS = 0.1  # of the mean latency, over the whole window of measurement
 TABLE_MATTERS = 0.02  # growth of the table that can explain anything
 MOSTLY = 0.5  # of the growth of latency
+CONFIDENCE = 0.99  # a queue near its knee wanders, and there are many trials to be wrong about
 
 
 class Course(StrEnum):
@@ -32,7 +34,7 @@ class Course(StrEnum):
 class Trend:
     """A straight line through windows: `change` is its rise from end to end as a share of `mean`.
 
-    `change` has its interval, or none below `FEWEST_WINDOWS` windows.
+    `change` has its interval (at 99 %), or none below `FEWEST_WINDOWS` windows.
     """
 
     mean: float
@@ -70,7 +72,7 @@ class Windows:
 
 def window_length(seconds: int) -> int:
     """Return how many seconds make a window: up to `LONGEST_WINDOW`, if enough windows are left."""
-    return max(1, min(LONGEST_WINDOW, seconds // FEWEST_WINDOWS))
+    return max(1, min(LONGEST_WINDOW, seconds // WINDOWS))
 
 
 def windows(requests: Floats, total_ms: Floats, inside: Floats) -> Windows:
@@ -93,18 +95,19 @@ def trend(values: Floats) -> Trend:
 
     Neighbouring windows resemble one another, so their number is reduced to n (1 - r) / (1 + r),
     r being the residuals' lag-1 autocorrelation (Santer et al., JGR 2000, section 3), before
-    Student's t gives the interval.
+    Student's t gives the interval. Residuals are those of a parabola: growth that levels off is
+    no noise.
     """
     mean, count = float(values.mean()), len(values)
     if count < FEWEST_WINDOWS:
         return Trend(mean, Estimate(0.0, None, count))
     at, slope = _line(values)
-    residuals = values - mean - slope * at
+    residuals = values - np.polynomial.Polynomial.fit(at, values, 2)(at)
     spread = float(residuals @ residuals)
     lag = float(residuals[1:] @ residuals[:-1]) / spread if spread else 0.0
-    effective = max(3.0, count * (1 - max(0.0, lag)) / (1 + max(0.0, lag)))
-    error = math.sqrt(spread / (effective - 2) / float(at @ at))
-    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, effective - 2))
+    effective = max(5.0, count * (1 - max(0.0, lag)) / (1 + max(0.0, lag)))
+    error = math.sqrt(spread / (effective - 3) / float(at @ at))
+    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, effective - 3))
     ends = Interval((slope - half) / mean, (slope + half) / mean)
     return Trend(mean, Estimate(slope / mean, ends, count))
 

@@ -10,6 +10,7 @@ from lab.demands import SERVER, server_cores, usable_cores
 from lab.errors import CannotTellError
 from lab.growth import Course
 from lab.records import Trial
+from lab.statistics import median
 from lab.verdicts import Level, Verdict
 from lab.words import number, percent
 
@@ -17,6 +18,7 @@ BUSY = 0.9  # of what a part could have done
 FLUSHING = 0.7  # of the time the one flush at a time is under way: the next waits
 FULL_MEMORY = 0.95
 FEW_CORES = 0.5  # of the CPU that was there: below, somebody asks why it idles
+GROWN = 1.2  # times the latency under fewer users
 QUEUE = 1.5  # times as many inside as there are slots
 SLOTS = "worker slots"
 WAITING = "worker slots waiting on the database"
@@ -51,9 +53,10 @@ class Limit:
     is_lesson: bool  # too few workers, while CPU idles: the article's
 
 
-def limit(cell: Cell) -> Limit:
+def limit(cell: Cell, fewer_users: Cell | None = None) -> Limit:
     """Name the limit of a setting. Trials that only drift, or are few, count: they ran into it.
 
+    `fewer_users` is the same setting under less load: does latency grow with more?
     Raises `CannotTellError` when no trial can be believed or the server's CPU was not measured.
     """
     trials = [trial for trial in cell.all if _believed(cell.verdicts[trial.number])]
@@ -66,6 +69,7 @@ def limit(cell: Cell) -> Limit:
     parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
     cpu = trial.cores_used("server") / server_cores(trial)
     grows = any(cell.verdicts[t.number].growth.course in GROWING for t in trials)
+    grows = grows or bool(fewer_users and _latency(cell) > GROWN * _latency(fewer_users))
     full = [part for part in found if part.is_full]  # in the order of PARTS: causes first
     if not full:
         return Limit(NOTHING, f"nothing is full: {_fullest(parts)}", parts, cpu, False)
@@ -81,6 +85,10 @@ def _believed(found: Verdict) -> bool:
     """Whether a trial may say what was full: its generator may be, its latency may drift."""
     rules = ("drift", "few_requests", "generator", "generator_warning", "little")
     return found.without(*rules) is Level.VALID
+
+
+def _latency(cell: Cell) -> float:
+    return median([trial.total.mean_ms for trial in cell.shown])
 
 
 def queues(trial: Trial) -> bool:
@@ -168,7 +176,8 @@ def slots(trial: Trial) -> Part | None:
     """Worker slots: threads or pooled connections that requests hold while they wait."""
     held = trial.conditions.workers * trial.conditions.threads
     inside = min(1.0, _under_way(trial) / held)
-    detail = f"all {held} are held" if inside == 1 else f"{percent(inside)} of {held} are held"
+    full = "the only one is" if held == 1 else f"all {held} are"
+    detail = f"{full} held" if inside == 1 else f"{percent(inside)} of {held} are held"
     at_database = _at_database(trial)
     if at_database is None:
         return Part(SLOTS, inside, FULL_MEMORY, detail)

@@ -2,7 +2,7 @@
 
 from lab.cells import Cell, throughput
 from lab.demands import server_cores
-from lab.words import estimated, number, percent
+from lab.words import estimated, percent
 
 MIB = 2**20
 
@@ -25,7 +25,7 @@ def memory(cell: Cell) -> str:
         return ""
     limit = cell.conditions.memory or cell.trials[0].machine["memory"]
     count = cell.conditions.workers
-    return f"{count} × {number(peak / count / MIB)} MB of {limit / MIB:,.0f} MB"
+    return f"{count} × {peak / count / MIB:.0f} MB of {limit / MIB:,.0f} MB"
 
 
 def connections(cell: Cell) -> str:

@@ -4,6 +4,7 @@ Invalid: it measured something else than it says. Suspect: its figures may be of
 by how much. Neither enters a ranking or an advice. Most rules are defects of published benchmarks.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,6 +18,7 @@ MAX_FAILURES = 0.001  # of all requests
 NEAR_A_CORE = 0.9  # of one core: the generator is one process
 MAX_LITTLE_RESIDUAL = 0.05
 MAX_MIX_ERROR = 0.01
+CHANCE = 3.0  # standard deviations of a share that is drawn at random
 FEW_REQUESTS = 1000
 
 
@@ -145,11 +147,12 @@ def little(trial: Trial) -> Iterator[str]:
 
 
 def mix(trial: Trial) -> Iterator[str]:
-    """Other work was done than said."""
+    """Other work was done than said, and by more than the chance of drawing each request."""
     weights = [float(weight) for weight in trial.conditions.mix.split("/")]
     for role, weight in zip(ROLES, weights, strict=True):
         wanted, found = weight / sum(weights), trial.mix[role]
-        if abs(found - wanted) > MAX_MIX_ERROR:
+        chance = math.sqrt(wanted * (1 - wanted) / trial.total.requests)
+        if abs(found - wanted) > max(MAX_MIX_ERROR, CHANCE * chance):
             yield f"{percent(found, 1)} of the requests were {role}, not {percent(wanted, 1)}"
 
 

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+
+from lab.analysis import analyse
+from lab.answers import Kind, Question
+from lab.effects import gain
+from lab.statistics import Estimate, Interval
+from tests.lab.examples import comparison, trial
+
+
+def only(trials, question):
+    (answer,) = analyse(trials).answer(question)
+    return answer
+
+
+def rounds(speeds, noise=(0.99, 1.0, 1.02), **changes):
+    """Labels with their requests per window, measured in turns."""
+    return [
+        trial(10 * pair + index, label, pair, round(requests * factor), **changes)
+        for pair, factor in enumerate(noise, start=1)
+        for index, (label, requests) in enumerate(speeds.items())
+    ]
+
+
+def test_the_faster_one_is_named_with_the_interval():
+    answer = only(comparison(), Question.BETTER)
+    assert answer.kind is Kind.ANSWER
+    assert answer.text.startswith("django serves 0.50 times (0.48 to 0.51) the requests of fastapi")
+    assert answer.numbers["demand_ratio"] == pytest.approx(2.0)
+
+
+def test_a_difference_of_chance_names_no_winner():
+    trials = [*rounds({"django": 30_000}), *rounds({"fastapi": 30_100}, noise=(1.02, 0.99, 1.0))]
+    answer = only(trials, Question.BETTER)
+    assert answer.kind is Kind.EVEN
+    assert "not distinguishable in throughput" in answer.text
+
+
+def test_the_same_thing_twice_names_no_winner_however_different():
+    twice = rounds({"django": 30_000, "django #2": 33_000})
+    answer = only(twice, Question.BETTER)
+    assert answer.kind is Kind.EVEN
+    assert "the same thing twice: the noise floor is 10.0 %" in answer.text
+    assert answer.numbers["noise_floor"] == pytest.approx(0.1, abs=0.001)
+
+
+def test_an_effect_within_the_noise_floor_names_no_winner():
+    speeds = {"django": 30_000, "django #2": 33_000, "fastapi": 31_500}
+    answers = analyse(rounds(speeds)).answer(Question.BETTER)
+    assert [answer.kind for answer in answers] == [Kind.EVEN, Kind.EVEN]
+    without = analyse(rounds({"django": 30_000, "fastapi": 31_500})).answer(Question.BETTER)
+    assert [answer.kind for answer in without] == [Kind.ANSWER]
+
+
+def test_two_pairs_name_no_winner():
+    two = [one for one in comparison() if one.pair < 3]
+    answer = only(two, Question.BETTER)
+    assert answer.kind is Kind.UNKNOWN
+    assert "it looks like" in answer.text
+
+
+def test_a_refused_trial_takes_its_pair_with_it():
+    trials = [trial(failures=2_000), *comparison()[1:]]
+    assert only(trials, Question.BETTER).kind is Kind.UNKNOWN
+
+
+def test_over_several_settings_wins_are_counted():
+    more = [
+        replace(one, number=50 + one.number, conditions=replace(one.conditions, threads=8))
+        for one in rounds({"django": 30_000, "fastapi": 30_000})
+    ]
+    answer = only(comparison() + more, Question.BETTER)
+    assert answer.text == (
+        "django serves more than fastapi in 0 of 2 settings, less in 1, not distinguishable in 1: "
+        "0.50 to 1.00 times the throughput."
+    )
+    assert len(answer.evidence) == 2
+
+
+def test_a_ladder_says_what_each_rung_bought():
+    rungs = {"stock": 15_000, "+ serializer": 22_000, "+ json": 22_000}
+    trials = rounds(rungs, kind="ladder", target="django", served_by={"django/1": 1, "django/2": 1})
+    answer = only(trials, Question.BOUGHT)
+    assert "all together: 1.47 times" in answer.text
+    assert "+ serializer adds 47 % (" in answer.text
+    assert "+ json adds 0 % (not distinguishable)" in answer.text
+    assert not analyse(trials).answer(Question.BETTER)
+
+
+def test_a_gain_is_said_with_what_is_known_of_it():
+    assert gain(Estimate(1.2, Interval(1.1, 1.3), 3), None) == "adds 20 % (10 % to 30 %)"
+    assert gain(Estimate(0.8, Interval(0.7, 0.9), 3), None) == "costs 20 % (10 % to 30 %)"
+    assert gain(Estimate(1.2, Interval(0.9, 1.5), 3), None) == "adds 20 % (not distinguishable)"
+    assert gain(Estimate(1.2, None, 2), None) == "adds 20 % (in 2 repeats: no interval)"
+    assert gain(None, None) == "was not measured beside it"

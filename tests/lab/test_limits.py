@@ -1,0 +1,118 @@
+from dataclasses import replace
+
+import pytest
+
+from lab.cells import cells
+from lab.errors import CannotTellError
+from lab.limits import NOTHING, SLOTS, WAITING, limit
+from lab.plan import Conditions
+from lab.records import RoundTrip
+from lab.usage import Counters
+from tests.lab.examples import AT, MIB, counters, processes, trial
+from tests.lab.simulated import simulated
+
+APART = {"server": (0,), "database": (2,), "generator": (1,)}
+
+
+def only(one, **changes):
+    (cell,) = cells([replace(one, **changes)])
+    return limit(cell)
+
+
+def database(**per_second):
+    """Counters of a database that grow evenly."""
+    totals = {name: tuple(value * (10 + at) for at in AT) for name, value in per_second.items()}
+    return counters(busy=200.0) | {"database": Counters(AT, totals)}
+
+
+def test_a_server_that_fills_its_core():
+    found = only(trial())
+    assert found.text == "application CPU: the server used 0.96 of 1.00 cores"
+    assert not found.is_lesson
+
+
+def test_one_worker_that_fills_one_of_six_cores_is_too_few_workers():
+    alone = trial(
+        conditions=Conditions(workers=1, users=60),
+        served_by={"django/11": 30_000},
+        cores={"server": (0, 1, 2, 3, 4, 5), "database": (6,), "generator": (7,)},
+    )
+    found = only(alone)
+    assert found.is_lesson
+    assert found.text.startswith("CPU at 16 % while 60 requests queue for 4 slots: too few workers")
+    assert "0.96 of 6.00 cores, and 1 worker can use 1.00" in found.text
+
+
+def test_idle_cpu_while_latency_grows_is_said_in_the_article_s_words():
+    slower = {"hold": 0.02, "cpu": 0.004, "growth": 0.02}
+    found = only(simulated(1, 100, think_time=1.0, **slower, cores=APART))
+    assert found.is_lesson
+    assert found.text.startswith("CPU at 13 % while latency grows: too few workers")
+
+
+def test_latency_that_grows_with_the_users_grows_too():
+    few, many = (cells([simulated(1, users)])[0] for users in (1, 20))
+    assert "CPU at 1 % while latency grows: too few workers" in limit(many, few).text
+    assert limit(few).name == SLOTS
+
+
+def test_a_saturated_generator():
+    found = only(trial(demand=0.5, processes=processes(15.0, generator=48.0), cores=APART))
+    assert found.text == "load generator: it used 96 % of a core"
+
+
+def test_a_database_that_fills_its_core():
+    found = only(trial(processes=processes(15.0, database=48.0), cores=APART,
+                       counters=counters(busy=200.0)))  # fmt: skip
+    assert found.text == "database CPU: it used 0.96 of 1 core"
+
+
+def test_a_database_and_a_generator_that_fill_the_core_they_share():
+    found = only(trial(processes=processes(20.0, database=26.0)))
+    assert found.text.startswith("database and load generator: together they used 0.92 of the 1")
+
+
+def test_disk_flushes_that_are_always_under_way():
+    flushing = database(commits=600, wal_flushes=150, wal_flush_ms=850)
+    found = only(trial(processes=processes(20.0), counters=flushing))
+    assert found.text == "disk flushes: 150 a second, under way 85 % of the time"
+
+
+def test_memory_up_to_its_cap_and_a_kill():
+    capped = Conditions(users=60, memory=122 * MIB)
+    assert only(trial(conditions=capped)).text == "memory: 98 % of 122 MiB"
+    killed = counters() | {"cap": Counters(AT, {"oom_kills": (0, 0, 1, 1)})}
+    roomy = Conditions(users=60, memory=512 * MIB)
+    assert only(trial(conditions=roomy, counters=killed)).text == "memory: 23 % of 512 MiB, 1 kills"
+
+
+def test_slots_that_wait_for_round_trips_wait_on_the_database():
+    idle = trial(processes=processes(6.0), round_trip=RoundTrip(0.06, 12.0))
+    found = only(idle)
+    assert found.name == WAITING
+    assert "all 8 are held, 91 % of the time by the database" in found.text
+    assert found.is_lesson
+
+
+def test_slots_that_wait_for_something_else_are_not_blamed_on_the_database():
+    found = only(trial(processes=processes(6.0)))
+    assert found.name == SLOTS
+    assert "of the time by the database" in found.text
+
+
+def test_a_light_load_finds_no_limit():
+    light = simulated(8, 20, think_time=1.0)
+    found = only(light)
+    assert found.name == NOTHING
+    assert "more users will find the limit" in found.text
+
+
+def test_a_server_nobody_measured_has_no_known_limit():
+    unseen = trial(processes=processes()[1:], cores={"database": (1,), "generator": (1,)})
+    with pytest.raises(CannotTellError, match="give its pid"):
+        only(unseen)
+
+
+def test_a_trial_of_wrong_answers_says_nothing_about_the_limit():
+    with pytest.raises(CannotTellError, match="no trial of it can be believed"):
+        only(trial(failures=3_000))

@@ -1,0 +1,151 @@
+import pytest
+
+from lab.analysis import analyse
+from lab.answers import Kind, Question
+from lab.plan import Conditions
+from lab.records import Trial
+from tests.lab.examples import MACHINE, MIB, trial
+from tests.lab.simulated import swept
+
+BUSY = (0.99, 1.0, 1.01)  # what a machine does to three repeats
+
+
+def advice(trials, objective_ms=None):
+    (answer,) = analyse(trials, objective_ms).answer(Question.WORKERS)
+    return answer
+
+
+def sweep(speeds, repeats=BUSY, users=60, **conditions):
+    """A sweep over worker counts with these requests per window, one CPU, a cap on memory."""
+    found: list[Trial] = []
+    for pair, noise in enumerate(repeats, start=1):
+        for workers, requests in speeds.items():
+            count = round(requests * noise * (1 + 0.01 * (pair * workers % 5 - 2)))
+            found.append(
+                trial(
+                    len(found) + 1, pair=pair, requests=count, demand=0.6,
+                    conditions=Conditions(workers, 4, users, memory=512 * MIB, **conditions),
+                    served_by={f"django/{pid}": count // workers for pid in range(workers)},
+                    machine=MACHINE | {"postgresql": {"max_connections": "100"}},
+                )
+            )  # fmt: skip
+    return found
+
+
+def test_the_advice_is_the_smallest_count_tied_with_the_best():
+    answer = advice(sweep({1: 12_000, 2: 24_000, 3: 36_000, 4: 36_200}))
+    assert answer.kind is Kind.ANSWER
+    assert answer.numbers["workers"] == 3
+    assert "3 workers hold 60 users at p95 " in answer.text
+    assert "a 4th adds 1 % (not distinguishable)" in answer.text
+    assert "57 % CPU to spare" in answer.text
+    assert "3 × 40 MB of 512 MB" in answer.text
+    assert "12 of 100 database connections" in answer.text
+
+
+def test_the_evidence_names_every_count_and_the_law():
+    answer = advice(sweep({1: 12_000, 2: 24_000, 3: 36_000, 4: 36_200}))
+    assert [line.partition(":")[0] for line in answer.evidence[:2]] == [
+        "1 worker × 4 threads, 60 users", "2 workers × 4 threads, 60 users",
+    ]  # fmt: skip
+    assert "Universal Scalability Law: contention" in answer.evidence[4]
+    assert "do not extrapolate beyond 4 workers" in answer.evidence[4]
+
+
+def test_more_workers_that_cost_throughput_are_said_to():
+    answer = advice(sweep({2: 24_000, 4: 36_000, 8: 30_000}))
+    assert answer.numbers["workers"] == 4
+    assert "8 workers cost 17 % (" in answer.text
+
+
+def test_an_objective_is_met_by_more_workers_than_the_fastest_need():
+    slow_and_slower = sweep({1: 12_000, 2: 24_000, 4: 36_000})
+    answer = advice(slow_and_slower, objective_ms=200)
+    assert answer.numbers["workers"] == 4
+    assert "p95 < 200 ms" in answer.text
+
+
+def test_an_objective_that_nobody_meets_is_said():
+    answer = advice(sweep({1: 12_000, 2: 24_000}), objective_ms=5)
+    assert "none of the worker counts measured holds 60 users at p95 < 5 ms" in answer.text
+
+
+def test_two_repeats_are_too_few_for_an_advice_but_their_figures_are_shown():
+    answer = advice(sweep({1: 12_000, 2: 24_000}, repeats=(1.0, 1.01)))
+    assert answer.kind is Kind.UNKNOWN
+    assert "--repeats 3 is the least" in answer.text
+    assert len(answer.evidence) == 2
+
+
+def test_noise_is_no_tie():
+    # One worker gives 30 % less, but its repeats are wild: that is no reason to advise it.
+    trials = sweep({2: 36_000}) + [
+        one for one in sweep({1: 25_000}, repeats=(0.7, 1.0, 1.4)) if one.conditions.workers == 1
+    ]
+    assert advice(trials).numbers["workers"] == 2
+
+
+def test_a_refused_trial_is_no_evidence():
+    trials = sweep({1: 12_000, 2: 24_000, 4: 48_000})
+    broken = [
+        trial(one.number, pair=one.pair, requests=48_000, conditions=one.conditions, failures=9_000)
+        if one.conditions.workers == 4
+        else one
+        for one in trials
+    ]
+    answer = advice(broken)
+    assert answer.numbers["workers"] == 2
+    assert "more workers were not measured" in answer.text
+
+
+def test_one_worker_count_asks_no_question():
+    assert not analyse(sweep({2: 24_000})).answer(Question.WORKERS)
+
+
+def test_the_largest_load_that_is_held_is_advised_for():
+    light, heavy = sweep({1: 12_000, 2: 24_000}), sweep({1: 12_000, 2: 24_000}, users=120)
+    heavy = [trial(100 + one.number, pair=one.pair, requests=one.total.requests, demand=0.6,
+                   mean_ms=2 * one.total.mean_ms, conditions=one.conditions,
+                   served_by=one.served_by) for one in heavy]  # fmt: skip
+    answer = advice(light + heavy, objective_ms=300)
+    assert answer.numbers["users"] == 60
+    assert "120 users: none of the worker counts measured holds them" in answer.evidence
+    assert advice(light + heavy).numbers["users"] == 120
+
+
+@pytest.fixture(scope="module")
+def slots():
+    """A service of which all is known: each worker holds a request for 20 ms."""
+    return analyse(swept((1, 2, 4, 8)))
+
+
+def test_a_known_service_gives_back_its_capacity_and_parameters(slots):
+    (answer,) = slots.answer(Question.WORKERS)
+    assert answer.numbers["workers"] == 8
+    assert answer.numbers["throughput_per_s"] == pytest.approx(8 / 0.02, rel=0.02)
+    assert "contention 0 (0 to 0.000" in answer.evidence[4]
+    assert "no peak was reached" in answer.evidence[4]
+
+
+def test_a_known_service_gives_back_its_demand_and_knee(slots):
+    (demand,) = slots.demands
+    assert demand.cpu["server"] == pytest.approx(0.002, rel=0.01)
+    assert demand.wait + sum(demand.cpu.values()) == pytest.approx(0.02, rel=0.03)
+    (plan,) = slots.answer(Question.PLAN)
+    assert "a capacity of 50.2 requests/s, reached from 1.00 users on" in plan.evidence[0]
+
+
+def test_a_known_service_is_predicted_at_every_setting(slots):
+    assert [one.is_flagged for one in slots.predictions] == [False] * 4
+    assert sum(one.is_calibration for one in slots.predictions) == 1
+
+
+def test_the_article_s_lesson_is_said_in_its_words(slots):
+    (answer,) = slots.answer(Question.LIMIT)
+    assert "CPU at 1 % while 40 requests queue for 1 slot: too few workers" in answer.text
+
+
+def test_users_that_think_are_held_by_few_workers():
+    answer = advice(swept((1, 2, 4), users=50, think_time=1.0), objective_ms=100)
+    assert answer.numbers["workers"] == 2
+    assert "the users' think time, not the workers, sets the pace" in answer.evidence[3]
