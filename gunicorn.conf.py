@@ -117,8 +117,7 @@ def when_ready(server: Any) -> None:
     gc.collect()
     gc.freeze()
     server.log.info(serving.start_line(server.cfg.workers, server.cfg.threads))
-    warning = serving.connection_warning(server.cfg.workers, server.cfg.threads)
-    if warning:
+    for warning in serving.connection_warnings(server.cfg.workers, server.cfg.threads):
         server.log.warning(warning)
 
 

@@ -85,6 +85,8 @@ DATABASES["default"] |= {
         **DATABASES["default"].get("OPTIONS", {}),
     },
 }
+# Off where a pooler leaves them behind: PgBouncer before 1.21, or max_prepared_statements = 0
+PREPARED_STATEMENTS = environment.flag("PREPARED_STATEMENTS", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What makes it fast; each can be left out, to see what it buys

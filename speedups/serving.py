@@ -9,6 +9,8 @@ from typing import Protocol
 
 from django.db import Error, connection
 
+from speedups import pooler
+
 PACKAGES = ("Django", "djangorestframework", "gunicorn", "psycopg")
 
 
@@ -45,22 +47,30 @@ def is_taken(host: str, port: int) -> bool:
 def start_line(workers: int, threads: int) -> str:
     """Return how the service runs: processes, database connections, versions."""
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    most = max_connections()
-    of = f" of {most}" if most else ", database not reachable yet"
     return (
-        f"{workers} workers x {threads} threads, {workers * threads} database connections{of}; "
-        f"{versions}, Python {platform.python_version()}"
+        f"{workers} workers x {threads} threads, {workers * threads} database connections"
+        f"{_where()}; {versions}, Python {platform.python_version()}"
     )
 
 
-def connection_warning(workers: int, threads: int) -> str:
-    """Return what to mend when the workers need more connections than the database gives."""
+def _where() -> str:
+    most = max_connections()
+    if pooler.way().pooled:
+        how = "on" if pooler.prepares() else "off"
+        return f" to a pooler, prepared statements {how}"
+    return f" of {most}" if most else ", database not reachable yet"
+
+
+def connection_warnings(workers: int, threads: int) -> tuple[str, ...]:
+    """Return what to mend on the way to the database, a line each."""
+    if pooler.way().pooled:
+        return pooler.way().faults
     most, needed = max_connections(), workers * threads
     if not most or needed <= most:
-        return ""
+        return ()
     return (
         f"{needed} database connections are needed but max_connections is {most}: "
-        "lower WEB_CONCURRENCY or GUNICORN_THREADS, or put PgBouncer in between"
+        "lower WEB_CONCURRENCY or GUNICORN_THREADS, or put PgBouncer in between",
     )
 
 

@@ -19,6 +19,8 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from speedups.pooler import prepares
+
 ANY_NUMBER = 1_748_302_951_264_907_318  # stands for a parameter while Django compiles
 ANY_LIMIT = 917_482_365
 DONE = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
@@ -96,6 +98,8 @@ class Statement:
             raise error_from_result(result)
 
     def _execute(self, native: Any, values: list[Any]) -> PGresult:
+        if not prepares():
+            return native.pgconn.exec_params(self._native, values)  # type: ignore[no-any-return]
         known = _prepared.setdefault(native, set())
         if self._name not in known:
             failure = self._prepare(native.pgconn)

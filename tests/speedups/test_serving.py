@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from speedups import serving
+from speedups import pooler, serving
 
 
 @pytest.fixture(autouse=True)
 def unknown_worker(monkeypatch):
     monkeypatch.setattr(serving, "_worker", None)
+    monkeypatch.setattr(pooler, "way", pooler.Way)
 
 
 def test_a_process_drains_from_the_moment_its_worker_is_told_to_stop():
@@ -27,8 +28,19 @@ def test_a_process_drains_from_the_moment_its_worker_is_told_to_stop():
 ])  # fmt: skip
 def test_only_connections_that_do_not_fit_are_warned_of(monkeypatch, most, warning):
     monkeypatch.setattr(serving, "max_connections", lambda: most)
-    assert serving.connection_warning(2, 4).startswith(warning)
-    assert bool(serving.connection_warning(2, 4)) is bool(warning)
+    assert "".join(serving.connection_warnings(2, 4)).startswith(warning)
+    assert len(serving.connection_warnings(2, 4)) == bool(warning)
+
+
+def test_behind_a_pooler_the_database_is_not_asked_for_room_but_the_pooler_for_its_faults(
+    monkeypatch,
+):
+    monkeypatch.setattr(serving, "max_connections", lambda: 1)
+    monkeypatch.setattr(pooler, "way", lambda: pooler.Way(pooled=True, faults=("mend this",)))
+    assert serving.connection_warnings(2, 4) == ("mend this",)
+    assert "8 database connections to a pooler, prepared statements on; " in serving.start_line(
+        2, 4
+    )
 
 
 def test_the_service_starts_and_says_so_while_the_database_is_away(monkeypatch):
