@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 SECONDS_PER_RUN ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test serve load check fix
+.PHONY: help bench test torture serve load check fix
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ bench: $(INSTALLED) ## measure Django and FastAPI side by side, about five minut
 
 test: $(INSTALLED) ## run all tests
 	@$(BIN)/python -m pytest
+
+torture: $(INSTALLED) ## the long tests too: poolers, several hosts, the image
+	@$(BIN)/python -m pytest -m torture
 
 serve: $(INSTALLED) ## the service under gunicorn on :8000, with the embedded PostgreSQL
 	@$(BIN)/python manage.py migrate --verbosity 0

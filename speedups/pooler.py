@@ -24,7 +24,7 @@ SHARED = (
 )
 UNLIMITED = (
     "the pooler drops the statement_timeout that is asked for, so a statement may run for ever: "
-    "set it in PgBouncer's connect_query or by ALTER ROLE … SET statement_timeout"
+    "ALTER ROLE … SET statement_timeout = '5s', or connect_query where it pools transactions"
 )
 
 

@@ -33,6 +33,11 @@ class Kind:
     version: tuple[int, int]
 
     @property
+    def name(self) -> str:
+        """Return the version for people."""
+        return ".".join(map(str, self.version))
+
+    @property
     def carries_prepared_statements(self) -> bool:
         """Tell whether it can follow prepared statements through transaction pooling."""
         return self.version >= KNOWS_PREPARED_STATEMENTS
@@ -124,6 +129,7 @@ def prepare(kind: Kind, database_url: str, folder: Path, **settings: str) -> Poo
     ours.update(listen_addr="127.0.0.1", listen_port=str(port), auth_type="any",
                 admin_users=pooler._user, **settings)  # fmt: skip
     del ours["auth_file"]
+    folder.mkdir()
     with (folder / "pgbouncer.ini").open("w") as file:
         changed.write(file)
     folder.chmod(0o755)

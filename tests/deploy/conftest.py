@@ -1,0 +1,29 @@
+"""What the tests of deployment share."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.deploy.pgbouncer import Kind, Pooler, installed, prepare
+
+NONE = pytest.param(None, marks=pytest.mark.skip("there is no pgbouncer: apt-get install it"))
+
+
+@pytest.fixture(params=installed() or [NONE], ids=lambda kind: kind and kind.name)
+def kind(request) -> Kind:
+    """Each PgBouncer that is installed."""
+    return request.param
+
+
+@pytest.fixture
+def pooler(kind, database_url, tmp_path) -> Iterator[Callable[..., Pooler]]:
+    """Starts a PgBouncer in front of the test database; it stops when the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: str) -> Pooler:
+            made = prepare(kind, database_url, tmp_path / "pgbouncer", **settings)
+            stack.enter_context(made.running())
+            return made
+
+        yield start
