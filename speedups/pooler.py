@@ -65,10 +65,11 @@ def _between(pgconn: Any) -> bool:
 
 
 def _faults(one: Any, other: Any) -> Iterator[str]:
-    if prepares() and not _renames(one) and _shares(one, other):
-        yield SHARED
     if _value(one, b"SHOW statement_timeout") == b"0":
         yield UNLIMITED
+    # Last: `other` then holds a session, of which there may be one only.
+    if prepares() and not _renames(one) and _shares(one, other):
+        yield SHARED
 
 
 def _renames(pgconn: Any) -> bool:

@@ -10,7 +10,7 @@ from tests.deploy.pgbouncer import Kind, Pooler, installed, prepare
 NONE = pytest.param(None, marks=pytest.mark.skip("there is no pgbouncer: apt-get install it"))
 
 
-@pytest.fixture(params=installed() or [NONE], ids=lambda kind: kind and kind.name)
+@pytest.fixture(scope="session", params=installed() or [NONE], ids=lambda kind: kind and kind.name)
 def kind(request) -> Kind:
     """Each PgBouncer that is installed."""
     return request.param
@@ -23,7 +23,8 @@ def pooler(kind, database_url, tmp_path) -> Iterator[Callable[..., Pooler]]:
 
         def start(**settings: str) -> Pooler:
             made = prepare(kind, database_url, tmp_path / "pgbouncer", **settings)
-            stack.enter_context(made.running())
+            stack.callback(made.stop)
+            made.start()
             return made
 
         yield start

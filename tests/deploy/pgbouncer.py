@@ -5,11 +5,11 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -42,6 +42,11 @@ class Kind:
         """Tell whether it can follow prepared statements through transaction pooling."""
         return self.version >= KNOWS_PREPARED_STATEMENTS
 
+    @property
+    def prepared(self) -> str:
+        """Return what PREPARED_STATEMENTS has to say behind it."""
+        return "1" if self.carries_prepared_statements else "0"
+
 
 @functools.cache
 def installed() -> tuple[Kind, ...]:
@@ -64,18 +69,24 @@ def _kind(*command: str) -> Kind:
 
 @dataclass
 class Pooler:
-    """A PgBouncer in front of `database_url`; `started` changes with a restart."""
+    """A PgBouncer in front of `database_url`; a restart changes `program`."""
 
     kind: Kind
     database_url: str
     folder: Path
     port: int
-    started: Program | None = None
+    program: Program | None = None
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def url(self) -> str:
         """Return the DATABASE_URL of those behind it."""
         return f"postgresql://{self._user}@127.0.0.1:{self.port}/items"
+
+    @property
+    def log(self) -> Path:
+        """Return where it logs."""
+        return self.folder / "log"
 
     @property
     def _user(self) -> str:
@@ -90,16 +101,21 @@ class Pooler:
             names = [column.name for column in rows.description or ()]
             return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Run it until the block ends."""
+    def start(self) -> None:
+        """Run it until `stop`."""
         words = [*self.kind.command]
         if os.geteuid() == 0:
             words += ["-u", places.ACCOUNT_INSTEAD_OF_ROOT]
         words.append(str(self.folder / "pgbouncer.ini"))
-        with program(words, log=self.folder / "log", env={}) as self.started:
-            self._wait()
-            yield
+        self.program = self._stack.enter_context(program(words, log=self.log, env={}))
+        self._wait()
+
+    def stop(self, by: signal.Signals = signal.SIGINT) -> None:
+        """End it; SIGINT lets transactions end."""
+        if self.program and self.program.exit_code() is None:
+            os.kill(self.program.pid, by)
+            self.program.wait(5)
+        self._stack.close()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 10
@@ -108,8 +124,7 @@ class Pooler:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
             time.sleep(0.02)
-        assert self.started
-        raise AssertionError(f"pgbouncer does not listen: {self.started.last_lines()}")
+        raise AssertionError(f"pgbouncer does not listen: {self.log.read_text()}")
 
 
 def prepare(kind: Kind, database_url: str, folder: Path, **settings: str) -> Pooler:
