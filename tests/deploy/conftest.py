@@ -13,7 +13,8 @@ NONE = pytest.param(None, marks=pytest.mark.skip("there is no pgbouncer: apt-get
 @pytest.fixture(scope="session", params=installed() or [NONE], ids=lambda kind: kind and kind.name)
 def kind(request) -> Kind:
     """Each PgBouncer that is installed."""
-    return request.param
+    found: Kind = request.param
+    return found
 
 
 @pytest.fixture

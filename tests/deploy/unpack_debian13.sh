@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Unpack Debian 13's PgBouncer, which carries prepared statements, beside an older Debian's own.
-# It runs with its own C library out of /opt/debian13, so nothing of the system changes.
+# Unpack what an older Debian lacks: PgBouncer that carries prepared statements, docker compose.
+# They run out of /opt/debian13, PgBouncer with its own C library: nothing of the system changes.
 set -euo pipefail
 into=/opt/debian13
-[ -x "$into/usr/sbin/pgbouncer" ] && exit 0
+[ -x "$into/usr/libexec/docker/cli-plugins/docker-compose" ] && exit 0
 [ "$(dpkg --print-architecture)" = amd64 ] || exit 0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -16,7 +16,7 @@ apt="apt-get -q -o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourcepa
 $apt update
 cd "$work"
 $apt download pgbouncer libc6 libcares2 libevent-2.1-7t64 libpam0g libssl3t64 libsystemd0 libcap2 \
-  libaudit1 libcap-ng0 libzstd1
+  libaudit1 libcap-ng0 libzstd1 docker-compose
 mkdir -p "$into"
 for package in *.deb; do dpkg-deb -x "$package" "$into"; done
 "$into/usr/lib64/ld-linux-x86-64.so.2" --library-path "$into/usr/lib/x86_64-linux-gnu" \

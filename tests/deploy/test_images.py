@@ -1,0 +1,62 @@
+"""The images' recipes, as far as they can be checked without a container engine."""
+
+import json
+import re
+
+import pytest
+
+from lab.processes import ROOT
+from tests.deploy.places import DOCKERFILES, instructions, read, recipe
+
+SERVICES = read("compose.yaml")["services"]
+
+
+@pytest.mark.parametrize("image", DOCKERFILES)
+def test_every_image_is_built_from_a_file_whose_copies_are_there_and_not_ignored(image):
+    path = ROOT / DOCKERFILES[image]
+    users = [service for service in SERVICES.values() if service.get("image") == image]
+    assert users
+    assert all("build" in user for user in users)  # or docker would look for it in a registry
+    context = path.parent if image == "items-pgbouncer" else ROOT
+    own = path.with_name(f"{path.name}.dockerignore")
+    ignore = own if own.exists() else context / ".dockerignore"
+    kept = (
+        [line[1:] for line in ignore.read_text().splitlines() if line[:1] == "!"]
+        if ignore.exists()
+        else None
+    )
+    for line in re.findall(r"^COPY (?!--from)(.+)$", recipe(DOCKERFILES[image]), re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (context / source).exists()
+            assert kept is None or source.split("/")[0] in kept
+
+
+@pytest.mark.parametrize("image", DOCKERFILES)
+def test_no_image_runs_as_root_and_its_first_process_gets_the_signals(image):
+    assert instructions(image, "USER") == ["65534:65534"]
+    (command,) = instructions(image, "ENTRYPOINT") or instructions(image, "CMD")
+    assert json.loads(command)[0] in {"gunicorn", "python", "locust", "pgbouncer"}
+
+
+@pytest.mark.parametrize(
+    ("image", "package"), [("items-fastapi", "fastapi"), ("items-locust", "locust")]
+)
+def test_images_install_what_is_pinned_for_development(image, package):
+    pattern = installed(image)
+    lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    taken = [line for line in lines if re.search(pattern, line)]
+    assert any(line.startswith(f"{package}==") for line in taken)
+    assert all("==" in line for line in taken)
+    assert len(taken) == pattern.count("|") + 1
+
+
+def test_every_package_that_the_fastapi_version_imports_is_installed():
+    packages = set(re.findall(r"[a-z]{3,}", installed("items-fastapi")))
+    assert packages == {"fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg"}
+    copied = {line.split()[0] for line in instructions("items-fastapi", "COPY")}
+    assert {"peers/shared", "peers/fastapi_common", "peers/fastapi_sqlalchemy"} <= copied
+
+
+def installed(image: str) -> str:
+    """Return the pattern of the lines of requirements-dev.txt that an image installs."""
+    return first(r"grep -E '(.+?)'", recipe(DOCKERFILES[image]))
