@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lab.processes import ROOT
-from tests.deploy.places import DEBIAN_13, PEERS_NAMES, first, instructions, read
+from tests.deploy.places import DEBIAN_13, PEERS_NAMES, drain, first, instructions, read
 from tests.test_layout import read_names
 
 COMPOSE = read("compose.yaml")
@@ -32,7 +32,7 @@ def docker_compose() -> list[str] | None:
 def test_docker_compose_takes_it_and_leaves_the_pooler_to_its_profile():
     def services(*options: str) -> set[str]:
         said = subprocess.run(
-            [*docker_compose(), *options, "config", "--services"], cwd=ROOT,
+            [*(docker_compose() or ()), *options, "config", "--services"], cwd=ROOT,
             env={"PATH": os.environ["PATH"], "HOME": "/tmp"},
             capture_output=True, text=True, check=False,
         )  # fmt: skip

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lab.processes import ROOT
-from tests.deploy.places import DOCKERFILES, instructions, read, recipe
+from tests.deploy.places import DOCKERFILES, first, instructions, read, recipe
 
 SERVICES = read("compose.yaml")["services"]
 
