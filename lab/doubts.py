@@ -1,15 +1,19 @@
 """What a reader should know about all trials together; single ones have their verdicts."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
+from lab.plan import Conditions
 from lab.records import Trial
 from lab.statistics import FEWEST, repeat_difference
+from lab.words import number
 
 NEAR_A_CORE = 0.9
 MAX_OTHERS = 0.1  # cores
 MAX_IMBALANCE = 1.3  # busiest worker's requests over the idlest's
 MAX_REPEAT_DIFFERENCE = 0.1
 SHORT_WINDOW = 30.0  # seconds
+STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
 
 Trials = Sequence[Trial]
 
@@ -42,6 +46,30 @@ def nameless(trials: Trials) -> Iterator[str]:
     for trial in trials:
         if trial.is_external and set(trial.served_by) == {""}:
             yield f"{_name(trial)}: no answer says who gave it (header X-Served-By)"
+
+
+def hidden_stalls(trials: Trials) -> Iterator[str]:
+    """An open load met latencies that the closed load, which waits for answers, never showed."""
+    for one in (trial for trial in trials if trial.is_open):
+        closed = [
+            trial.total.p99_ms
+            for trial in trials
+            if not trial.is_open
+            and _service(trial) == _service(one)
+            and trial.throughput >= one.throughput
+        ]
+        if closed and one.total.p99_ms > STALL * max(closed):
+            yield (
+                f"{_name(one)}: at {number(one.throughput)} requests/s on a schedule p99 is "
+                f"{number(one.total.p99_ms)} ms; the closed load showed {number(max(closed))} ms, "
+                "because it waits when the server stalls (coordinated omission)"
+            )
+
+
+def _service(trial: Trial) -> tuple[str, Conditions]:
+    """Return what trials have in common that differ in nothing but their load."""
+    conditions = replace(trial.conditions, users=1, think_time=0.0, arrival_rate=None)
+    return trial.label, replace(conditions, seconds=1.0, warm_up=0.0)
 
 
 def shared_core(trials: Trials) -> Iterator[str]:
@@ -107,5 +135,5 @@ def _name(trial: Trial) -> str:
 
 
 RULES: tuple[Callable[[Trials], Iterator[str]], ...] = (
-    nameless, complaints, shared_core, imbalance, others, repeats, size, code,
+    hidden_stalls, nameless, complaints, shared_core, imbalance, others, repeats, size, code,
 )  # fmt: skip

@@ -4,6 +4,7 @@ Simulated event by event, so that a minute of load takes a tenth of a second.
 """
 
 import heapq
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,20 +16,36 @@ SECONDS = 50  # what tests.lab.examples samples processes for
 WARM_UP = 5
 
 
-def requests(slots, users, think_time, hold, seed, growth=0.0):
-    """Return (due, answered) of every request: users think, queue in order, are held, answer.
+@dataclass(frozen=True)
+class Service:
+    """Slots that hold a request for `hold` seconds, with a spread of 10 %.
 
-    The hold is in seconds, with a spread of 10 %; `growth` is its growth per second, as a share.
+    `growth` is the hold's per second, as a share; `stall` is when all slots stop for a second.
     """
+
+    slots: int
+    hold: float = 0.02
+    growth: float = 0.0
+    stall: float | None = None
+
+    def answers(self, due, free, rng):
+        """Return when a request is answered whose slot was free at `free`."""
+        begin = max(due, free)
+        end = begin + self.hold * (1 + self.growth * begin) * max(0.1, rng.normal(1, 0.1))
+        stalled = self.stall is not None and begin < self.stall + 1 and end > self.stall
+        return end + 1 if stalled else end
+
+
+def closed(service, users, think_time, seed):
+    """Return (due, answered) of every request: users think, queue in order, are answered."""
     rng = np.random.default_rng(seed)
     waiting = [(rng.exponential(think_time), index) for index in range(users)]
     heapq.heapify(waiting)
-    free = [0.0] * slots  # when each slot is free again
+    free = [0.0] * service.slots  # when each slot is free again
     found = []
     while waiting[0][0] < WARM_UP + SECONDS:
         due, user = heapq.heappop(waiting)
-        begin = max(due, heapq.heappop(free))
-        end = begin + hold * (1 + growth * begin) * max(0.1, rng.normal(1, 0.1))
+        end = service.answers(due, heapq.heappop(free), rng)
         heapq.heappush(free, end)
         found.append((due, end))
         think = rng.exponential(think_time) if think_time else 0.0
@@ -36,10 +53,23 @@ def requests(slots, users, think_time, hold, seed, growth=0.0):
     return np.array(found)
 
 
-def simulated(workers, users, pair=1, *, hold=0.02, cpu=0.002, think_time=0.0, number=1, **more):
-    """A trial of that service with one slot per worker; `cpu` is a request's, in seconds."""
-    seed = 100 * pair + workers
-    times = requests(workers, users, think_time, hold, seed, more.pop("growth", 0.0))
+def opened(service, rate, seed):
+    """Return (due, answered) of every request of a schedule: `rate` a second, whatever happens."""
+    rng = np.random.default_rng(seed)
+    free, found = [0.0] * service.slots, []
+    for due in np.arange(0, WARM_UP + SECONDS, 1 / rate):
+        end = service.answers(due, heapq.heappop(free), rng)
+        heapq.heappush(free, end)
+        found.append((due, end))
+    return np.array(found)
+
+
+def simulated(
+    workers, users, pair=1, *, service=None, cpu=0.002, think_time=0.0, rate=None, number=1, **more
+):
+    """A trial of a service with one slot per worker; `cpu` is a request's, in seconds."""
+    seed, service = 100 * pair + workers, service or Service(workers)
+    times = opened(service, rate, seed) if rate else closed(service, users, think_time, seed)
     names = list(MIX)
     drawn = np.random.default_rng(seed).choice(
         len(names), size=len(times), p=np.array(list(MIX.values())) / 100
@@ -56,7 +86,9 @@ def simulated(workers, users, pair=1, *, hold=0.02, cpu=0.002, think_time=0.0, n
     count = int(((log.end >= WARM_UP) & (log.end < WARM_UP + SECONDS)).sum())
     values = {
         "label": "stub",
-        "conditions": Conditions(workers, 1, users, think_time, warm_up=WARM_UP, seconds=SECONDS),
+        "conditions": Conditions(
+            workers, 1, users, think_time, rate, warm_up=WARM_UP, seconds=SECONDS
+        ),
         "seconds_of_load": window.by_second(WARM_UP),
         "in_flight": log.in_flight(WARM_UP, SECONDS),
         "served_by": {f"stub/{pid}": count // workers for pid in range(workers)},

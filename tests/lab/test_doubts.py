@@ -2,6 +2,7 @@
 
 from lab.doubts import doubts, noise
 from tests.lab.examples import MACHINE, comparison, counters, lasting, processes, trial
+from tests.lab.simulated import Service, simulated
 
 MORE = {"counters": counters(busy=100.0)}
 
@@ -13,6 +14,22 @@ def test_a_sound_comparison_raises_no_doubt():
 def only(changed):
     """The doubts about a sound comparison whose first trial was replaced."""
     return doubts([changed, *comparison()[1:]])
+
+
+def test_a_stall_that_the_closed_load_hides_is_shown_by_the_open_one():
+    stalling = Service(2, hold=0.05, stall=20.0)
+    closed = simulated(2, 3, service=stalling)
+    assert closed.total.p99_ms < 150
+    opened = simulated(2, 100, service=stalling, rate=28.0)
+    assert opened.total.p99_ms > 800
+    (doubt,) = [said for said in doubts([closed, opened]) if "coordinated omission" in said]
+    assert "at 28.0 requests/s on a schedule p99 is" in doubt
+
+
+def test_an_open_load_without_a_stall_is_no_doubt():
+    sound = Service(2, hold=0.05)
+    trials = [simulated(2, 3, service=sound), simulated(2, 100, service=sound, rate=28.0)]
+    assert not [said for said in doubts(trials) if "coordinated omission" in said]
 
 
 def test_an_address_whose_answers_name_nobody_is_doubted():

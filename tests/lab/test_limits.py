@@ -9,7 +9,7 @@ from lab.plan import Conditions
 from lab.records import RoundTrip
 from lab.usage import Counters
 from tests.lab.examples import AT, MIB, counters, processes, trial
-from tests.lab.simulated import simulated
+from tests.lab.simulated import Service, simulated
 
 APART = {"server": (0,), "database": (2,), "generator": (1,)}
 
@@ -44,8 +44,8 @@ def test_one_worker_that_fills_one_of_six_cores_is_too_few_workers():
 
 
 def test_idle_cpu_while_latency_grows_is_said_in_the_article_s_words():
-    slower = {"hold": 0.02, "cpu": 0.004, "growth": 0.02}
-    found = only(simulated(1, 100, think_time=1.0, **slower, cores=APART))
+    slower = Service(1, growth=0.02)
+    found = only(simulated(1, 100, service=slower, cpu=0.004, think_time=1.0, cores=APART))
     assert found.is_lesson
     assert found.text.startswith("CPU at 13 % while latency grows: too few workers")
 
