@@ -40,7 +40,7 @@ def driving(
         "--think-time": conditions.think_time,
         "--arrival-rate": conditions.arrival_rate or 0,
         "--mix": conditions.mix,
-        "--seeded-rows": conditions.rows,
+        "--seeded-rows": conditions.rows if server.program else 0,  # 0: learn the ids
         "--seed": conditions.seed,
         "--request-log": requests,
         "--loglevel": "WARNING",

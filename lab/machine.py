@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 
 import psutil
 
+from lab.errors import LabError
+from lab.plan import Conditions
 from lab.processes import ROOT
 
+MIB = 1024 * 1024
+LEAST_MEMORY = 48 * MIB  # a Python web server with one worker does not start in less
 LAB_PACKAGES = ("locust", "gevent", "geventhttpclient", "numpy", "psycopg")
 
 
@@ -26,6 +31,26 @@ def facts() -> dict[str, Any]:
         "versions": versions(LAB_PACKAGES),
         **_commit(),
     }
+
+
+def refuse_impossible(conditions: Conditions) -> None:
+    """Raise `LabError` for caps that this machine could not be capped at."""
+    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
+    if conditions.cpus and conditions.cpus > cores:
+        raise LabError(
+            f"a cap of {conditions.cpus:g} CPUs caps nothing here: this machine has {cores}"
+        )
+    if conditions.memory and not LEAST_MEMORY <= conditions.memory <= memory:
+        raise LabError(
+            f"a cap of {conditions.memory / MIB:.0f} MiB of memory: a server starts in "
+            f"{LEAST_MEMORY // MIB} or more, and this machine has {memory // MIB}"
+        )
+
+
+def allow_open_files() -> None:
+    """Raise the limit of open files to what is allowed: each user holds one at both ends."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

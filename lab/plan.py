@@ -1,12 +1,21 @@
-"""What is to be measured, in which order, and how long that will take."""
+"""What is to be measured, in which order, and how long that will take.
 
+A plan is written into the results folder before anything starts, so that a run that was stopped
+goes on with the same steps in the same order.
+"""
+
+import json
+import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from lab.errors import LabError
-from lab.targets import named
 
+VERSION = 1
+FILE = "plan.json"
 SECONDS_TO_PREPARE = 10.0  # once: start PostgreSQL, create and migrate the database
 SECONDS_AROUND_A_TRIAL = 10.0  # seed, vacuum, start server and load, drain, read the log
 COUNTS = ("workers", "threads", "users", "rows")
@@ -42,17 +51,23 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One trial to come: `label` tells the same target measured against itself apart."""
+class Cell:
+    """What is repeated: one implementation under its conditions."""
+
+    kind: str  # what it is measured for: run, article, compare, sweep, ladder, open
+    target: str  # a name of the registry, or the URL of what runs already
+    label: str  # what is compared; tells the same target measured against itself apart
+    conditions: Conditions
+    title: str = ""  # of an article's figure
+    env: Mapping[str, str] = field(default_factory=dict)  # overrides the target's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Cell):
+    """One trial to come."""
 
     number: int  # from 1, in the order of measuring
     pair: int  # the repeat, from 1: its steps are neighbours in time and are compared
-    kind: str  # what is run: run, article, compare, sweep, ladder, open
-    target: str  # a name of the registry, or the URL of what runs already
-    label: str
-    conditions: Conditions
-    title: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)  # overrides the target's
 
     @property
     def name(self) -> str:
@@ -60,33 +75,58 @@ class Step:
         return f"{self.number:02}-{re.sub('[^a-z0-9+]+', '-', self.label.lower()).strip('-')}"
 
 
-def interleaved(
-    names: Sequence[str], repeats: int, conditions: Conditions | None = None
-) -> tuple[Step, ...]:
-    """Return the steps A B A B …, so that a drifting machine meets all alike.
+@dataclass(frozen=True)
+class Plan:
+    """All steps of a run, and what is to follow when they are done. Raises `LabError` at birth."""
 
-    Raises `LabError` for an unknown target or no repeats.
+    kind: str
+    command: str  # as a person would type it
+    steps: tuple[Step, ...]
+    open_shares: tuple[float, ...] = ()  # of the capacity found: an open load at each, afterwards
+    url_load: tuple[str, ...] = ()  # options of locust/locustfile.py for targets that are URLs
+    url_pid: int | None = None  # the process that answers at the URL, to see what it uses
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise LabError("there is nothing to measure: name a target and at least one repeat")
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long all will take, the open loads that are still to be planned included."""
+        labels = {step.label: step for step in self.steps}
+        to_come = () if self.has_open_steps else self.open_shares
+        return expected_seconds([*self.steps, *(s for s in labels.values() for _ in to_come)])
+
+    @property
+    def has_open_steps(self) -> bool:
+        """Whether the open loads are planned already."""
+        return any(step.conditions.arrival_rate for step in self.steps)
+
+
+def shuffled(cells: Sequence[Cell], repeats: int, seed: int) -> tuple[Step, ...]:
+    """Return all cells in a random order, `repeats` times, each time in another.
+
+    So a drifting machine meets all alike, and no cell always follows the same other one.
+    Raises `LabError` when nothing is to be repeated.
     """
     if repeats < 1:
         raise LabError(f"repeats is {repeats}: give a number above 0")
-    labels = [_label(names, index) for index in range(len(names))]
-    round_of = [(named(name).name, label) for name, label in zip(names, labels, strict=True)]
-    return tuple(
-        Step(
-            number=index + 1,
-            pair=index // len(names) + 1,
-            kind="compare",
-            target=name,
-            label=label,
-            conditions=conditions or Conditions(),
-        )
-        for index, (name, label) in enumerate(round_of * repeats)
-    )
+    rng = random.Random(seed)  # noqa: S311
+    rounds = [
+        (pair, cell) for pair in range(1, repeats + 1) for cell in rng.sample(cells, len(cells))
+    ]
+    return tuple(_step(cell, number, pair) for number, (pair, cell) in enumerate(rounds, start=1))
 
 
-def _label(names: Sequence[str], index: int) -> str:
-    before = names[:index].count(names[index])
-    return names[index] + (f" #{before + 1}" if before else "")
+def _step(cell: Cell, number: int, pair: int) -> Step:
+    return Step(**vars(cell), number=number, pair=pair)
+
+
+def appended(plan: Plan, cells: Iterable[Cell]) -> Plan:
+    """Return the plan with more cells to measure once each, after all others."""
+    first = len(plan.steps) + 1
+    more = (_step(cell, number, pair=1) for number, cell in enumerate(cells, start=first))
+    return replace(plan, steps=(*plan.steps, *more))
 
 
 def expected_seconds(steps: Iterable[Step]) -> float:
@@ -94,3 +134,34 @@ def expected_seconds(steps: Iterable[Step]) -> float:
     return SECONDS_TO_PREPARE + sum(
         SECONDS_AROUND_A_TRIAL + step.conditions.warm_up + step.conditions.seconds for step in steps
     )
+
+
+def write(folder: Path, plan: Plan) -> None:
+    """Write the plan into a results folder, wholly or not at all. Raises OSError."""
+    unfinished = folder / f"{FILE}.unfinished"
+    text = json.dumps({"version": VERSION, **asdict(plan)}, indent=1, ensure_ascii=False)
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.replace(folder / FILE)
+
+
+def read(folder: Path) -> Plan:
+    """Return the plan of a results folder. Raises `LabError`."""
+    path = folder / FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        version = found.pop("version")
+        if version > VERSION:
+            raise LabError(f"{path} was written by a later lab (format {version}): update")
+        return Plan(**_known(found))
+    except OSError as error:
+        raise LabError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LabError(f"{path} is no plan of a run ({error})") from error
+
+
+def _known(found: dict[str, Any]) -> dict[str, Any]:
+    steps = (
+        Step(**{**step, "conditions": Conditions(**step["conditions"])}) for step in found["steps"]
+    )
+    lists = {name: tuple(found[name]) for name in ("open_shares", "url_load")}
+    return {**found, **lists, "steps": tuple(steps)}

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,10 +15,13 @@ from psycopg.sql import SQL, Identifier
 
 from lab import pgstat
 from lab.errors import LabError
+from lab.plan import Step
 from lab.processes import program
+from lab.targets import is_url
 
 CREATE, DROP = SQL("CREATE DATABASE {}"), SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 LOCK = 7_461_989  # any number: who holds this advisory lock with a name owns that database
+CONNECTIONS_OF_OTHERS = 6  # the lab's, a probe, and PostgreSQL's reserve of 3
 START_LIMIT = 90.0  # seconds; the first start also creates the cluster
 COMMAND_LIMIT = 600.0  # seconds for one manage.py command
 REPORTED = (
@@ -41,6 +44,17 @@ class Database:
     def alive(self) -> bool:
         """Tell whether the server runs, as far as can be seen from here."""
         return self.postmaster is None or psutil.pid_exists(self.postmaster)
+
+    def refuse_too_many_connections(self, steps: Iterable[Step]) -> None:
+        """Raise `LabError` when a server would hold more connections than there may be."""
+        most = int(self.settings["max_connections"]) - CONNECTIONS_OF_OTHERS
+        for step in steps:
+            workers, threads = step.conditions.workers, step.conditions.threads
+            if workers * threads > most and not is_url(step.target):
+                raise LabError(
+                    f"{workers} workers with {threads} threads each hold {workers * threads} "
+                    f"database connections, {most} are there: lower --threads or --workers"
+                )
 
     def reset(self, rows: int) -> None:
         """Make the table hold rows 1 to `rows` and nothing else, as if never touched."""
@@ -76,18 +90,19 @@ def database(log: Path, cores: tuple[int, ...] = (), *, name: str = "lab") -> It
 @contextlib.contextmanager
 def _embedded_server(log: Path) -> Iterator[str]:
     # `exec` holds the server while its command lives: killed or not, the lab lets go of it.
+    already = log.stat().st_size if log.exists() else 0  # a resumed run's, with another URL
     keep = ("sh", "-c", 'echo "url $DATABASE_URL"; exec tail -f /dev/null')
     with program([*MANAGE, "postgres", "exec", "--", *keep], log=log, env={}) as holder:
         deadline = time.monotonic() + START_LIMIT
-        while (url := _printed_url(log)) is None:
+        while (url := _printed_url(log, already)) is None:
             if holder.exit_code() is not None or time.monotonic() > deadline:
                 raise LabError(f"PostgreSQL did not start: {holder.last_lines(2)}")
             time.sleep(0.05)
         yield url
 
 
-def _printed_url(log: Path) -> str | None:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+def _printed_url(log: Path, already: int) -> str | None:
+    lines = log.read_bytes()[already:].decode(errors="replace").splitlines(keepends=True)
     whole = (line.split() for line in lines if line.endswith("\n"))
     return next((words[1] for words in whole if words[:1] == ["url"]), None)
 

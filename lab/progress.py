@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from lab.load import Tail
-from lab.plan import Step, expected_seconds
+from lab.plan import Plan, Step, expected_seconds
 from lab.records import Trial
 from lab.statistics import percentiles
 
@@ -19,25 +19,35 @@ from lab.statistics import percentiles
 class Progress:
     """Says before the start how long it will take, and while it runs how long still."""
 
-    def __init__(self, steps: Sequence[Step], folder: Path) -> None:
+    def __init__(self, plan: Plan, done: Sequence[Trial], folder: Path) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(console=self._console, transient=True, auto_refresh=False)
-        self._steps = steps
+        self._plan = plan
+        self._done = {trial.number for trial in done}
         self._folder = folder
         self._ends = 0.0
-        self._current = steps[0]
+        self._current = plan.steps[0]
 
     def __enter__(self) -> Self:
-        expected = expected_seconds(self._steps)
-        self._ends = time.monotonic() + expected
+        again = f", {len(self._done)} of them done" if self._done else ""
+        self._ends = time.monotonic() + self._left
         self._say(
-            f"{len(self._steps)} trials, each {_spans(self._steps)}: about {_minutes(expected)}. "
-            f"Ctrl-C stops all; completed trials stay in {_from_here(self._folder)}"
+            f"{len(self._plan.steps)} trials{again}, each {_spans(self._plan.steps)}: about "
+            f"{_minutes(self._left)}. Ctrl-C stops all; completed trials stay in "
+            f"{_from_here(self._folder)}"
         )
+        if self._plan.open_shares and not self._plan.has_open_steps:
+            shares = ", ".join(f"{share:.0%}" for share in self._plan.open_shares)
+            self._say(f"then an open load at {shares} of the capacity found")
         if self._console.is_terminal:
             self._live.start()
         self._show("preparing the database")
         return self
+
+    @property
+    def _left(self) -> float:
+        done = [step for step in self._plan.steps if step.number in self._done]
+        return self._plan.expected_seconds - (expected_seconds(done) if done else 0.0)
 
     def __exit__(
         self,
@@ -46,12 +56,17 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+        if error:
+            self._say(f"to go on from here: python -m lab resume {_from_here(self._folder)}")
+
+    def replan(self, plan: Plan) -> None:
+        """More trials follow than were planned at first."""
+        self._plan = plan
 
     def begin(self, step: Step) -> None:
         """A trial begins: its table is seeded and its server started."""
         self._current = step
-        left = self._steps[self._steps.index(step) :]
-        self._ends = time.monotonic() + expected_seconds(left)
+        self._ends = time.monotonic() + self._left
         self._show("seeding the table, starting the server")
 
     def tick(self, tail: Tail) -> None:
@@ -67,8 +82,9 @@ class Progress:
 
     def end(self, trial: Trial) -> None:
         """A trial is complete and written."""
+        self._done.add(trial.number)
         self._say(
-            f"trial {trial.number} of {len(self._steps)}, {trial.label}: "
+            f"trial {trial.number} of {len(self._plan.steps)}, {_place(self._current)}: "
             f"{trial.throughput:.0f} requests/s, p95 {trial.total.p95_ms:.0f} ms, "
             f"{trial.total.failures} of {trial.total.requests} failed, "
             f"{_demand(trial)}"
@@ -82,8 +98,19 @@ class Progress:
             return
         left = _minutes(max(0.0, self._ends - time.monotonic()))
         step = self._current
-        where = f"trial {step.number} of {len(self._steps)}, {step.label}"
+        where = f"trial {step.number} of {len(self._plan.steps)}, {_place(step)}"
         self._live.update(f"{where}: {doing}; {left} left", refresh=True)
+
+
+def _place(step: Step) -> str:
+    """Say which trial this is: what is compared, and what may differ between trials of a run."""
+    conditions = step.conditions
+    load = (
+        f"{conditions.arrival_rate:g} requests/s"
+        if conditions.arrival_rate
+        else f"{conditions.users} users"
+    )
+    return f"{step.label}, {conditions.workers} x {conditions.threads}, {load}"
 
 
 def _spans(steps: Sequence[Step]) -> str:

@@ -249,7 +249,7 @@ def append(path: Path, trial: Trial) -> None:
             file.write(to_line(trial).encode())
             file.flush()
             os.fsync(file.fileno())
-        except OSError:
+        except BaseException:  # Ctrl-C too
             os.truncate(path, before)
             raise
 

@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
 
 from lab.errors import LabError
 from lab.processes import Placement, Program, program
@@ -19,11 +22,12 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Server:
-    """A target that answers at `url`; `program` has its pid and its log."""
+    """A target that answers at `url`."""
 
     target: Target
     url: str
-    program: Program
+    program: Program | None  # None: the lab did not start it
+    pid: int | None  # its first process, if it can be seen
 
 
 @contextlib.contextmanager
@@ -56,7 +60,20 @@ def serving(
     command, environment = _filled_in(target, words, env or {})
     with program(command, log=log, env=environment, placement=placement) as started:
         _wait_until_it_answers(target, port, started, patience)
-        yield Server(target, f"http://{LOOPBACK}:{port}", started)
+        yield Server(target, f"http://{LOOPBACK}:{port}", started, started.pid)
+
+
+def running(target: Target, pid: int | None) -> Server:
+    """Return what answers at a target's URL already. Raises `LabError` when nothing does."""
+    if pid is not None and not psutil.pid_exists(pid):
+        raise LabError(f"there is no process {pid}: give --pid of the first one of the server")
+    parts = urlsplit(target.name)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise LabError(f"nothing answers at {target.name} ({error}): start it first") from error
+    return Server(target, target.name, None, pid)
 
 
 def settings(

@@ -87,9 +87,22 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
-def named(name: str) -> Target:
-    """Return the target called `name`. Raises `LabError` naming the known ones."""
+def named(name: str, url_load: tuple[str, ...] = ()) -> Target:
+    """Return the target called `name`, or for a URL one that runs already.
+
+    `url_load` are the load's options for URLs. Raises `LabError` naming the known ones.
+    """
+    if is_url(name):
+        return Target(name.rstrip("/"), command=(), load=url_load)
     try:
         return TARGETS[name]
     except KeyError:
-        raise LabError(f"there is no target {name!r}; known are {', '.join(TARGETS)}") from None
+        known = ", ".join(TARGETS)
+        raise LabError(
+            f"there is no target {name!r}; known are {known}, and the http:// of what runs already"
+        ) from None
+
+
+def is_url(name: str) -> bool:
+    """Whether a target is known by its address only: the lab neither starts nor caps it."""
+    return name.startswith(("http://", "https://"))

@@ -1,108 +1,145 @@
 """One trial: fresh table, capped server, load, samples; out comes a record."""
 
 import datetime
-import gzip
-import os
-import re
-import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab import pgstat
+from lab import parity, pgstat
 from lab.caps import Cores, Enforced, divide, enforced
+from lab.distance import further_away
 from lab.errors import LabError
-from lab.load import Requests, Tail, driving, read_requests
+from lab.load import Requests
 from lab.machine import versions
-from lab.plan import Step
+from lab.plan import Plan, Step
 from lab.postgres import Database
-from lab.processes import Placement, Program
+from lab.processes import Program
 from lab.records import Cap, RoundTrip, Table, Trial
-from lab.sampling import Party, Sampler, Source
-from lab.servers import Server, serving, settings
-from lab.targets import named
+from lab.sampling import Party, Source
+from lab.servers import Server, running, serving, settings
+from lab.targets import Target, is_url, named
+from lab.watch import Files, Loaded, Watch, load
 
-SAMPLE_SECONDS = 1.0
-# Locust's log lines begin with the time and this machine's name, which is nobody's business.
-WARNING = re.compile(r"(?:\[[^]]*\] \S+/WARNING/\S+: |locust: )(?P<said>.*)")
-
-Watch = Callable[[Tail], None]
+NOT_OURS = "what answers was running already: not pinned, not capped, its table not reset"
 
 
 @dataclass(frozen=True)
 class Bench:
     """What all trials of a run share. Files go to `folder` when whole, to `scratch` before."""
 
-    database: Database
+    plan: Plan
+    database: Database | None  # None: only what runs already is measured
     available: tuple[int, ...]  # cores
     machine: Mapping[str, Any]
     folder: Path
     scratch: Path
 
+    def target(self, step: Step) -> Target:
+        """Return what a step measures."""
+        return named(step.target, self.plan.url_load)
 
-def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
-    """Measure one step; `watch` is called each second of the load. Raises `LabError`."""
-    requests_csv = bench.scratch / f"{step.name}.csv"
-    bench.database.reset(step.conditions.rows)
-    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    with ExitStack() as stack:
-        found = _measured(bench, step, requests_csv, watch, stack)
-    return _record(bench, step, started, found)
+    def cores(self, step: Step) -> Cores:
+        """Return who runs where."""
+        return divide(self.available, step.conditions.workers)
 
+    def log(self, step: Step, what: str) -> Path:
+        """Return where one of a step's programs writes."""
+        return self.folder / f"{step.name}-{what}.log"
 
-def _measured(
-    bench: Bench, step: Step, requests_csv: Path, watch: Watch, stack: ExitStack
-) -> "Found":
-    """Start what a step needs, load it, and return what was found; `stack` ends all of it."""
-    target, conditions = named(step.target), step.conditions
-    cores = divide(bench.available, conditions.workers)
-    cap = stack.enter_context(enforced(cores, conditions.cpus, conditions.memory))
-    server = stack.enter_context(
-        serving(
-            target,
-            bench.database.url,
-            log=bench.folder / f"{step.name}-server.log",
-            workers=conditions.workers,
-            threads=conditions.threads,
-            env=step.env,
-            placement=cap.placement,
-        )
-    )
-    round_trip = pgstat.round_trip(bench.database.url, bench.database.url)
-    before = pgstat.table(bench.database.connection)
-    load_log = bench.folder / f"{step.name}-load.log"
-    load = stack.enter_context(
-        driving(server, conditions, requests_csv, load_log, Placement(cores.load))
-    )
-    sampler = _sampler(bench, cores, server, load, cap)
-    _watch(load, server, bench.database, sampler, partial(watch, Tail(requests_csv)))
-    _refuse_failed_load(load)
-    requests = read_requests(requests_csv)
-    _keep(requests_csv, bench.folder / f"{step.name}-requests.csv.gz")
-    return Found(
-        requests=requests,
-        sampler=sampler,
-        table=_table(before, pgstat.table(bench.database.connection), requests),
-        round_trip=round_trip,
-        cap=Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, cap.sentences),
-        warnings=_warnings(load_log),
-    )
+    def files(self, step: Step) -> Files:
+        """Return where a step's load writes."""
+        kept = self.folder / f"{step.name}-requests.csv.gz"
+        return Files(self.log(step, "load"), self.scratch / f"{step.name}.csv", kept)
 
 
 @dataclass(frozen=True)
 class Found:
     """What a trial left, before it is put in order."""
 
-    requests: Requests
-    sampler: Sampler
-    table: Table
-    round_trip: RoundTrip
+    loaded: Loaded
     cap: Cap
-    warnings: tuple[str, ...]
+    table: Table | None = None
+    round_trip: RoundTrip | None = None
+
+
+def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
+    """Measure one step; `watch` is called each second of the load. Raises `LabError`."""
+    for left in bench.folder.glob(f"{step.name}-*"):  # by a run that was stopped here
+        left.unlink()
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    if is_url(step.target):
+        found = _running_already(bench, step, watch)
+    else:
+        with ExitStack() as stack:
+            found = _started_here(bench, step, watch, stack)
+    return _record(bench, step, started, found)
+
+
+def _running_already(bench: Bench, step: Step, watch: Watch) -> Found:
+    """Load what answers at a URL; its table is left as it is."""
+    server = running(bench.target(step), bench.plan.url_pid)
+    parties = {"server": Party(server.pid)} if server.pid else {}
+    cores, files = bench.cores(step).load, bench.files(step)
+    loaded = load(server, step.conditions, None, parties, {}, cores, files, watch)
+    return Found(loaded, Cap(None, None, None, (NOT_OURS,)))
+
+
+def _started_here(bench: Bench, step: Step, watch: Watch, stack: ExitStack) -> Found:
+    """Serve a target on a fresh table under its caps, load it, and return what was found."""
+    conditions, cores = step.conditions, bench.cores(step)
+    if (database := bench.database) is None:
+        raise LabError(f"{step.target} needs a database, and none was prepared")
+    database.reset(conditions.rows)
+    cap = stack.enter_context(enforced(cores, conditions.cpus, conditions.memory))
+    far = further_away(database.url, conditions.db_rtt, bench.log(step, "relay"), cores.database)
+    url, relay = stack.enter_context(far)
+    server = stack.enter_context(_served(bench, step, url, cap))
+    parity.check(server, conditions.rows)
+    round_trip = pgstat.round_trip(database.url, url)
+    before = pgstat.table(database.connection)
+    parties = _parties(server, relay, database, cores)
+    sources: dict[str, Source] = {
+        "database": partial(pgstat.counters, database.connection),
+        "cap": cap.counters,
+    }
+    loaded = load(
+        server, conditions, database, parties, sources, cores.load, bench.files(step), watch
+    )
+    return Found(
+        loaded=loaded,
+        cap=Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, cap.sentences),
+        table=_table(before, pgstat.table(database.connection), loaded.requests),
+        round_trip=round_trip,
+    )
+
+
+def _served(bench: Bench, step: Step, url: str, cap: Enforced) -> AbstractContextManager[Server]:
+    return serving(
+        bench.target(step),
+        url,
+        log=bench.log(step, "server"),
+        workers=step.conditions.workers,
+        threads=step.conditions.threads,
+        env=step.env,
+        placement=cap.placement,
+    )
+
+
+def _parties(
+    server: Server, relay: Program | None, database: Database, cores: Cores
+) -> dict[str, Party]:
+    parties = {}
+    if server.pid:
+        parties["server"] = Party(server.pid, cores.server)
+    if relay:
+        parties["relay"] = Party(relay.pid, cores.database)
+    if database.postmaster:
+        parties["database"] = Party(database.postmaster, cores.database)
+    return parties
 
 
 def _table(before: tuple[int, int], after: tuple[int, int], requests: Requests) -> Table:
@@ -116,58 +153,14 @@ def _table(before: tuple[int, int], after: tuple[int, int], requests: Requests) 
     )
 
 
-def _sampler(bench: Bench, cores: Cores, server: Server, load: Program, cap: Enforced) -> Sampler:
-    parties = {
-        "server": Party(server.program.pid, cores.server),
-        "generator": Party(load.pid, cores.load),
-        "lab": Party(os.getpid(), cores.load, alone=True),
-    }
-    if bench.database.postmaster:
-        parties["database"] = Party(bench.database.postmaster, cores.database)
-    sources: dict[str, Source] = {
-        "database": partial(pgstat.counters, bench.database.connection),
-        "cap": cap.counters,
-    }
-    return Sampler(parties, sources)
-
-
-def _watch(
-    load: Program,
-    server: Server,
-    database: Database,
-    sampler: Sampler,
-    each_second: Callable[[], None],
-) -> None:
-    """Sample until the load ends. Raises `LabError` when server or database end before it."""
-    while load.exit_code() is None:
-        if (code := server.program.exit_code()) is not None:
-            raise LabError(
-                f"{server.target.name} ended with exit code {code} under load; "
-                f"its last lines:\n{server.program.last_lines()}"
-            )
-        if not database.alive():
-            raise LabError("PostgreSQL ended in the middle of a trial: see its log")
-        sampler.sample()
-        each_second()
-        load.wait(SAMPLE_SECONDS)
-    sampler.sample()
-
-
-def _refuse_failed_load(load: Program) -> None:
-    # 1 is a breach that its last line explains and that becomes a doubt; others did not load.
-    if (code := load.exit_code()) not in (0, 1):
-        raise LabError(
-            f"the load generator ended with exit code {code}; its last lines:\n{load.last_lines()}"
-        )
-
-
 def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
-    target, conditions, requests = named(step.target), step.conditions, found.requests
+    target, conditions, requests = bench.target(step), step.conditions, found.loaded.requests
     begin = float(requests.intended.min(initial=time.time())) + conditions.warm_up
     end = begin + conditions.seconds
     window = requests.ending(begin, end)
     if not len(window.end):
         raise LabError(f"{target.name} answered nothing within {conditions.seconds:g} s of load")
+    sampler = found.loaded.sampler
     return Trial(
         number=step.number,
         pair=step.pair,
@@ -181,31 +174,16 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         in_flight=requests.in_flight(begin, conditions.seconds),
         errors=window.errors(),
         served_by=window.answered_by(),
-        processes=found.sampler.processes(begin),
-        cores={name: party.cores for name, party in found.sampler.parties.items()},
-        counters=found.sampler.counters(begin),
+        processes=sampler.processes(begin),
+        cores={name: party.cores for name, party in sampler.parties.items()},
+        counters=sampler.counters(begin),
         table=found.table,
         round_trip=found.round_trip,
         cap=found.cap,
-        warnings=found.warnings,
-        machine={**bench.machine, "postgresql": bench.database.settings},
+        warnings=found.loaded.warnings,
+        machine={**bench.machine, "postgresql": bench.database.settings if bench.database else {}},
         settings={
             **settings(target, conditions.workers, conditions.threads, step.env),
             "versions": versions(target.packages),
         },
     )
-
-
-def _warnings(log: Path) -> tuple[str, ...]:
-    """Return what the load generator complained about: Locust's warnings and failed thresholds."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return tuple(found["said"] for line in lines if (found := WARNING.match(line)))
-
-
-def _keep(log: Path, destination: Path) -> None:
-    """Compress a request log to its place, which then holds all of it or is not there."""
-    packed = log.with_suffix(".gz")
-    with log.open("rb") as source, gzip.open(packed, "wb", compresslevel=5) as file:
-        shutil.copyfileobj(source, file)
-    packed.replace(destination)
-    log.unlink()

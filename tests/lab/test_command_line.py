@@ -10,12 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab import __main__, records
+from lab import arguments, records
 from lab.__main__ import main
+from lab.commands import COMMANDS
 from tests.lab.examples import comparison
+from tests.load.stub import Stub
 
 ROOT = Path(__file__).parents[2]
-SHORT = ("--seconds", "2", "--warm-up", "1", "--users", "5", "--workers", "1", "--rows", "200")
+SHORT = ("--seconds", "1", "--warm-up", "0", "--rows", "200", "--workers", "1", "--users", "3")
 
 
 @pytest.fixture(autouse=True)
@@ -43,23 +45,54 @@ def running_lab(*words):
         process.communicate()
 
 
-def test_a_comparison_measures_both_and_leaves_whole_files(tmp_path):
-    words = ("compare", "stub", "stub", "--repeats", "1", *SHORT, "--results", str(tmp_path))
-    with running_lab(*words) as lab:
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """A short sweep with an open load after it: its folder, and what was printed."""
+    results = tmp_path_factory.mktemp("results")
+    words = ("sweep", "stub", *SHORT, "--repeats", "1", "--open", "50", "--db-rtt", "1ms")
+    with running_lab(*words, "--cpus", "1", "--results", str(results)) as lab:
         out, err = lab.communicate(timeout=90)
     assert lab.returncode == 0, err
-    assert "2 trials" in err
-    assert "trial 2 of 2, stub #2" in err
-    assert "# stub against stub #2" in out
-    (folder,) = tmp_path.iterdir()
+    (folder,) = results.iterdir()
+    return folder, out, err
+
+
+def test_a_sweep_says_how_long_it_takes_and_what_it_found(whole_run):
+    _, out, err = whole_run
+    assert "1 trials, each 0 s warm-up and 1 s measured: about" in err
+    assert "then an open load at 50% of the capacity found" in err
+    assert "trial 2 of 2, stub, 1 x 4, " in err
+    assert "# stub" in out
+
+
+def test_a_run_leaves_whole_files_that_name_nobody(whole_run):
+    folder, _, _ = whole_run
     names = {path.name for path in folder.iterdir()}
-    assert {"records.jsonl", "report.md", "01-stub-requests.csv.gz"} <= names
+    assert {"plan.json", "records.jsonl", "report.md", "01-stub-requests.csv.gz"} <= names
     assert not [name for name in names if "unfinished" in name]
-    trials = records.read(folder / "records.jsonl")
-    assert [trial.label for trial in trials] == ["stub", "stub #2"]
-    assert all(trial.total.failures == 0 < trial.throughput for trial in trials)
-    assert all(trial.usage["database"].cpu_seconds >= 0 for trial in trials)
-    assert not re.search(r"(/home|/root|/tmp|/work)", (folder / "report.md").read_text())
+    report = (folder / "report.md").read_text()
+    assert not re.search(r"(/home|/root|/tmp|/work)", report)
+
+
+def test_a_record_has_what_was_asked_for_and_what_held(whole_run):
+    closed, opened = records.read(whole_run[0] / "records.jsonl")
+    assert closed.total.failures == 0 < closed.throughput
+    assert closed.usage["server"].cpu_seconds > 0
+    assert {"server", "relay", "generator", "lab"} <= set(closed.usage)
+    assert closed.round_trip
+    assert closed.round_trip.service_ms - closed.round_trip.direct_ms >= 1
+    assert closed.counters["database"].during("commits", 0, 1) is not None
+    assert closed.cap.cpu in (True, False)  # as the rights are
+    assert (opened.kind, opened.is_open) == ("open", True)
+    assert opened.conditions.arrival_rate == pytest.approx(closed.throughput / 2, abs=0.1)
+
+
+def test_a_whole_run_has_nothing_to_resume(whole_run, tmp_path):
+    before = (whole_run[0] / "records.jsonl").read_text()
+    with running_lab("resume", str(whole_run[0])) as lab:
+        _, err = lab.communicate(timeout=60)
+    assert lab.returncode == 0, err
+    assert (whole_run[0] / "records.jsonl").read_text() == before
 
 
 def wait_until(lab, done, seconds=60):
@@ -70,20 +103,38 @@ def wait_until(lab, done, seconds=60):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_all_and_leaves_nothing_half_done(number, tmp_path):
-    words = ("compare", "stub", *SHORT, "--seconds", "60", "--results", str(tmp_path))
+def test_an_interrupted_run_stops_all_keeps_what_is_complete_and_goes_on(tmp_path):
+    words = ("compare", "stub", "stub", *SHORT, "--repeats", "1", "--results", str(tmp_path))
     with running_lab(*words) as lab:
-        wait_until(lab, lambda: any(log.stat().st_size for log in tmp_path.rglob("*.csv")))
+        wait_until(lab, lambda: any(log.stat().st_size for log in tmp_path.rglob("02*.csv")))
         family = psutil.Process(lab.pid).children(recursive=True)
         assert len(family) >= 3  # the holder of PostgreSQL, the server, the load
-        lab.send_signal(number)
+        lab.send_signal(signal.SIGINT)
         _, err = lab.communicate(timeout=40)
     assert lab.returncode == 130, err
-    assert err.endswith("lab: stopped; all it started is stopped too\n")
-    assert not psutil.wait_procs(family, timeout=5)[1]
     (folder,) = tmp_path.iterdir()
-    assert {path.suffix for path in folder.iterdir()} == {".log"}
+    assert "lab: stopped; all it started is stopped too" in err
+    assert f"python -m lab resume {folder}" in err
+    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not list(folder.glob("*unfinished*")) + list(folder.glob("02*.gz"))
+    (first,) = records.read(folder / "records.jsonl")
+    with running_lab("resume", str(folder)) as lab:
+        _, err = lab.communicate(timeout=60)
+    assert lab.returncode == 0, err
+    assert "2 trials, 1 of them done" in err
+    again, second = records.read(folder / "records.jsonl")
+    assert again == first
+    assert {first.label, second.label} == {"stub", "stub #2"}
+
+
+def test_a_closed_terminal_and_sigterm_take_the_way_of_ctrl_c(monkeypatch):
+    taken = {}
+    monkeypatch.setattr(signal, "signal", lambda number, handler: taken.update({number: handler}))
+    main(["report", "nowhere"])
+    assert set(taken) == {signal.SIGTERM, signal.SIGHUP}
+    for handler in taken.values():
+        with pytest.raises(KeyboardInterrupt):
+            handler(0, None)
 
 
 def test_a_server_that_dies_is_exit_2_and_shows_why(tmp_path):
@@ -109,10 +160,42 @@ def test_an_unknown_target_is_one_line_that_names_the_known(capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_impossible_numbers_are_refused(capsys):
-    assert "seconds is 0.0" in complaint(capsys, "compare", "django", "--seconds", "0")
-    assert "repeats is 0" in complaint(capsys, "compare", "django", "--repeats", "0")
-    assert "workers is -1" in complaint(capsys, "compare", "django", "--workers", "-1")
+@pytest.mark.parametrize(("words", "said"), [
+    (("--seconds", "0"), "seconds is 0.0"),
+    (("--repeats", "0"), "repeats is 0"),
+    (("--workers", "-1"), "workers is -1"),
+    (("--cpus", "512"), "a cap of 512 CPUs caps nothing here"),
+    (("--memory", "1m"), "a cap of 1 MiB of memory: a server starts in 48 or more"),
+    (("--memory", "900000g"), "and this machine has"),
+])  # fmt: skip
+def test_impossible_numbers_are_refused(words, said, capsys, tmp_path):
+    assert said in complaint(capsys, "compare", "django", *words, "--results", str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_runs_already_cannot_be_capped(capsys, tmp_path):
+    words = ("run", "http://127.0.0.1:1", "--cpus", "1", "--results", str(tmp_path))
+    assert "only what the lab starts can be capped" in complaint(capsys, *words)
+
+
+def test_a_dead_url_is_one_line(capsys, tmp_path):
+    assert main(["run", "http://127.0.0.1:1", "--results", str(tmp_path)]) == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("lab: ")]
+    assert "nothing answers at http://127.0.0.1:1" in line
+    assert "start it first" in line
+
+
+def test_what_runs_already_is_measured_by_its_address(tmp_path):
+    words = (*SHORT, "--pid", str(os.getpid()), "--results", str(tmp_path))
+    with Stub(rows=50).serving() as stub, running_lab("run", stub.url, *words) as lab:
+        _, err = lab.communicate(timeout=60)
+    assert lab.returncode == 0, err
+    (one,) = records.read(next(tmp_path.rglob("records.jsonl")))
+    assert one.is_external
+    assert one.total.failures == 0 < one.throughput
+    assert (one.table, one.round_trip) == (None, None)
+    assert one.usage["server"].cpu_seconds > 0
+    assert "not capped" in one.cap.sentences[0]
 
 
 def test_results_that_cannot_be_written_are_refused(capsys, tmp_path):
@@ -137,10 +220,17 @@ def test_wrong_words_are_exit_2(capsys):
     assert "write 512m or 1g" in capsys.readouterr().err
 
 
-def test_sizes_are_read_in_powers_of_1024():
-    assert __main__._bytes("512m") == 512 * 1024**2
-    assert __main__._bytes("1G") == 1024**3
-    assert __main__._bytes("4096") == 4096
+def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
+    read = arguments.parser(COMMANDS).parse_args
+    words = ("--memory", "512m", "--duration", "10m", "--db-rtt", "0.5ms", "--warm-up", "5")
+    options = read(["sweep", "django", "--workers", "1,2,2,4", "--open", "50,120", *words])
+    assert options.memory == 512 * 1024**2
+    assert (options.seconds, options.db_rtt, options.warm_up) == (600, 0.0005, 5)
+    assert (options.workers, options.open) == ((1, 2, 4), (0.5, 1.2))
+    assert read(["sweep", "django", "--open", "none"]).open == ()
+    for wrong in (("--duration", "soon"), ("--workers", "1;2"), ("--memory", "1x")):
+        with pytest.raises(SystemExit):
+            read(["sweep", "django", *wrong])
 
 
 def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
@@ -152,7 +242,8 @@ def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
 
 
 def test_a_report_on_nothing_or_on_later_records_is_refused(capsys, tmp_path):
-    assert "cannot read" in complaint(capsys, "report", str(tmp_path))
+    assert "no completed trial" in complaint(capsys, "report", str(tmp_path))
+    assert "cannot read" in complaint(capsys, "resume", str(tmp_path))
     (tmp_path / "records.jsonl").write_text('{"version": 99}\n')
     assert "written by a later lab" in complaint(capsys, "report", str(tmp_path))
     (tmp_path / "records.jsonl").write_text("")

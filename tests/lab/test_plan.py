@@ -1,23 +1,40 @@
+import json
+
 import pytest
 
+from lab import plan
 from lab.errors import LabError
-from lab.plan import Conditions, expected_seconds, interleaved
+from lab.plan import Cell, Conditions, Plan, appended, expected_seconds, shuffled
+
+CELLS = [Cell("compare", name, name, Conditions()) for name in ("django", "flask", "fastapi")]
 
 
-def test_trials_are_interleaved_in_pairs():
-    steps = interleaved(["django", "fastapi-sqlalchemy"], 2)
-    assert [step.target for step in steps] == ["django", "fastapi-sqlalchemy"] * 2
-    assert [(step.number, step.pair) for step in steps] == [(1, 1), (2, 1), (3, 2), (4, 2)]
+def order(steps):
+    return [(step.number, step.pair, step.label) for step in steps]
 
 
-def test_a_target_against_itself_keeps_two_labels():
-    labels = [step.label for step in interleaved(["django", "django"], 1)]
-    assert labels == ["django", "django #2"]
+def test_every_repeat_has_every_cell_once_in_an_order_of_its_own():
+    steps = shuffled(CELLS, repeats=6, seed=1)
+    rounds = [[s.label for s in steps if s.pair == pair] for pair in range(1, 7)]
+    assert all(sorted(one) == ["django", "fastapi", "flask"] for one in rounds)
+    assert len({tuple(one) for one in rounds}) > 2
+    assert [step.number for step in steps] == list(range(1, 19))
+    assert [step.pair for step in steps] == sorted(step.pair for step in steps)
+
+
+def test_the_order_is_the_seeds():
+    assert order(shuffled(CELLS, 3, seed=7)) == order(shuffled(CELLS, 3, seed=7))
+    assert order(shuffled(CELLS, 3, seed=7)) != order(shuffled(CELLS, 3, seed=8))
 
 
 def test_the_default_comparison_takes_about_five_minutes():
-    steps = interleaved(["django", "fastapi-sqlalchemy"], 2)
-    assert 240 <= expected_seconds(steps) <= 330
+    assert 240 <= expected_seconds(shuffled(CELLS[:2], 2, seed=1)) <= 330
+
+
+def test_open_loads_to_come_are_in_the_expected_time():
+    steps = shuffled(CELLS, 1, seed=1)
+    alone, followed = Plan("sweep", "", steps), Plan("sweep", "", steps, open_shares=(0.5, 0.9))
+    assert followed.expected_seconds == alone.expected_seconds + 6 * 70
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"seconds": -1.0}, {"cpus": 0.0}])
@@ -26,8 +43,39 @@ def test_impossible_conditions_are_refused(wrong):
         Conditions(**wrong)
 
 
-def test_a_negative_warm_up_and_no_repeats_are_refused():
+def test_conditions_that_exclude_each_other_are_refused():
     with pytest.raises(LabError, match="none can be negative"):
         Conditions(warm_up=-1)
+    with pytest.raises(LabError, match="exclude each other"):
+        Conditions(think_time=1, arrival_rate=10)
     with pytest.raises(LabError, match="repeats is 0"):
-        interleaved(["django"], 0)
+        shuffled(CELLS, 0, seed=1)
+    with pytest.raises(LabError, match="nothing to measure"):
+        Plan("run", "", ())
+
+
+def test_a_plan_is_read_back_as_it_was_written(tmp_path):
+    capped = Conditions(cpus=0.5, memory=512, db_rtt=0.002)
+    rung = Cell("ladder", "django", "+ fields", capped, env={"SPEEDUPS": "fields"})
+    wanted = Plan("ladder", "python -m lab ladder", shuffled([*CELLS, rung], 2, seed=1), (0.5,))
+    plan.write(tmp_path, wanted)
+    assert plan.read(tmp_path) == wanted
+    longer = appended(wanted, [rung])
+    assert longer.steps[-1].number == 9
+    assert longer.steps[:-1] == wanted.steps
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ('{"version": 99}', "later lab"), ("{}", "no plan"), ("[", "no plan"), (None, "cannot read"),
+])  # fmt: skip
+def test_a_folder_without_a_plan_of_ours_is_refused(text, said, tmp_path):
+    if text:
+        (tmp_path / plan.FILE).write_text(text)
+    with pytest.raises(LabError, match=said):
+        plan.read(tmp_path)
+
+
+def test_files_are_named_by_the_order_and_what_is_compared():
+    (step,) = shuffled([Cell("compare", "http://127.0.0.1:8001", "django #2", Conditions())], 1, 1)
+    assert step.name == "01-django-2"
+    assert json.dumps(step.name).isascii()

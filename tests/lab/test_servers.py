@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from lab.errors import LabError
-from lab.servers import serving
+from lab.servers import running, serving
 from lab.targets import TARGETS, Target, named
 
 STUB = Path(__file__).parent / "stub.py"
@@ -23,9 +23,9 @@ def test_a_target_serves_inside_the_block_and_is_gone_after_it(target, tmp_path)
     with serving(target, "postgresql://nowhere", log=tmp_path / "log", workers=3) as server:
         with urllib.request.urlopen(f"{server.url}/items/") as answer:
             assert answer.headers["X-Served-By"].startswith("stub/")
-        family = psutil.Process(server.program.pid).children(recursive=True)
+        family = psutil.Process(server.pid).children(recursive=True)
         assert len(family) == 2  # the first worker is the leader itself
-    assert not psutil.pid_exists(server.program.pid)
+    assert not psutil.pid_exists(server.pid or 0)
     assert not any(child.is_running() for child in family)
 
 
@@ -33,7 +33,7 @@ def test_children_that_ignore_sigterm_are_ended_too(target, tmp_path):
     with serving(
         target, "", log=tmp_path / "log", workers=2, env={"STUB": "stubborn-child"}
     ) as server:
-        (child,) = psutil.Process(server.program.pid).children()
+        (child,) = psutil.Process(server.pid).children()
     assert not child.is_running()
 
 
@@ -78,7 +78,7 @@ def test_an_unknown_program_is_one_readable_line(tmp_path):
 def test_the_callers_environment_does_not_leak_into_the_server(target, tmp_path, monkeypatch):
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 99")
     with serving(target, "db", log=tmp_path / "log", threads=7) as server:
-        seen = psutil.Process(server.program.pid).environ()
+        seen = psutil.Process(server.pid).environ()
     assert "GUNICORN_CMD_ARGS" not in seen
     assert (seen["DATABASE_URL"], seen["POOL_SIZE"]) == ("db", "7")
 
@@ -89,9 +89,21 @@ def test_placement_pins_the_program_before_its_first_instruction(target, tmp_pat
     core = min(os.sched_getaffinity(0))
     placement = Placement(cores=(core,))
     with serving(target, "", log=tmp_path / "log", workers=2, placement=placement) as server:
-        leader = psutil.Process(server.program.pid)
+        leader = psutil.Process(server.pid)
         family = [leader, *leader.children(recursive=True)]
         assert [member.cpu_affinity() for member in family] == [[core], [core]]
+
+
+def test_what_runs_already_is_seen_by_its_address_and_its_process(target, tmp_path):
+    with serving(target, "", log=tmp_path / "log") as server:
+        found = running(named(server.url), server.pid)
+        assert (found.url, found.pid, found.program) == (server.url, server.pid, None)
+    with pytest.raises(
+        LabError, match=r"nothing answers at http://127\.0\.0\.1:\d+ .*start it first"
+    ):
+        running(named(server.url), None)
+    with pytest.raises(LabError, match="no process 4194305"):
+        running(named(server.url), 2**22 + 1)
 
 
 def test_the_registry_names_every_target_by_its_own_name():
@@ -102,4 +114,4 @@ def test_the_registry_names_every_target_by_its_own_name():
 
 def test_the_stub_runs_under_this_interpreter(target, tmp_path):
     with serving(target, "", log=tmp_path / "log") as server:
-        assert psutil.Process(server.program.pid).cmdline()[0] == sys.executable
+        assert psutil.Process(server.pid).cmdline()[0] == sys.executable

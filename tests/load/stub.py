@@ -119,7 +119,8 @@ class Handler(BaseHTTPRequestHandler):
                 before = int(query.get("cursor", ["999999999"])[0])
                 return 200, self.stub.page(int(query.get("limit", ["20"])[0]), before)
             case ["POST", "items"]:
-                return 201, self.stub.create(json.loads(body))
+                item = json.loads(body)
+                return (201, self.stub.create(item)) if "price" in item else (400, {})
             case ["GET", "items", number] if found := self.stub.items.get(int(number)):
                 return 200, found
             case ["DELETE", "items", number]:

@@ -1,0 +1,104 @@
+"""What each command does: plan, carry out, draw. Each returns the folder of its results."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import doctor, engine, kinds
+from lab.arguments import Run, conditions
+from lab.errors import LabError
+from lab.machine import refuse_impossible
+from lab.plan import Cell, Plan, shuffled
+from lab.plan import read as read_plan
+from lab.results import new_folder, write_report
+from lab.targets import is_url
+
+ARTICLE = "article"
+AXES = ("workers", "threads", "users")
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Measure each target alone, or the article's figures."""
+    first, *rest = options.target
+    if first == ARTICLE:
+        cells = kinds.article(rest or [kinds.CLIMBED], conditions(options))
+        return _carried_out(ARTICLE, cells, options)
+    return _carried_out("run", kinds.compared("run", options.target, conditions(options)), options)
+
+
+def compare(options: argparse.Namespace) -> Path:
+    """Measure targets in turns under the same conditions."""
+    cells = kinds.compared("compare", options.target, conditions(options))
+    return _carried_out("compare", cells, options)
+
+
+def sweep(options: argparse.Namespace) -> Path:
+    """Measure targets over a grid of workers, threads and users."""
+    axes = {name: getattr(options, name) for name in AXES}
+    cells = kinds.swept(options.target, conditions(options), axes)
+    return _carried_out("sweep", cells, options)
+
+
+def ladder(options: argparse.Namespace) -> Path:
+    """Measure our service with one speed-up more at each rung."""
+    return _carried_out("ladder", kinds.ladder(conditions(options)), options)
+
+
+def resume(options: argparse.Namespace) -> Path:
+    """Go on with a run that was stopped."""
+    return _measured(options.folder)
+
+
+def report(options: argparse.Namespace) -> Path:
+    """Redraw what a run found."""
+    if not engine.done(options.folder):
+        raise LabError(f"there is no completed trial in {options.folder} to report on")
+    write_report(options.folder)
+    return Path(options.folder)
+
+
+def diagnose(options: argparse.Namespace) -> None:
+    """Say what this machine can measure; raise `LabError` when it is nothing."""
+    doctor.examine(options.results)
+
+
+def _carried_out(kind: str, cells: Sequence[Cell], options: argparse.Namespace) -> Path:
+    wanted = Plan(
+        kind=kind,
+        command=shlex.join(("python", "-m", "lab", *options.words)),
+        steps=shuffled(cells, options.repeats, options.seed),
+        open_shares=getattr(options, "open", ()),
+        url_load=tuple(shlex.split(options.load)),
+        url_pid=options.pid,
+    )
+    _refuse_what_cannot_be(wanted)
+    return _measured(new_folder(options.results, wanted))
+
+
+def _refuse_what_cannot_be(wanted: Plan) -> None:
+    for step in wanted.steps:
+        refuse_impossible(step.conditions)
+        capped = step.conditions.cpus or step.conditions.memory or step.conditions.db_rtt
+        if is_url(step.target) and capped:
+            raise LabError(f"{step.target} runs already: only what the lab starts can be capped")
+
+
+def _measured(folder: Path) -> Path:
+    read_plan(folder)
+    try:
+        engine.carry_out(folder)
+    finally:
+        write_report(folder)
+    return folder
+
+
+COMMANDS: dict[str, tuple[Run, str]] = {
+    "doctor": (diagnose, "say what this machine can measure, and what is missing"),
+    "run": (run, "measure one implementation, or the four figures of the article"),
+    "sweep": (sweep, "measure over workers, threads and users: how many workers?"),
+    "compare": (compare, "measure implementations in turns: which one?"),
+    "ladder": (ladder, "measure our service with one speed-up more at a time"),
+    "resume": (resume, "go on with a run that was stopped"),
+    "report": (report, "redraw the report of a results folder"),
+}
