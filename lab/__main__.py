@@ -1,5 +1,6 @@
 """The command line: `python -m lab --help`."""
 
+import argparse
 import signal
 import sys
 from collections.abc import Sequence
@@ -9,17 +10,21 @@ from types import FrameType
 from rich.console import Console
 
 from lab import records
+from lab.analysis import analyse
 from lab.arguments import parser
 from lab.blocks import Block, markdown, show
 from lab.commands import COMMANDS
 from lab.errors import LabError
 from lab.report import summary
+from lab.results import failed, objective_of
 
-WRONG, INTERRUPTED = 2, 130
+GOOD, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, 2 for what the caller can mend, or 130 when interrupted."""
+    """Run a command; return 0, 1 when a threshold or verdict failed, 2 for what the caller can
+    mend, or 130 when interrupted.
+    """
     words = sys.argv[1:] if argv is None else [*argv]
     options = parser(COMMANDS).parse_args(words)
     options.words = words
@@ -27,8 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(getattr(signal, name), _interrupt)
     try:
         folder: Path | None = options.run(options)
-        if folder:
-            _print(summary(records.read(folder / records.FILE)))
+        return _say(folder, options) if folder else GOOD
     except LabError as error:
         return _complain(str(error))
     except OSError as error:
@@ -36,9 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("stopped; all it started is stopped too")
         return INTERRUPTED
-    if folder:
-        print(f"\nThe whole report is {folder / 'report.md'}")  # noqa: T201
-    return 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -48,6 +49,18 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _complain(what: str) -> int:
     print(f"lab: {what}", file=sys.stderr)  # noqa: T201
     return WRONG
+
+
+def _say(folder: Path, options: argparse.Namespace) -> int:
+    """Print what a folder's records say and what failed in them; return the exit code."""
+    objective_ms = options.objective_ms or objective_of(folder)
+    trials = records.read(folder / records.FILE)
+    _print(summary(trials, objective_ms))
+    print(f"\nThe whole report is {folder / 'report.md'}")  # noqa: T201
+    failures = [*failed(analyse(trials, objective_ms), objective_ms)]
+    for failure in failures:
+        _complain(failure)
+    return FAILED if failures else GOOD
 
 
 def _print(blocks: Sequence[Block]) -> None:

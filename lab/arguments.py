@@ -20,6 +20,7 @@ examples:
   python -m lab compare django http://127.0.0.1:8001 --load "--preset fastapi"
   python -m lab sweep django --workers 1,2,4 --users 50,500   how many workers?
   python -m lab sweep django --workers 1,2,4 --db-rtt 2ms     the same, database further away
+  python -m lab sweep django --p95 300ms                      the fewest workers that meet it
   python -m lab ladder                                        what does each speed-up buy?
   python -m lab run django --cpus 1 --memory 512m             one box
   python -m lab run article --duration 10m                    the four figures of the article
@@ -154,6 +155,11 @@ def _add_open(part: argparse.ArgumentParser, shares: tuple[float, ...]) -> None:
 
 def _add_output(part: argparse.ArgumentParser) -> None:
     part.add_argument("--json", action="store_true", help="print the summary as JSON")
+    part.add_argument(
+        "--p95", type=_milliseconds, metavar="TIME", dest="objective_ms",
+        help="what the 95th percentile must stay below, such as 300ms: the advice keeps to it, "
+        "and the exit code is 1 when an implementation never does",
+    )  # fmt: skip
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -177,6 +183,10 @@ def _seconds(text: str) -> float:
         return float(digits) * DURATIONS[unit]
     except (ValueError, KeyError):
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write 50s, 10m or 2ms") from None
+
+
+def _milliseconds(text: str) -> float:
+    return _seconds(f"{text}ms" if text.isdecimal() else text) * 1000
 
 
 def _bytes(text: str) -> int:

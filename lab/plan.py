@@ -83,6 +83,7 @@ class Plan:
     command: str  # as a person would type it
     steps: tuple[Step, ...]
     open_shares: tuple[float, ...] = ()  # of the capacity found: an open load at each, afterwards
+    objective_ms: float | None = None  # what p95 must stay below, for advice and exit code
     url_load: tuple[str, ...] = ()  # options of locust/locustfile.py for targets that are URLs
     url_pid: int | None = None  # the process that answers at the URL, to see what it uses
 

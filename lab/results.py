@@ -1,12 +1,16 @@
 """A results folder: the plan, the records, the logs and what is drawn from them."""
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 from lab import plan, records
+from lab.analysis import Analysis
 from lab.errors import LabError
 from lab.plan import Plan
 from lab.report import markdown, report
+from lab.verdicts import Level
+from lab.workers import Aim
 
 REPORT = "report.md"
 
@@ -23,11 +27,28 @@ def new_folder(results: Path, wanted: Plan) -> Path:
     return folder
 
 
-def write_report(folder: Path) -> None:
+def objective_of(folder: Path) -> float | None:
+    """Return what the plan of a folder says p95 must stay below; None without a plan."""
+    return plan.read(folder).objective_ms if (folder / plan.FILE).exists() else None
+
+
+def write_report(folder: Path, objective_ms: float | None) -> None:
     """Redraw a folder's report from its records; without records there is none."""
     if not (folder / records.FILE).exists():
         return
-    text = markdown(report(records.read(folder / records.FILE)))
+    text = markdown(report(records.read(folder / records.FILE), objective_ms))
     unfinished = folder / f"{REPORT}.unfinished"
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(folder / REPORT)
+
+
+def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
+    """Say what makes a run fail: trials that are invalid, and an objective that is never met."""
+    for number, verdict in sorted(found.verdicts.items()):
+        if verdict.level is Level.INVALID:
+            yield f"trial {number} is invalid: {verdict.reasons[0].text}"
+    aim = Aim(objective_ms, found.noise_floor)
+    met = {cell.label for cell in found.cells if cell.trials and aim.holds(cell)}
+    for label in dict.fromkeys(cell.label for cell in found.cells if cell.trials):
+        if label not in met:
+            yield f"{label} never had p95 below {objective_ms:g} ms"

@@ -13,7 +13,7 @@ import pytest
 from lab import arguments, records
 from lab.__main__ import main
 from lab.commands import COMMANDS
-from tests.lab.examples import comparison
+from tests.lab.examples import comparison, trial
 from tests.load.stub import Stub
 
 ROOT = Path(__file__).parents[2]
@@ -224,6 +224,8 @@ def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
     read = arguments.parser(COMMANDS).parse_args
     words = ("--memory", "512m", "--duration", "10m", "--db-rtt", "0.5ms", "--warm-up", "5")
     options = read(["sweep", "django", "--workers", "1,2,2,4", "--open", "50,120", *words])
+    assert read(["report", "x", "--p95", "300"]).objective_ms == 300
+    assert read(["report", "x", "--p95", "0.3s"]).objective_ms == 300
     assert options.memory == 512 * 1024**2
     assert (options.seconds, options.db_rtt, options.warm_up) == (600, 0.0005, 5)
     assert (options.workers, options.open) == ((1, 2, 4), (0.5, 1.2))
@@ -234,11 +236,21 @@ def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
 
 
 def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
-    for trial in comparison():
-        records.append(tmp_path / "records.jsonl", trial)
+    for one in comparison():
+        records.append(tmp_path / "records.jsonl", one)
     assert main(["report", str(tmp_path)]) == 0
     assert "# django against fastapi" in capsys.readouterr().out
     assert (tmp_path / "report.md").exists()
+
+
+def test_an_objective_that_is_never_met_and_an_invalid_trial_are_exit_1(capsys, tmp_path):
+    for one in comparison():
+        records.append(tmp_path / "records.jsonl", one)
+    assert main(["report", str(tmp_path), "--p95", "150ms"]) == 1
+    assert capsys.readouterr().err == "lab: django never had p95 below 150 ms\n"
+    records.append(tmp_path / "records.jsonl", trial(number=9, failures=1500, pair=4))
+    assert main(["report", str(tmp_path)]) == 1
+    assert "lab: trial 9 is invalid: 1,500 of" in capsys.readouterr().err
 
 
 def test_a_report_on_nothing_or_on_later_records_is_refused(capsys, tmp_path):
