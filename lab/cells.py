@@ -124,9 +124,9 @@ def histograms(trial: Trial) -> Floats:
 
 
 def cells(trials: Iterable[Trial]) -> list[Cell]:
-    """Gather trials by label and conditions, in the order of their first."""
+    """Gather trials by label and conditions, in the order in which these were asked for."""
     groups: dict[tuple[str, Conditions], list[Trial]] = {}
-    for trial in trials:
+    for trial in sorted(trials, key=lambda trial: (trial.place, trial.number)):
         groups.setdefault(trial.cell, []).append(trial)
     return [_cell(*key, group) for key, group in groups.items()]
 

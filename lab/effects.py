@@ -74,7 +74,7 @@ def effects(cells: Sequence[Cell], ours: str, theirs: str) -> list[Effect]:
 
 
 def labels(cells: Sequence[Cell]) -> list[str]:
-    """Return the labels in the order of measuring."""
+    """Return the labels in the order in which they were asked for."""
     return list(dict.fromkeys(cell.label for cell in cells))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.cells import Cell, counted
-from lab.demands import SERVER, server_cores, usable_cores
+from lab.demands import NAMES, SERVER, server_cores, usable_cores
 from lab.errors import CannotTellError
 from lab.growth import Course
 from lab.records import Trial
@@ -24,6 +24,7 @@ SLOTS = "worker slots"
 WAITING = "worker slots waiting on the database"
 MOSTLY = 0.5  # of the time that a slot is held
 NOTHING = "nothing"
+PARTIES = ("server", *NAMES, "lab", "others")
 GROWING = (Course.QUEUE, Course.TABLE, Course.SERVICE)
 
 
@@ -49,7 +50,7 @@ class Limit:
     name: str
     text: str
     parts: tuple[Part, ...]
-    cpu: float  # of what the server may use, the share in use
+    cpu: float  # the share in use, of what its owner sees
     is_lesson: bool  # too few workers, while CPU idles: the article's
 
 
@@ -67,18 +68,32 @@ def limit(cell: Cell, fewer_users: Cell | None = None) -> Limit:
     trial = sorted(trials, key=lambda t: t.throughput)[len(trials) // 2]
     found = [part for part in (make(trial) for make in PARTS) if part]
     parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
-    cpu = trial.cores_used("server") / server_cores(trial)
     grows = any(cell.verdicts[t.number].growth.course in GROWING for t in trials)
     grows = grows or bool(fewer_users and _latency(cell) > GROWN * _latency(fewer_users))
     full = [part for part in found if part.is_full]  # in the order of PARTS: causes first
     if not full:
-        return Limit(NOTHING, f"nothing is full: {_fullest(parts)}", parts, cpu, False)
-    first = full[0]
+        text = f"nothing is full: {_fullest(parts)}"
+        return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
+    first, cpu = full[0], _cpu(trial, full[0].name)
     lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
     text = f"{first.name}: {first.detail}"
     if lesson:
         text = f"CPU at {percent(cpu)} while {_what(grows, trial)}: too few workers. {text}"
     return Limit(first.name, text, parts, cpu, lesson)
+
+
+def _cpu(trial: Trial, name: str) -> float:
+    """Return the share of the CPU in use that a person who watches it would see.
+
+    Of the server's cores, or its cap; where its workers fill their cores and nothing caps it, of
+    the whole machine: the lab gives it as many cores as workers, so its own would always be full.
+    """
+    used = trial.cores_used("server")
+    if name == SERVER:
+        if cap := trial.conditions.cpus:
+            return used / cap
+        return sum(trial.cores_used(party) for party in PARTIES) / float(trial.machine["cores"])
+    return used / server_cores(trial)
 
 
 def _believed(found: Verdict) -> bool:

@@ -67,6 +67,7 @@ class Step(Cell):
     """One trial to come."""
 
     number: int  # from 1, in the order of measuring
+    place: int  # from 1, of its cell in the order in which they were asked for
     pair: int  # the repeat, from 1: its steps are neighbours in time and are compared
 
     @property
@@ -113,20 +114,23 @@ def shuffled(cells: Sequence[Cell], repeats: int, seed: int) -> tuple[Step, ...]
     if repeats < 1:
         raise LabError(f"repeats is {repeats}: give a number above 0")
     rng = random.Random(seed)  # noqa: S311
+    places = range(len(cells))
     rounds = [
-        (pair, cell) for pair in range(1, repeats + 1) for cell in rng.sample(cells, len(cells))
+        (pair, place) for pair in range(1, repeats + 1) for place in rng.sample(places, len(places))
     ]
-    return tuple(_step(cell, number, pair) for number, (pair, cell) in enumerate(rounds, start=1))
-
-
-def _step(cell: Cell, number: int, pair: int) -> Step:
-    return Step(**vars(cell), number=number, pair=pair)
+    return tuple(
+        Step(**vars(cells[place]), number=number, place=place + 1, pair=pair)
+        for number, (pair, place) in enumerate(rounds, start=1)
+    )
 
 
 def appended(plan: Plan, cells: Iterable[Cell]) -> Plan:
     """Return the plan with more cells to measure once each, after all others."""
-    first = len(plan.steps) + 1
-    more = (_step(cell, number, pair=1) for number, cell in enumerate(cells, start=first))
+    number, place = len(plan.steps), max(step.place for step in plan.steps)
+    more = (
+        Step(**vars(cell), number=number + more, place=place + more, pair=1)
+        for more, cell in enumerate(cells, start=1)
+    )
     return replace(plan, steps=(*plan.steps, *more))
 
 

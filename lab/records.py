@@ -72,6 +72,7 @@ class Trial:
     """
 
     number: int  # in the order of measuring, from 1
+    place: int  # of its cell in the order in which they were asked for, from 1
     pair: int  # the repeat, from 1: trials of one repeat are neighbours in time
     kind: str  # what it was measured for: run, article, compare, sweep, ladder, or OPEN
     target: str  # a name of the registry, or a URL

@@ -163,6 +163,7 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
     sampler = found.loaded.sampler
     return Trial(
         number=step.number,
+        place=step.place,
         pair=step.pair,
         kind=step.kind,
         target=target.name,

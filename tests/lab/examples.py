@@ -100,6 +100,7 @@ def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **chang
     target = label.partition(" ")[0]
     values = {
         "number": number,
+        "place": 1,
         "pair": pair,
         "kind": "compare",
         "target": target,

@@ -37,6 +37,12 @@ def test_a_difference_of_chance_names_no_winner():
     assert "not distinguishable in throughput" in answer.text
 
 
+def test_the_first_that_was_asked_for_is_compared_whatever_was_measured_first():
+    asked = {"fastapi": 1, "django": 2}
+    trials = [replace(one, place=asked[one.label]) for one in comparison()]
+    assert only(trials, Question.BETTER).text.startswith("fastapi serves 2.02 times")
+
+
 def test_the_same_thing_twice_names_no_winner_however_different():
     twice = rounds({"django": 30_000, "django #2": 33_000})
     answer = only(twice, Question.BETTER)

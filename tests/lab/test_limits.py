@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 
 from lab.cells import cells
+from lab.demands import SERVER
 from lab.errors import CannotTellError
 from lab.limits import NOTHING, SLOTS, WAITING, limit
 from lab.plan import Conditions
 from lab.records import RoundTrip
 from lab.usage import Counters
-from tests.lab.examples import AT, MIB, counters, processes, trial
+from tests.lab.examples import AT, MACHINE, MIB, counters, processes, trial
 from tests.lab.simulated import Service, simulated
 
 APART = {"server": (0,), "database": (2,), "generator": (1,)}
@@ -35,12 +36,24 @@ def test_one_worker_that_fills_one_of_six_cores_is_too_few_workers():
     alone = trial(
         conditions=Conditions(workers=1, users=60),
         served_by={"django/11": 30_000},
-        cores={"server": (0, 1, 2, 3, 4, 5), "database": (6,), "generator": (7,)},
+        cores={"server": (0,), "database": (1, 2), "generator": (3, 4, 5)},
+        machine=MACHINE | {"cores": 6},
     )
     found = only(alone)
     assert found.is_lesson
-    assert found.text.startswith("CPU at 16 % while 60 requests queue for 4 slots: too few workers")
-    assert "0.96 of 6.00 cores, and 1 worker can use 1.00" in found.text
+    assert found.text.startswith("CPU at 25 % while 60 requests queue for 4 slots: too few workers")
+    assert found.name == SERVER
+
+
+def test_one_worker_under_a_cap_of_four_cores_is_too_few_workers():
+    alone = trial(
+        conditions=Conditions(workers=1, users=60, cpus=4),
+        served_by={"django/11": 30_000},
+        cores={"server": (0, 1, 2, 3), "database": (4,), "generator": (5,)},
+    )
+    found = only(alone)
+    assert found.text.startswith("CPU at 24 % while 60 requests queue for 4 slots: too few workers")
+    assert "0.96 of 4.00 cores, and 1 worker can use 1.00" in found.text
 
 
 def test_idle_cpu_while_latency_grows_is_said_in_the_article_s_words():

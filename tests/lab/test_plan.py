@@ -22,6 +22,14 @@ def test_every_repeat_has_every_cell_once_in_an_order_of_its_own():
     assert [step.pair for step in steps] == sorted(step.pair for step in steps)
 
 
+def test_every_step_remembers_the_order_in_which_its_cell_was_asked_for():
+    cells = [Cell("compare", name, name, Conditions()) for name in ("b", "a", "c")]
+    steps = shuffled(cells, 3, seed=1)
+    assert {(step.label, step.place) for step in steps} == {("b", 1), ("a", 2), ("c", 3)}
+    opened = Cell("open", "b", "b", Conditions(arrival_rate=5.0))
+    assert appended(Plan("compare", "", steps), [opened]).steps[-1].place == 4
+
+
 def test_the_order_is_the_seeds():
     assert order(shuffled(CELLS, 3, seed=7)) == order(shuffled(CELLS, 3, seed=7))
     assert order(shuffled(CELLS, 3, seed=7)) != order(shuffled(CELLS, 3, seed=8))
