@@ -23,7 +23,8 @@ bench: $(INSTALLED) ## measure Django and FastAPI side by side, about five minut
 test: $(INSTALLED) ## run all tests
 	@$(BIN)/python -m pytest
 
-torture: $(INSTALLED) ## the long tests too: poolers, several hosts, the image
+torture: $(INSTALLED) ## every fault many times, with a table; then poolers, several hosts, the image
+	@$(BIN)/python -m tests.faults $(PARTS)
 	@$(BIN)/python -m pytest -m torture
 
 serve: $(INSTALLED) ## the service under gunicorn on :8000, with the embedded PostgreSQL

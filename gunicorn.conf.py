@@ -79,21 +79,27 @@ DETAILS = {
 }
 
 
-def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer what never reached the application as problem+json, where gunicorn has HTML."""
+def _problem(status: int, *, closes: bool) -> bytes:
+    """Return a whole answer for what never reached the application."""
     title = HTTPStatus(status).phrase  # the `reason` of a 501 is "Bad Request"
     body = json.dumps({
         "type": "about:blank", "title": title, "status": status,
         "detail": DETAILS.get(status, "The server could not read this request."),
         "instance": "", "request_id": "-",
         **({"errors": []} if status == HTTPStatus.BAD_REQUEST else {}),
-    }).encode()  # fmt: skip
+    })  # fmt: skip
     head = (
-        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nX-Served-By: django/{os.getpid()}\r\n"
+        f"HTTP/1.1 {status} {title}\r\nConnection: {'close' if closes else 'keep-alive'}\r\n"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Served-By: django/{os.getpid()}\r\n"
         + ("Retry-After: 1\r\n\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else "\r\n")
     )
-    util.write_nonblock(client, head.encode("latin1") + body)
+    return (head + body).encode("latin1")
+
+
+def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer with problem+json where gunicorn has HTML."""
+    util.write_nonblock(client, _problem(status, closes=True))
 
 
 util.write_error = _write_problem  # every worker class answers its parse errors through this
@@ -136,3 +142,4 @@ def pre_request(worker: Worker, request: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let /readyz know when this worker is told to stop."""
     serving.serve_with(worker)
+    worker.BUSY = _problem(503, closes=False)  # with this worker's pid

@@ -13,7 +13,7 @@ from gunicorn.workers.base import Worker
 
 from speedups.worker.acceptor import Acceptor
 from speedups.worker.body import TooLargeError
-from speedups.worker.connection import ClientGoneError, Connection, State
+from speedups.worker.connection import READ_AT_ONCE, ClientGoneError, Connection, State, too_greedy
 from speedups.worker.reply import Reply
 
 READ = select.EPOLLIN | select.EPOLLRDHUP if hasattr(select, "epoll") else 0
@@ -26,8 +26,11 @@ class Answering(Worker):  # type: ignore[misc]
     """Takes each connection from state to state; the loop in `BufferedWorker` says when."""
 
     LARGEST_BODY = 16 * 2**20  # bytes buffered for one request; more is answered with 413
+    MOST_HELD = 64 * 2**20  # bytes of half-sent requests and unread answers, of all clients
     LONGEST_WAIT = 0.0  # seconds a request may wait for its turn before it gets 503; 0: any
     NEVER_REFUSED: frozenset[str] = frozenset()  # paths that are answered after any wait
+    # The whole answer to a request that has waited too long.
+    BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
     alive: bool
     poller: "select.epoll"
@@ -75,23 +78,44 @@ class Answering(Worker):  # type: ignore[misc]
             connection.state = State.QUEUED
             connection.incomplete = False
             connection.arrived = time.monotonic()
-            self.queue.append(connection)
+            if connection.request.path in self.NEVER_REFUSED:
+                self.queue.appendleft(connection)  # who asks whether we live must not wait, either
+            else:
+                self.queue.append(connection)
             return
         if not connection.incomplete and not parser.is_empty():
             connection.incomplete = True
             connection.deadline = time.monotonic() + self.quiet
         if waited_for_head and parser.request and parser.request.head.expects:
             connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if parser.held() >= READ_AT_ONCE:
+            self._spare_memory()
+
+    def _spare_memory(self) -> None:
+        if greediest := too_greedy(self.connections.values(), self.MOST_HELD):
+            self.log.warning("A client had to go: %d bytes were held for it", greediest.held())
+            self.close(greediest)
 
     def serve(self, connection: Connection) -> None:
         """Answer the request in hand, with 503 if it has waited too long."""
         if self.LONGEST_WAIT and time.monotonic() - connection.arrived > self.LONGEST_WAIT:
             request: Any = connection.request
             if request.path not in self.NEVER_REFUSED:
-                self.refused += 1
-                self._refuse(connection, 503, "Service Unavailable", "All workers are busy.")
+                self._guarded(connection, self._shed)
                 return
         self._guarded(connection, self._answer)
+
+    def _shed(self, connection: Connection) -> None:
+        """Answer 503 as cheaply as it can be done: a new connection would cost more than that."""
+        self.refused += 1
+        request: Any = connection.request
+        keeps = self.keepalive and self.alive and request.version == (1, 1)
+        if not keeps or request.should_close() or request.method == "HEAD":
+            self._refuse(connection, 503, "Service Unavailable", "All workers are busy.")
+            return
+        connection.request = None
+        connection.send(self.BUSY)
+        self._await_next(connection) if not connection.out else self.close(connection)
 
     def _answer(self, connection: Connection) -> None:
         """Call the application; the request is whole, so it never waits for the client."""
@@ -134,6 +158,8 @@ class Answering(Worker):  # type: ignore[misc]
         connection.state = State.REPLYING
         connection.deadline = time.monotonic() + self.quiet
         self._watch(connection, select.EPOLLOUT)
+        if len(connection.out) >= READ_AT_ONCE:
+            self._spare_memory()
 
     def _finish(self, connection: Connection) -> None:
         """Let the application clean up, and go on with the client's next request if it may."""
@@ -143,6 +169,9 @@ class Answering(Worker):  # type: ignore[misc]
         if reply.should_close():
             self._half_close(connection)
             return
+        self._await_next(connection)
+
+    def _await_next(self, connection: Connection) -> None:
         connection.state = State.READING
         connection.deadline = time.monotonic() + (self.keepalive if self.alive else LINGER)
         self._watch(connection, READ)

@@ -3,7 +3,7 @@
 import enum
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from speedups.worker.reply import Reply
@@ -67,6 +67,10 @@ class Connection:
         """Take in pipelined requests; return False at a limit: then the client has to wait."""
         return len(self.parser.buffer) <= MOST_WAITING and self.receive()
 
+    def held(self) -> int:
+        """Return the bytes that wait for the client, to send more or to read."""
+        return self.parser.held() + len(self.out)
+
     def is_idle(self) -> bool:
         """Tell whether the client has sent nothing that is not answered."""
         return self.state is State.READING and self.parser.is_empty()
@@ -102,3 +106,11 @@ class Connection:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self.deadline = 0.0
+
+
+def too_greedy(connections: Iterable[Connection], most: int) -> Connection | None:
+    """Return the connection for which most is held, if for all together it is over `most` bytes."""
+    waiting = [one for one in connections if one.state is not State.QUEUED]
+    if sum(map(Connection.held, waiting)) <= most:
+        return None
+    return max(waiting, key=Connection.held)

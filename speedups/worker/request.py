@@ -12,7 +12,7 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.http import message, wsgi
 from gunicorn.http.body import ChunkedReader, LengthReader
-from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
+from gunicorn.http.errors import ChunkMissingTerminator, LimitRequestHeaders, NoMoreData
 from gunicorn.util import unquote_to_wsgi_str
 
 from speedups.worker.body import Chunks, Source, TooLargeError
@@ -24,6 +24,7 @@ PLAIN_LINE = re.compile(
 )
 REMEMBERED_HEADS = 1024
 LARGEST_REMEMBERED = 2048  # bytes
+LARGEST_UNFINISHED = 65_536  # bytes of a head; gunicorn's limits allow 800 kB of small fields
 OF_ONE_REQUEST = (
     "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REMOTE_PORT", "wsgi.input",
     "gunicorn.socket", "wsgi.early_hints",
@@ -142,6 +143,10 @@ class Parser:
         request.body = body
         return request
 
+    def held(self) -> int:
+        """Return the bytes that wait here for the rest of a request."""
+        return len(self.buffer) + (len(self._chunks.data) if self._chunks else 0)
+
     def is_empty(self) -> bool:
         """Tell whether nothing of a request has come."""
         return not self.buffer and self.request is None
@@ -151,6 +156,8 @@ class Parser:
     def _read_head(self) -> Request | None:
         text = self._cut_section(self._judge)
         if text is None:
+            if len(self.buffer) > LARGEST_UNFINISHED:
+                raise LimitRequestHeaders("the head has no end")
             return None
         line = PLAIN_LINE.match(text)
         if line is None or line.end() - 2 > self._longest_line:

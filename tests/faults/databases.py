@@ -115,6 +115,27 @@ def small_disk(cluster: Cluster) -> Iterator[Path]:
         folder.rmdir()
 
 
+@contextlib.contextmanager
+def standby_of(primary: Cluster) -> Iterator[Cluster]:
+    """Make a second server that follows the first one, until the block ends."""
+    standby = Cluster("standby")
+    try:
+        standby.follow(primary)
+        yield standby
+    finally:
+        standby.remove()
+
+
+def failover_from(primary: Cluster) -> Fault:
+    """Return the fault of a primary that crashes; the stage's cluster is its standby."""
+
+    def cause(stage: Stage) -> None:
+        primary.stop("immediate")
+        stage.cluster.promote()
+
+    return Fault("failover to a standby", cause, rounds=1)
+
+
 def may_mount() -> bool:
     """Tell whether `small_disk` can work here."""
     return os.geteuid() == 0 and subprocess.run(

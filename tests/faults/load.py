@@ -41,8 +41,9 @@ class Answer:
 class Client(threading.Thread):
     """One client with a connection of its own."""
 
-    def __init__(self, address: tuple[str, int], ledger: Ledger) -> None:
+    def __init__(self, address: tuple[str, int], ledger: Ledger, *, keeps: bool = True) -> None:
         super().__init__(daemon=True)
+        self.keeps = keeps  # its connection
         self.connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
         self.ledger = ledger
         self.answers: list[Answer] = []
@@ -111,6 +112,8 @@ class Client(threading.Thread):
         """Send a request and wait for its answer."""
         content = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json"} if content else {}
+        if not self.keeps:
+            headers["Connection"] = "close"
         begun = time.monotonic()
         try:
             self.connection.request(method, path, content, headers)
@@ -132,13 +135,16 @@ class Client(threading.Thread):
 
 
 class Load:
-    """Several clients at once."""
+    """Several clients at once; `newcomers` connect anew for each request."""
 
-    def __init__(self, url: str, clients: int) -> None:
+    def __init__(self, url: str, clients: int, newcomers: int = 0) -> None:
         parts = urlsplit(url)
         self.ledger = Ledger()
         address = (parts.hostname or "", parts.port or 80)
-        self.clients = [Client(address, self.ledger) for _ in range(clients)]
+        self.clients = [
+            Client(address, self.ledger, keeps=number < clients)
+            for number in range(clients + newcomers)
+        ]
 
     @property
     def answers(self) -> list[Answer]:
@@ -160,9 +166,9 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(url: str, clients: int = 6) -> Iterator[Load]:
+def load(url: str, clients: int = 6, newcomers: int = 0) -> Iterator[Load]:
     """Send the load until the block ends."""
-    sent = Load(url, clients)
+    sent = Load(url, clients, newcomers)
     for client in sent.clients:
         client.start()
     try:

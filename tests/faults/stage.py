@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from lab.processes import Placement, Program
 from lab.servers import Server, serving
 from lab.targets import TARGETS
 from tests.faults.cluster import Cluster
@@ -33,9 +34,15 @@ class Stage:
     proxy: Proxy | None = None
 
     @property
+    def program(self) -> Program:
+        """Return gunicorn as it was started."""
+        assert self.server.program
+        return self.server.program
+
+    @property
     def master(self) -> int:
-        """Return gunicorn's own process."""
-        return self.server.program.pid
+        """Return the pid of gunicorn's own process."""
+        return self.program.pid
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer."""
@@ -43,7 +50,7 @@ class Stage:
 
     def log_lines(self) -> list[dict[str, str]]:
         """Return all lines of the log so far; what is no JSON counts as a message."""
-        lines = self.server.program.log.read_text().splitlines()
+        lines = self.program.log.read_text().splitlines()
         return [json.loads(line) if line[:1] == "{" else {"message": line} for line in lines]
 
     def table(self) -> list[Row]:
@@ -56,13 +63,15 @@ class Stage:
 @contextlib.contextmanager
 def staged(
     cluster: Cluster, worker_class: str, log: Path, *, url: str = "", proxy: Proxy | None = None,
-    workers: int = 2, threads: int = 2, **env: str,
+    workers: int = 2, threads: int = 2, placement: Placement | None = None, **env: str,
 ) -> Iterator[Stage]:  # fmt: skip
     """Serve over a cluster, impatiently, until the block ends."""
-    env = {"GUNICORN_WORKER_CLASS": worker_class, **env}
+    # Shedding is for overload.py to see: a machine that is busy is no fault of the service.
+    env = {"GUNICORN_WORKER_CLASS": worker_class, "MAX_WAIT_SECONDS": "0", **env}
     where = url or (f"{proxy.url}?{IMPATIENT}" if proxy else f"{cluster.url}&{IMPATIENT}")
     target = replace(TARGETS["django"], ready="/readyz")
-    with serving(target, where, log=log, workers=workers, threads=threads, env=env) as server:
+    how = {"log": log, "workers": workers, "threads": threads, "placement": placement}
+    with serving(target, where, env=env, **how) as server:  # type: ignore[arg-type]
         yield Stage(cluster, server, proxy)
 
 

@@ -169,11 +169,11 @@ def test_what_waited_too_long_is_refused_at_once_and_probes_are_not(database_url
                 changes = [clients.submit(change, first)]
                 eventually(lambda: waiting_for_a_lock(holder))
                 changes.append(clients.submit(change, second))
-                time.sleep(0.1)
+                time.sleep(0.4)
                 # These are read when the first change is done, and wait for the second.
                 late = clients.submit(httpx.get, first)
                 probe = clients.submit(httpx.get, f"{server.url}/livez")
-                time.sleep(0.1)
+                time.sleep(0.4)
             time.sleep(0.5)
         refused = late.result()
         assert [one.result().status_code for one in (*changes, probe)] == [200, 200, 200]

@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 
 from lab.processes import Program, program
 from speedups.worker import BufferedWorker
+from speedups.worker.connection import Connection
 
 BUFFERED = "speedups.worker.BufferedWorker"
 Address = tuple[str, int]
@@ -75,6 +76,14 @@ class Inside:
         self.worker.PIPE = os.pipe()
         self.worker.open()
         self.stop = False
+
+    def connections(self) -> list[Connection]:
+        """Return the connections of this moment."""
+        return list(self.worker.connections.values())
+
+    def holds(self, size: int) -> bool:
+        """Tell whether so many bytes wait for their clients."""
+        return sum(map(Connection.held, self.connections())) == size
 
     def serve(self) -> None:
         """Turn until told to stop."""

@@ -1,10 +1,12 @@
 """What applications may answer, and what the client then gets. The worker runs in a thread here."""
 
+import contextlib
 import io
 import re
 import socket
 import threading
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -431,3 +433,52 @@ def test_more_pipelined_requests_than_are_buffered_are_all_answered():
             count += (tail + data).count(b"\r\n\r\na") - tail.count(b"\r\n\r\na")
             tail = data[-4:]
         sending.join(20)
+
+
+def test_clients_for_whom_too_much_is_held_have_to_go_the_greediest_first(caplog):
+    head_of_a_long_body = head("POST / HTTP/1.1", HOST, "Content-Length: 1000000")
+    with inside(answering([b"a"])) as served, contextlib.ExitStack() as stack:
+        served.worker.MOST_HELD = 1_000_000
+        clients = [
+            stack.enter_context(socket.create_connection(served.address, timeout=20))
+            for _ in range(3)
+        ]
+        for client, sent, held in zip(
+            clients, (100_000, 800_000), (100_000, 900_000), strict=False
+        ):
+            client.sendall(head_of_a_long_body + b"x" * sent)
+            eventually(partial(served.holds, held))
+        clients[2].sendall(head_of_a_long_body + b"x" * 300_000)
+        eventually(lambda: len(served.connections()) == 2)
+        assert "A client had to go: 800000 bytes" in caplog.text
+        served.worker.MOST_HELD = 10_000_000
+        clients[0].sendall(b"x" * 900_000)  # who did not go is served
+        assert clients[0].recv(12) == b"HTTP/1.1 200"
+
+
+def test_an_endless_head_is_refused_long_before_it_is_a_megabyte():
+    with inside(answering([b"a"])) as served:
+        said = talk(served.address, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 90 + b"B: c\r\n" * 20_000)
+    assert said.startswith(b"HTTP/1.1 431")
+
+
+def test_a_busy_worker_refuses_on_a_connection_that_it_keeps():
+    def slow(environ, start_response):
+        time.sleep(0.3)
+        start_response("200 OK", [("Content-Length", "1")])
+        return [b"a"]
+
+    with inside(slow) as served, contextlib.ExitStack() as stack:
+        served.worker.LONGEST_WAIT = 0.1
+        clients = [
+            stack.enter_context(socket.create_connection(served.address, timeout=20))
+            for _ in range(3)
+        ]
+        for client in clients:  # two of them wait for the first one, and one more for the second
+            client.sendall(GET)
+            time.sleep(0.05)
+        said = [client.recv(65_536)[:12] for client in clients]
+        assert sorted(said) == [b"HTTP/1.1 200", b"HTTP/1.1 200", b"HTTP/1.1 503"]
+        refused = clients[said.index(b"HTTP/1.1 503")]
+        refused.sendall(GET)
+        assert refused.recv(65_536).startswith(b"HTTP/1.1 200")

@@ -1,0 +1,86 @@
+"""More requests than the service can answer: what it still answers, and how soon."""
+
+import http.client
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lab.processes import ROOT
+from tests.faults.stage import Stage
+
+IN_TIME = 1.5  # seconds after which a client has lost patience: such an answer is not good any more
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of an open load; rates per second, times in seconds."""
+
+    offered: float
+    goodput: float  # 2xx within `IN_TIME`
+    refused: float  # 503
+    unanswered: int
+    p99: float  # of what was answered with 2xx
+    slowest_refusal: float
+
+
+def offer(stage: Stage, rate: float, seconds: float) -> Answers:
+    """Send GETs of one row at a rate; count what was due after the first quarter of the time."""
+    port = str(urlsplit(stage.server.url).port)
+    command = [sys.executable, "-m", "tests.faults.open_load", port, str(rate), str(seconds)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    answers = [(float(due), float(ended) - float(due), int(status)) for due, ended, status in rows]
+    begin = min(due for due, _, _ in answers) + seconds / 4
+    answers = [answer for answer in answers if answer[0] >= begin]
+    window = seconds * 3 / 4
+    good = sorted(latency for _, latency, status in answers if status == 200)
+    refusals = [latency for _, latency, status in answers if status == 503]
+    return Answers(
+        offered=len(answers) / window,
+        goodput=sum(latency <= IN_TIME for latency in good) / window,
+        refused=len(refusals) / window,
+        unanswered=sum(status == 0 for _, _, status in answers),
+        p99=good[int(0.99 * len(good))] if good else float("inf"),
+        slowest_refusal=max(refusals, default=0.0),
+    )
+
+
+class Prober(threading.Thread):
+    """Asks every 50 ms whether the service lives; `slowest` is in seconds."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(daemon=True)
+        self.url = urlsplit(stage.server.url)
+        self.stopped = threading.Event()
+        self.statuses: list[int] = []
+        self.slowest = 0.0
+
+    def run(self) -> None:
+        """Ask until stopped."""
+        while not self.stopped.wait(0.05):
+            begun = time.monotonic()
+            self.statuses.append(self._ask())
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+
+    def _ask(self) -> int:
+        connection = http.client.HTTPConnection(str(self.url.hostname), self.url.port, timeout=5)
+        try:
+            connection.request("GET", "/livez")
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+    def __enter__(self) -> "Prober":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.join(10)

@@ -1,0 +1,17 @@
+"""Requests that meet at one row: none is lost, none revives a row, none deletes twice."""
+
+import pytest
+
+from tests.faults.races import RACES, run
+
+ROUNDS = 30
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_a_race_ends_as_if_one_had_come_after_the_other(buffered, race):
+    assert run(race, buffered.server.url, ROUNDS) == []
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_a_race_between_threads_ends_so_too(gthread, race):
+    assert run(race, gthread.server.url, ROUNDS) == []
