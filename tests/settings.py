@@ -5,3 +5,8 @@ import os
 os.environ.setdefault("DJANGO_DEBUG", "1")
 
 from project.settings import *  # noqa: F403
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.speedups.library"]  # noqa: F405
+
+# No test needs what it wrote to outlive a loss of power.
+DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"  # noqa: F405

@@ -1,0 +1,106 @@
+"""View sets of all kinds: whichever pieces are on, each answers as stock REST framework does.
+
+The default run asks each view set the essential questions and some of the others. With
+FUZZ_EXAMPLES set, each view set is asked everything, with each piece alone too.
+"""
+
+import json
+import os
+
+import pytest
+from django.conf import settings
+
+from tests.speedups.library.comparing import Asked, assert_same
+from tests.speedups.library.urls import VIEW_SETS, router
+
+pytestmark = [
+    # No transaction around each test, which the pieces would notice; few tables to empty after it.
+    pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
+    pytest.mark.urls("tests.speedups.library.urls"),
+]
+ROUTES = {view_set.__name__: f"/{prefix}/" for prefix, view_set, _ in router.registry}
+ALL = tuple(settings.SPEEDUPS)
+EACH = [(), *((piece,) for piece in ALL)]
+LONG = "FUZZ_EXAMPLES" in os.environ
+GROUPS = 8
+SHARE = 12  # of the questions that are not essential, one in so many
+BASIC = "Basic bm9ib2R5Om5vdGhpbmc="  # of nobody
+KEYS = ["1", "2", "3", "4", "9", "alpha", "beta", "00000000-0000-0000-0000-000000000001", "007",
+        "0", "-1", "+1", "1_0", "٣", "9" * 19, "9" * 30, "1" * 5000, "x y", "1.json"]  # fmt: skip
+BODIES = [
+    {"label": " gamma ", "rank": 5, "width": "1.5", "made_at": "2026-01-01T01:00+01:00"},
+    {"label": "delta", "note": "n", "whole": "7", "code": str(2**100), "serial": 2**63 - 1},
+    {"label": "forbidden", "rank": 0}, {"label": "x" * 31}, {"label": "g", "rank": 2**15},
+    {"rank": 2}, {"is_open": False}, {}, [], None, {"whole": "0.5"}, {"width": "NaN"},
+    {"title": "Tome", "author": 1, "genre": "v", "tags": ["x"], "extra": {"a": 1}, "isbn": "2"},
+    {"title": "Tome", "author": "Ada"}, {"title": "Notes", "author": 1}, {"title": "Notes"},
+    {"title": "Tome", "author": "http://testserver/authors/1/"}, {"isbn": "1"}, {"genre": "?"},
+    {"name": "Cyd", "slug": "cyd", "books": [{"title": "Inside"}]}, {"name": "Ada"},
+    {"name": "Bob"}, {"slug": "ada"}, {"holder": "h1"}, {"holder": "h3"}, {"reader": "new"},
+    {"returned": True}, {"id": 77, "label": "id sent", "changed_at": "2020-01-01T00:00Z"},
+]  # fmt: skip
+
+
+def essentials(route):
+    """Yield what shows at once that a view set is another one."""
+    body = b'{"label": "essential", "name": "essential", "holder": "essential", "reader": "e"}'
+    yield from (Asked("GET", f"{route}{path}") for path in ("", "?limit=2", "1/"))
+    yield from (Asked(method, f"{route}1/", body) for method in ("PATCH", "PUT", "DELETE"))
+    yield Asked("POST", route, body, {"X-Client": "kim"})
+    yield Asked("DELETE", f"{route}2/")
+    yield Asked("GET", route)
+
+
+def reads(route):
+    for query in ("", "?limit=2", "?page=2", "?offset=1&limit=1", "?search=bet", "?ordering=-rank",
+                  "?rank=1", "?fields=id,label", "?text", "?after=x", "?cursor=bz0x", "?limit=0",
+                  "?format=json", "?cursor=cD00&limit=1", "?limit=2&after=cD00"):  # fmt: skip
+        yield Asked("GET", f"{route}{query}")
+    for accept in ("text/plain", "application/json; indent=2", "text/csv", "application/*",
+                   "application/json; version=2", "application/json; version=3", ""):  # fmt: skip
+        yield Asked("GET", route, headers={"Accept": accept})
+        yield Asked("GET", f"{route}1/", headers={"Accept": accept})
+    for method in ("HEAD", "OPTIONS", "TRACE", "FOO", "PUT", "DELETE"):
+        yield Asked(method, route)
+    for key in KEYS:
+        yield Asked("GET", f"{route}{key}/")
+    for extra in ("1/rank/", "ranks/"):
+        yield Asked("GET", f"{route}{extra}")
+
+
+def changes(route):
+    for body in BODIES:
+        sent = json.dumps(body).encode()
+        yield Asked("POST", route, sent, {"X-Client": "kim"})
+        yield Asked("PATCH", f"{route}1/", sent, {"X-Client": "kim"})
+        yield Asked("PUT", f"{route}2/", sent)
+    for key in ("9", "abc", "beta", "1" * 5000):
+        yield Asked("PUT", f"{route}{key}/", b'{"label": "late"}')
+        yield Asked("PATCH", f"{route}{key}/", b"[]")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    yield Asked("POST", route, b"label=form&name=form&title=form&author=1", form)
+    for broken in (b"", b"{", b'{"label": "\xff"}', b'{"label": "a", "label": "bb"}', b"NaN"):
+        yield Asked("POST", route, broken)
+    yield Asked("POST", route, b'{"label": "big", "note": "%s"}' % (b"x" * 3_000_000))
+    yield Asked("POST", route, b'{"label": "basic"}', {"Authorization": BASIC})
+    yield Asked("POST", f"{route}1/")
+    for key in ("3", "3", "1", "9", "abc", "beta", "00000000-0000-0000-0000-000000000001"):
+        yield Asked("DELETE", f"{route}{key}/")
+    yield Asked("GET", route)
+
+
+def conversation(name):
+    """Return requests of every kind to one view set, those that change it last."""
+    route = ROUTES[name]
+    others = [*reads(route), *changes(route)]
+    if not LONG:
+        others = others[[*VIEW_SETS].index(name) % SHARE :: SHARE]
+    return [*others, *essentials(route)]
+
+
+@pytest.mark.parametrize("first", range(GROUPS))  # emptying tables after each would take longer
+def test_the_framework_s_answers_are_given_whatever_a_view_set_does(first, subtests):
+    for name in [*VIEW_SETS][first::GROUPS]:
+        for pieces in (*EACH, ALL) if LONG else [()]:
+            with subtests.test(f"{name} with {pieces}"):
+                assert_same(conversation(name), pieces)
