@@ -12,6 +12,7 @@ from django.db import models
 from rest_framework import ISO_8601, serializers
 from rest_framework.settings import api_settings
 
+from speedups.shared_fields import OF_A_SERIALIZER
 from speedups.stepping_aside import StepAside, stock, unless
 
 MOST_FIELDS = 49  # PostgreSQL's functions take 100 arguments; two per field
@@ -33,7 +34,9 @@ def json_object(serializer: Any) -> str:
 
     Its columns carry no table name; `%` is doubled. Raises `StepAside` with the reason.
     """
-    stock(type(serializer), "to_representation", "data", "get_fields")
+    stock(type(serializer), *OF_A_SERIALIZER, "to_representation", "data", "many_init")
+    own_list = getattr(serializer.Meta, "list_serializer_class", None)
+    unless(own_list is None, "lists have a serializer of their own")
     fields = [field for field in serializer.fields.values() if not field.write_only]
     unless(fields and len(fields) <= MOST_FIELDS, f"{len(fields)} fields are too many or too few")
     unless(

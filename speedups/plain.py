@@ -1,5 +1,6 @@
 """What is plain enough to be done at once: rows, models, permissions, and code that is not ours."""
 
+import dis
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -79,23 +80,27 @@ def check_mentions(subject: type, *names: str) -> None:
 
     Only code outside the frameworks is looked at. What it calls elsewhere is not.
     """
+    for function in _own_functions(subject):
+        found = set(names).intersection(_words(function.__code__))
+        if found:
+            raise StepAside(f"{function.__qualname__} looks at its {min(found)}")
+
+
+def check_stateless(subject: type) -> None:
+    """Raise `StepAside` if a method of a class, its bases' included, keeps something."""
+    for function in _own_functions(subject):
+        sets = any(step.opname == "STORE_ATTR" for step in dis.get_instructions(function))
+        if sets and function.__name__ != "__init__":
+            raise StepAside(f"{function.__qualname__} keeps something between its uses")
+
+
+def _own_functions(subject: type) -> Iterator[FunctionType]:
     for kind in subject.__mro__:
         if kind.__module__.partition(".")[0] in {*FRAMEWORKS, "builtins"}:
             continue
-        for name, function in _functions(kind):
-            found = set(names).intersection(_words(function.__code__))
-            if found:
-                raise StepAside(f"{subject.__name__}.{name} looks at its {min(found)}")
-
-
-def _functions(kind: type) -> Iterator[tuple[str, FunctionType]]:
-    for name, member in vars(kind).items():
-        for function in (
-            member,
-            *(getattr(member, one, None) for one in ("fget", "func", "__func__")),
-        ):
-            if isinstance(function, FunctionType):
-                yield name, function
+        for member in vars(kind).values():
+            within = (getattr(member, one, None) for one in ("fget", "func", "__func__"))
+            yield from (one for one in (member, *within) if isinstance(one, FunctionType))
 
 
 def _words(code: CodeType) -> Iterator[str]:

@@ -13,7 +13,8 @@ def stock(subject: type, *names: str, of: tuple[str, ...] = ("rest_framework", "
     """Raise `StepAside` if a class has methods of these names that are not the framework's own."""
     for name in names:
         found: Any = getattr(subject, name)
-        function = getattr(found, "fget", None) or getattr(found, "__func__", found)
+        within = (getattr(found, one, None) for one in ("fget", "func", "__func__"))
+        function = next(filter(None, within), found)
         module = getattr(function, "__module__", "") or ""
         if module.partition(".")[0] not in of:
             raise StepAside(f"{subject.__name__}.{name} is its own ({module})")
