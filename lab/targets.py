@@ -77,6 +77,13 @@ TARGETS: Mapping[str, Target] = {
             packages=("flask", "gunicorn", "sqlalchemy", "psycopg", "msgspec"),
         ),
         Target(
+            name="django-ninja",
+            command=_gunicorn("django_ninja", "wsgi:application"),
+            env={"DJANGO_SECRET_KEY": "{secret}"},
+            load=("--preset", "django"),
+            packages=("django", "django-ninja", "gunicorn", "psycopg", "msgspec"),
+        ),
+        Target(
             name="drf-stock",
             command=_gunicorn("drf_stock", "wsgi:application"),
             env={"DJANGO_SECRET_KEY": "{secret}"},

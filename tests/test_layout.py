@@ -20,6 +20,7 @@ FRAMEWORKS = {  # of each peer, with what it stands on
     "fastapi_sqlalchemy": {"fastapi", "sqlalchemy"},
     "fastapi_asyncpg": {"fastapi", "asyncpg", "msgspec"},
     "flask_sqlalchemy": {"flask", "werkzeug", "pydantic", "sqlalchemy", "msgspec"},
+    "django_ninja": {"django", "ninja", "pydantic", "msgspec", "dj_database_url"},
     "drf_stock": {"django", "rest_framework", "dj_database_url"},
 }
 SHARED = {"shared", "fastapi_common"}  # what peers have in common
