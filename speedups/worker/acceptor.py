@@ -77,8 +77,10 @@ class Acceptor:
         """Listen again if it is time, and accept what nobody else took meanwhile."""
         if not self._listening and now >= self._again_at:
             self._listen()
+            # A few, or where requests are slow a crowd would wait for us longer than for its answers.
             for listener in self.listeners.values():
-                yield from self._accept(listener)
+                for _ in range(1 + self.held // 8):
+                    yield from self._accept(listener)
 
     def accept_waiting(self) -> Iterator[Accepted]:
         """Accept all that the kernel has accepted already."""

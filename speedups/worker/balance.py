@@ -7,6 +7,7 @@ from typing import Any
 MOST_WORKERS = 256
 NOT_ACCEPTING = 2**31 - 1
 SLACK = 1  # connections; level to within this many, so that accepting seldom has to wait
+SHARE = 16  # and to within this part of them, where there are many
 
 
 class Loads:
@@ -35,4 +36,4 @@ class Loads:
 
     def another_is_idler(self, connections: int) -> bool:
         """Tell whether some worker holds clearly fewer connections than these."""
-        return min(self._counts) + SLACK < connections
+        return min(self._counts) + SLACK + connections // SHARE < connections

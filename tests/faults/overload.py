@@ -1,16 +1,22 @@
 """More requests than the service can answer: what it still answers, and how soon."""
 
+import contextlib
 import http.client
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab.processes import ROOT
-from tests.faults.stage import Stage
+from tests.faults.cluster import Cluster
+from tests.faults.proxy import proxied
+from tests.faults.stage import BUFFERED, Stage, staged
 
+DELAY = 0.02  # seconds
 IN_TIME = 1.5  # seconds after which a client has lost patience: such an answer is not good any more
 
 
@@ -48,6 +54,14 @@ def offer(stage: Stage, rate: float, seconds: float) -> Answers:
         p99=good[int(0.99 * len(good))] if good else float("inf"),
         slowest_refusal=max(refusals, default=0.0),
     )
+
+
+@contextlib.contextmanager
+def slowed(cluster: Cluster, log: Path, **env: str) -> Iterator[Stage]:
+    """Serve over a link that delays each statement by `DELAY`, until the block ends."""
+    with proxied(cluster) as proxy, staged(cluster, BUFFERED, log, proxy=proxy, **env) as stage:
+        proxy.delay = DELAY
+        yield stage
 
 
 class Prober(threading.Thread):
