@@ -77,7 +77,7 @@ class Acceptor:
         """Listen again if it is time, and accept what nobody else took meanwhile."""
         if not self._listening and now >= self._again_at:
             self._listen()
-            # A few, or where requests are slow a crowd would wait for us longer than for its answers.
+            # A few: where requests are slow, a crowd would wait for us longer than for answers.
             for listener in self.listeners.values():
                 for _ in range(1 + self.held // 8):
                     yield from self._accept(listener)

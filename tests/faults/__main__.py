@@ -43,7 +43,7 @@ def process(own: Cluster, worker_class: str, folder: Path) -> Iterator[Outcome]:
     """Faults of the service's own processes."""
     for fault, arguments in processes.BY_ARGUMENTS:
         log = folder / f"{fault.name}.log"
-        with staged(own, worker_class, log, GUNICORN_CMD_ARGS=arguments) as stage:
+        with staged(own, worker_class, log, env={"GUNICORN_CMD_ARGS": arguments}) as stage:
             yield survive(fault, stage, fault.rounds)
     with staged(own, worker_class, folder / "stop.log") as stage:
         yield processes.stop_under_load(stage, folder.name)

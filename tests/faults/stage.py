@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -63,15 +63,16 @@ class Stage:
 @contextlib.contextmanager
 def staged(
     cluster: Cluster, worker_class: str, log: Path, *, url: str = "", proxy: Proxy | None = None,
-    workers: int = 2, threads: int = 2, placement: Placement | None = None, **env: str,
+    workers: int = 2, threads: int = 2, placement: Placement | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Stage]:  # fmt: skip
     """Serve over a cluster, impatiently, until the block ends."""
     # Shedding is for overload.py to see: a machine that is busy is no fault of the service.
-    env = {"GUNICORN_WORKER_CLASS": worker_class, "MAX_WAIT_SECONDS": "0", **env}
+    given = {"GUNICORN_WORKER_CLASS": worker_class, "MAX_WAIT_SECONDS": "0", **(env or {})}
     where = url or (f"{proxy.url}?{IMPATIENT}" if proxy else f"{cluster.url}&{IMPATIENT}")
     target = replace(TARGETS["django"], ready="/readyz")
     how = {"log": log, "workers": workers, "threads": threads, "placement": placement}
-    with serving(target, where, env=env, **how) as server:  # type: ignore[arg-type]
+    with serving(target, where, env=given, **how) as server:  # type: ignore[arg-type]
         yield Stage(cluster, server, proxy)
 
 

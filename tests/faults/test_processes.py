@@ -32,7 +32,7 @@ def test_a_worker_that_hangs_or_has_served_enough_is_replaced(
     own_cluster, tmp_path, fault, arguments
 ):
     log = tmp_path / "log"
-    with staged(own_cluster, BUFFERED, log, GUNICORN_CMD_ARGS=arguments) as stage:
+    with staged(own_cluster, BUFFERED, log, env={"GUNICORN_CMD_ARGS": arguments}) as stage:
         assert_kept(survive(fault, stage))
 
 
