@@ -90,7 +90,7 @@ PREPARED_STATEMENTS = environment.flag("PREPARED_STATEMENTS", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What makes it fast; each can be left out, to see what it buys
-SPEEDUPS = environment.subset("SPEEDUPS", ("answers", "fields", "headers", "upkeep"))
+SPEEDUPS = environment.subset("SPEEDUPS", ("answers", "express", "fields", "headers", "upkeep"))
 
 # Applications: the admin and what it needs exist in development only
 

@@ -9,6 +9,9 @@ from project.edge import Edge
 from speedups.upkeep import look_before_closing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+django = get_wsgi_application()
+
+from speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
 
 look_before_closing()
-application = Edge(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application = Edge(ExpressLane(django), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -24,6 +24,11 @@ def add_security_headers(request: HttpRequest, response: Any) -> None:
         store.setdefault(key, pair)
 
 
+def security_headers(secure: bool) -> list[tuple[str, str]]:
+    """Return the same headers for an answer that is no Django response."""
+    return [pair for _, pair in _headers(secure, False)]
+
+
 @functools.lru_cache(4)
 def _headers(secure: bool, framed: bool) -> tuple[tuple[str, tuple[str, str]], ...]:
     """Return pairs as Django's headers keep them: small name, (name, value)."""

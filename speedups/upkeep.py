@@ -10,6 +10,7 @@ from typing import Any
 
 from django import db
 from django.core import cache, signals
+from django.core.handlers.base import reset_urlconf
 from django.db import connections
 
 from speedups.stepping_aside import wanted
@@ -27,6 +28,26 @@ def look_before_closing() -> None:
     signals.request_finished.connect(_close_what_needs_it, dispatch_uid="speedups.upkeep")
 
 
+def alone() -> bool:
+    """Tell whether nobody else waits for the begin or the end of a request."""
+    return signals.request_started.receivers == [] and (
+        len(signals.request_finished.receivers) == len(EXPECTED)
+    )
+
+
+def others() -> bool:
+    """Tell the same, by looking at who they are."""
+    waiting = {receiver[1]() for receiver in signals.request_finished.receivers}
+    return waiting != EXPECTED or not alone()
+
+
+def close_if_due(alias: str) -> None:
+    """Do at the end of a request without error what is due for the one connection it used."""
+    connection = connections[alias]
+    if connection.close_at is not None:
+        connection.close_if_unusable_or_obsolete()
+
+
 def _close_what_needs_it(**_kwargs: Any) -> None:
     for connection in connections.all(initialized_only=True):
         if connection.queries_logged:
@@ -39,3 +60,7 @@ def _close_what_needs_it(**_kwargs: Any) -> None:
             connection.close_if_unusable_or_obsolete()
     for one in cache.caches.all(initialized_only=True):
         one.close()
+
+
+# Django's resets what a middleware may have chosen for one request.
+EXPECTED = {_close_what_needs_it, reset_urlconf}

@@ -4,16 +4,21 @@
 then answers it.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
-from django.http import HttpRequest, HttpResponse
 
+from speedups.answers.asked import JSON, Answer, Asked
 from speedups.json_sql import json_object
+from speedups.statements import ANY_NUMBER, compiled
 from speedups.stepping_aside import stock, unless
 
-JSON = "application/json"
+OF_JSON = ("Content-Type", JSON)
+
+
+ViewOf = Callable[[Asked], Any]
 
 
 class Action:
@@ -33,7 +38,10 @@ class Action:
         unless(by_key, "rows are not looked up by their primary key")
         unless(isinstance(self.key, models.IntegerField), "the primary key is no integer")
         self._check_rows(view_class.queryset)
-        limits = connections[self.rows.db].ops.integer_field_range(self.key.get_internal_type())
+        operations = connections[self.rows.db].ops
+        self.quoted = operations.quote_name
+        self.table = self.quoted(self.model._meta.db_table)
+        limits = operations.integer_field_range(self.key.get_internal_type())
         self.least, self.most = limits
         self.prepare(view_class)
 
@@ -48,10 +56,11 @@ class Action:
         """Compile what the action needs. Raises `StepAside`."""
         raise NotImplementedError
 
-    def answer(
-        self, view: Any, request: HttpRequest, kwargs: dict[str, Any]
-    ) -> HttpResponse | None:
-        """Return the answer, or None to leave the request to the framework."""
+    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
+        """Return the answer, or None to leave the request to the framework.
+
+        `view_of` makes the view of this request, for methods that a project may define.
+        """
         raise NotImplementedError
 
     def key_of(self, kwargs: dict[str, Any]) -> str | None:
@@ -61,17 +70,23 @@ class Action:
             return None
         return text if self.least <= int(text) <= self.most else None
 
+    def condition(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the WHERE of one row, `ANY_NUMBER` standing for its key."""
+        sql, parameters = compiled(self.rows.filter(pk=ANY_NUMBER).values_list("pk"))
+        _, where, condition = sql.partition(" WHERE ")
+        return where + condition, parameters
+
     def with_json(self, view_class: Any, rows: models.QuerySet[Any]) -> Any:
         """Return a query of keys and finished JSON."""
         written = RawSQL(json_object(view_class.serializer_class()), ())  # noqa: S611
         return rows.annotate(finished_json=written).values_list(self.key.name, "finished_json")
 
 
-def json_answer(body: bytes, status: int = 200) -> HttpResponse:
+def json_answer(body: bytes, status: int = 200) -> Answer:
     """Return JSON; its two line separators escaped, as the framework does it for JavaScript."""
     if b"\xe2\x80" in body:  # the begin of both, and of few other characters
         body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
-    return HttpResponse(body, status=status, content_type=JSON)
+    return Answer(body, status, [OF_JSON])
 
 
 def filled(parameters: tuple[Any, ...], values: dict[int, Any]) -> list[Any]:

@@ -1,86 +1,55 @@
-"""POST and DELETE of a row."""
+"""POST, PUT, PATCH and DELETE of a row."""
 
-import io
 import json
 from typing import Any
 
-from django.db import connections, models
+from django.db import models
 from django.db.models import signals
 from django.db.models.expressions import Expression
-from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import APIException
 
-from speedups.answers.action import JSON, Action, filled, json_answer
-from speedups.json_sql import json_object
-from speedups.shared_fields import check_shareable
-from speedups.statements import ANY_NUMBER, Statement, compiled
-from speedups.stepping_aside import StepAside, stock, unless
+from speedups.answers.action import Action, ViewOf, filled, json_answer
+from speedups.answers.asked import Answer, Asked
+from speedups.answers.writing import Values, Writing
+from speedups.statements import ANY_NUMBER, Statement
+from speedups.stepping_aside import stock, unless
 from speedups.writes import SingleStatementWrites, once_more_after_deadlock
 
+MOST_STATEMENTS = 64  # one for each set of columns that clients send; each connection prepares it
 
-class Create(Action):
+
+class Create(Writing):
     """POST of a row."""
 
     name, method, uses = "create", "POST", ("perform_create",)
 
     def prepare(self, view_class: Any) -> None:
-        """Compile the INSERT and build the serializer that checks every body."""
-        serializer_class = view_class.serializer_class
-        stock(serializer_class, "create", "save", "validate", "run_validation", "is_valid")
-        own = [name for name in dir(serializer_class) if name.startswith("validate_")]
-        unless(own == ["validate_empty_values"], "the serializer validates by methods of its own")
-        self.serializer = serializer_class()
-        check_shareable(serializer_class, self.serializer.fields)
-        unless(not self.serializer.validators, "the serializer validates rows as a whole")
+        """Compile the INSERT."""
+        super().prepare(view_class)
+        stock(view_class.serializer_class, "create", "save")
         _check_saving(self.model)
-        parsers = [parser for parser in view_class.parser_classes if parser.media_type == JSON]
-        unless(parsers, "no parser reads JSON")
-        self.parser = parsers[0]()
-        self.fields = [f for f in self.model._meta.local_concrete_fields if f is not self.key]
-        self.blank = self.model()
         by_database = [f for f in self.fields if isinstance(self._unsent(f), Expression)]
         unless(not by_database, "the database fills in a default")
-        sources = {field.source for field in self.serializer._writable_fields}
-        unless(sources <= {f.name for f in self.fields}, "a field is no column of the table")
-        self.statement = Statement(self._sql(view_class), self.rows.db)
-
-    def _sql(self, view_class: Any) -> str:
-        quote = connections[self.rows.db].ops.quote_name
-        columns = ", ".join(quote(field.column) for field in self.fields)
+        columns = ", ".join(self.quoted(field.column) for field in self.fields)
         places = ", ".join("%s" for _ in self.fields)
-        table, written = (
-            quote(self.model._meta.db_table),
-            json_object(view_class.serializer_class()),
-        )
-        return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {written}"  # noqa: S608
+        sql = f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING {self.returned}"  # noqa: S608
+        self.statement = Statement(sql, self.rows.db)
 
-    def answer(
-        self, view: Any, request: HttpRequest, kwargs: dict[str, Any]
-    ) -> HttpResponse | None:
+    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Return the new row as PostgreSQL has it and writes it."""
-        if kwargs or request.META.get("CONTENT_TYPE") != JSON:
-            return None
-        try:
-            data = self.parser.parse(io.BytesIO(request.body), JSON)
-            values = self.serializer.run_validation(data)
-        except APIException:
+        values = None if kwargs else self.values_of(asked)
+        if values is None:
             return None
         parameters = self._parameters(values)
-        return self._insert(view, parameters)
-
-    def _insert(self, view: Any, parameters: list[Any]) -> HttpResponse:
         ((text,),) = once_more_after_deadlock(lambda: self.statement.rows(parameters))
         answer = json_answer(text, status=201)
-        for name, value in view.get_success_headers(json.loads(text)).items():
-            answer.headers[name] = value
+        answer.headers += view_of(asked).get_success_headers(json.loads(text)).items()
         return answer
 
-    def _parameters(self, values: dict[str, Any]) -> list[Any]:
+    def _parameters(self, values: Values) -> list[Any]:
         """Return a value for each column: sent, or automatic, or the model's default."""
-        connection = connections[self.rows.db]
         return [
-            field.get_db_prep_save(
-                values[field.name] if field.name in values else self._unsent(field), connection
+            self.parameter(
+                field, values[field.name] if field.name in values else self._unsent(field)
             )
             for field in self.fields
         ]
@@ -89,6 +58,55 @@ class Create(Action):
         if type(field).pre_save is models.Field.pre_save:
             return field.get_default()
         return field.pre_save(self.blank, add=True)  # `auto_now`, say, whatever the row holds
+
+
+class Update(Writing):
+    """PUT of a row."""
+
+    name, method, uses = "update", "PUT", ("get_object", "check_object_permissions")
+
+    def prepare(self, view_class: Any) -> None:
+        """Look at what changes with every change; what clients send is compiled as it comes."""
+        super().prepare(view_class)
+        single = issubclass(view_class, SingleStatementWrites)
+        unless(single, "rows are fetched before they are changed: see speedups.writes")
+        stock(view_class, "update", "_target")
+        self.automatic = [field for field in self.fields if getattr(field, "auto_now", False)]
+        self.where, self.where_parameters = self.condition()
+        self.statements: dict[tuple[str, ...], Statement] = {}
+
+    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
+        """Return the row as it is then; the framework answers if there is none."""
+        key = self.key_of(kwargs)
+        values = self.values_of(asked) if key is not None else None
+        if values is None:
+            return None
+        values |= {field.name: field.pre_save(self.blank, add=False) for field in self.automatic}
+        changed = [field for field in self.fields if field.name in values]
+        statement = self._statement(changed)
+        if statement is None:
+            return None
+        parameters = [self.parameter(field, values[field.name]) for field in changed]
+        parameters += filled(self.where_parameters, {ANY_NUMBER: key})
+        rows = once_more_after_deadlock(lambda: statement.rows(parameters))
+        return json_answer(rows[0][0]) if rows else None
+
+    def _statement(self, changed: list[Any]) -> Statement | None:
+        """Return the UPDATE of these columns; None if there are too many different ones."""
+        columns = tuple(field.column for field in changed)
+        if columns not in self.statements and columns:
+            if len(self.statements) >= MOST_STATEMENTS:
+                return None
+            places = ", ".join(f"{self.quoted(column)} = %s" for column in columns)
+            sql = f"UPDATE {self.table} SET {places}{self.where} RETURNING {self.returned}"  # noqa: S608
+            self.statements[columns] = Statement(sql, self.rows.db)
+        return self.statements.get(columns)
+
+
+class PartialUpdate(Update):
+    """PATCH of a row."""
+
+    name, method, partial = "partial_update", "PATCH", True
 
 
 class Destroy(Action):
@@ -101,14 +119,10 @@ class Destroy(Action):
         single = issubclass(view_class, SingleStatementWrites)
         unless(single, "rows are fetched before they are deleted: see speedups.writes")
         stock(view_class, "_target")
-        sql, self.parameters = compiled(self.rows.filter(pk=ANY_NUMBER).values_list("pk"))
-        table = connections[self.rows.db].ops.quote_name(self.model._meta.db_table)
-        _, where, condition = sql.partition(" WHERE ")
-        self.statement = Statement(f"DELETE FROM {table}{where}{condition}", self.rows.db)  # noqa: S608
+        where, self.parameters = self.condition()
+        self.statement = Statement(f"DELETE FROM {self.table}{where}", self.rows.db)  # noqa: S608
 
-    def answer(
-        self, view: Any, request: HttpRequest, kwargs: dict[str, Any]
-    ) -> HttpResponse | None:
+    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Delete the row; the framework answers if there is none."""
         key = self.key_of(kwargs)
         if key is None:
@@ -116,18 +130,13 @@ class Destroy(Action):
         parameters = filled(self.parameters, {ANY_NUMBER: key})
         if not once_more_after_deadlock(lambda: self.statement.count(parameters)):
             return None
-        answer = HttpResponse(status=204)
-        del answer.headers["Content-Type"]  # as the framework's empty answers
-        return answer
+        return Answer(b"", 204, [])
 
 
 def _check_saving(model: Any) -> None:
     """Raise `StepAside` if saving a row of the model does more than one INSERT."""
     stock(model, "save", "save_base", "_do_insert", "__init__", of=("django",))
-    unless(not model._meta.parents, "the model has parents")
     unless(type(model._default_manager) is models.Manager, "the model has a manager of its own")
     listened = (signals.pre_init, signals.post_init, signals.pre_save, signals.post_save)
     heard = any(signal.has_listeners(model) for signal in listened)
     unless(not heard, "something listens to the model's signals")
-    if any(type(field).__module__.partition(".")[0] != "django" for field in model._meta.fields):
-        raise StepAside("the model has fields of its own kind")

@@ -2,39 +2,51 @@
 
 import base64
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
 from rest_framework.pagination import Cursor
 
+from speedups.answers.asked import Asked
 from speedups.statements import Rows
 
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
-PLAIN_HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
+PLAIN_ORIGIN = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+")
 KNOWN = {"limit", "cursor"}
 
 
-def page_links(asked: Any, cursor: Cursor | None, page: Rows, limit: int) -> bytes | None:
-    """Return the begin of a page's JSON with both links; None where URLs need more care."""
-    request = asked._request
-    host = request.get_host()
-    given = asked.query_params
-    plain = PLAIN_PATH.fullmatch(request.path) and PLAIN_HOST.fullmatch(host)
-    if (
-        not plain
-        or not KNOWN.issuperset(given)
-        or any(len(given.getlist(name)) > 1 for name in given)
-    ):
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was asked for: rows after `position`, or the first; `rest` ends each link."""
+
+    limit: int
+    position: Any
+    rest: str
+
+
+def page_of(given: Any, limit: int, cursor: Cursor | None) -> Page | None:
+    """Return the page that query parameters ask for; None where links need more care."""
+    plain = KNOWN.issuperset(given) and all(len(given.getlist(name)) == 1 for name in given)
+    if not plain or (cursor is not None and cursor.reverse):
         return None
-    base = f"{request.scheme}://{host}{request.path}?cursor="
     rest = f"&limit={given['limit']}" if "limit" in given else ""
+    return Page(limit, cursor.position if cursor else None, rest)
+
+
+def page_links(asked: Asked, page: Page, rows: Rows) -> bytes | None:
+    """Return the begin of a page's JSON with both links; None where URLs need more care."""
+    origin = asked.origin()
+    if not (PLAIN_PATH.fullmatch(asked.path) and PLAIN_ORIGIN.fullmatch(origin)):
+        return None
+    base = f"{origin}{asked.path}?cursor="
     following, before = "null", "null"
-    if len(page) > limit:
-        following = f'"{base}{_encoded(f"p={int(page[limit - 1][0])}")}{rest}"'
-    if cursor is not None:
-        if not page:
+    if len(rows) > page.limit:
+        following = f'"{base}{_encoded(f"p={int(rows[page.limit - 1][0])}")}{page.rest}"'
+    if page.position is not None:
+        if not rows:
             return None
-        before = f'"{base}{_encoded(f"r=1&p={int(page[0][0])}")}{rest}"'
+        before = f'"{base}{_encoded(f"r=1&p={int(rows[0][0])}")}{page.rest}"'
     return f'{{"next":{following},"previous":{before},'.encode()
 
 

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import QueryDict
 from rest_framework.exceptions import APIException
-from rest_framework.pagination import Cursor
 
-from speedups.answers.action import Action, filled, json_answer
-from speedups.answers.links import page_links
+from speedups.answers.action import Action, ViewOf, filled, json_answer
+from speedups.answers.asked import Answer, Asked
+from speedups.answers.links import Page, page_links, page_of
 from speedups.pagination import KeysetPagination
 from speedups.statements import ANY_LIMIT, ANY_NUMBER, Rows, Statement, compiled
 from speedups.stepping_aside import stock, unless
 
+MOST_REMEMBERED = 256  # query strings
 PAGING = (
     "decode_cursor", "encode_cursor", "get_next_link", "get_ordering", "get_page_size",
     "get_paginated_response", "get_previous_link", "paginate_queryset",
@@ -29,9 +30,7 @@ class Retrieve(Action):
         sql, self.parameters = compiled(rows)
         self.statement = Statement(sql, self.rows.db)
 
-    def answer(
-        self, view: Any, request: HttpRequest, kwargs: dict[str, Any]
-    ) -> HttpResponse | None:
+    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Return the row as PostgreSQL writes it."""
         key = self.key_of(kwargs)
         if key is None:
@@ -51,7 +50,8 @@ class List(Action):
         unless(paginator and issubclass(paginator, KeysetPagination), "pages are not keyset pages")
         stock(paginator, *PAGING)
         unless(paginator.ordering in {"-id", "-pk"}, "pages are not ordered by the newest key")
-        self.paginator = paginator()
+        self.paginator: Any = paginator()
+        self.first_pages: dict[str, Page] = {}  # by query string
         ordered = self.with_json(view_class, self.rows.order_by("-pk"))
         self.first, self.first_parameters = self._page(ordered)
         self.later, self.later_parameters = self._page(ordered.filter(pk__lt=ANY_NUMBER))
@@ -60,39 +60,46 @@ class List(Action):
         sql, parameters = compiled(rows[:ANY_LIMIT])
         return Statement(sql, self.rows.db), (*parameters, ANY_LIMIT)
 
-    def answer(
-        self, view: Any, request: HttpRequest, kwargs: dict[str, Any]
-    ) -> HttpResponse | None:
+    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Return the page of the rows as PostgreSQL writes them."""
         if kwargs:
             return None
-        asked = _Asked(request)
-        try:
-            limit = self.paginator.get_page_size(asked)
-            cursor = self.paginator.decode_cursor(asked)
-        except APIException:
+        page = self._page_of(asked.META.get("QUERY_STRING", ""))
+        if page is None:
             return None
-        if cursor is not None and cursor.reverse:
-            return None
-        page = self._read(cursor, limit)
-        links = page_links(asked, cursor, page, limit)
+        rows = self._read(page)
+        links = page_links(asked, page, rows)
         if links is None:
             return None
-        results = b",".join([written for _, written in page[:limit]])
+        results = b",".join([written for _, written in rows[: page.limit]])
         return json_answer(b'%b"results":[%b]}' % (links, results))
 
-    def _read(self, cursor: Cursor | None, limit: int) -> Rows:
+    def _page_of(self, query: str) -> Page | None:
+        """Return which page a query string asks for; None if the framework has to say."""
+        if query in self.first_pages:
+            return self.first_pages[query]
+        wanted = _Wanted(query)
+        try:
+            limit = self.paginator.get_page_size(wanted)
+            cursor = self.paginator.decode_cursor(wanted)
+        except APIException:
+            return None
+        page = page_of(wanted.query_params, limit, cursor)
+        if page and cursor is None and len(self.first_pages) < MOST_REMEMBERED:
+            self.first_pages[query] = page
+        return page
+
+    def _read(self, page: Page) -> Rows:
         """Return the rows of a page and one more, if there is one."""
-        if cursor is None:
-            parameters = filled(self.first_parameters, {ANY_LIMIT: limit + 1})
-            return self.first.rows(parameters)
-        found = {ANY_LIMIT: limit + 1, ANY_NUMBER: cursor.position}
+        found = {ANY_LIMIT: page.limit + 1}
+        if page.position is None:
+            return self.first.rows(filled(self.first_parameters, found))
+        found[ANY_NUMBER] = page.position
         return self.later.rows(filled(self.later_parameters, found))
 
 
-class _Asked:
+class _Wanted:
     """As much of the framework's request as a paginator looks at."""
 
-    def __init__(self, request: HttpRequest) -> None:
-        self._request = request
-        self.query_params = request.GET
+    def __init__(self, query: str) -> None:
+        self.query_params = QueryDict(query.encode("latin-1"))  # as WSGI has it

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import APIException
@@ -13,7 +13,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.settings import api_settings
 
 from speedups.answers.action import Action
-from speedups.answers.changing import Create, Destroy
+from speedups.answers.asked import JSON, Answer, Asked
+from speedups.answers.changing import Create, Destroy, PartialUpdate, Update
 from speedups.answers.reading import List, Retrieve
 from speedups.stepping_aside import StepAside, stock, unless, wanted
 
@@ -31,6 +32,8 @@ DESCRIBING = (
     "queryset", "serializer_class", "pagination_class", "renderer_classes", "parser_classes",
     "filter_backends", "throttle_classes", "lookup_field", "lookup_url_kwarg",
 )  # fmt: skip
+ACTIONS = (Retrieve, List, Create, Update, PartialUpdate, Destroy)
+FAILED = "speedups.failed"  # where the express lane leaves an error for the framework to answer
 _describing = operator.attrgetter(*DESCRIBING)
 MOST_REMEMBERED = 256  # Accept headers
 
@@ -40,21 +43,32 @@ class FinishedAnswers:
 
     def dispatch(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer with finished JSON if that is all there is to do, else as the framework does."""
+        try:
+            answer = self._finished(request, kwargs)
+        except Exception as error:  # noqa: BLE001  (the framework decides what it explains)
+            return self._explained(request, error)
+        if answer is None:
+            return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        response = answer.response()
+        for name, value in self.default_response_headers.items():
+            if name == "Vary":
+                patch_vary_headers(response, [value])
+            else:
+                response.headers[name] = value
+        return response
+
+    def _finished(self: Any, request: HttpRequest, kwargs: dict[str, Any]) -> Answer | None:
+        if (error := request.META.pop(FAILED, None)) is not None:
+            raise error
         view_class: Any = type(self)
         known = knowledge(view_class)
-        action = known.by_method.get(
-            (request.method, self.action_map.get(str(request.method).lower()))
-        )
-        plain = action and known.describes(self) and known.accepts_json(self, request)
-        if action and plain and known.lets_in(self, request, kwargs):
-            try:
-                answer = action.answer(self, request, kwargs)
-            except Exception as error:  # noqa: BLE001  (the framework decides what it explains)
-                return self._explained(request, error)
-            if answer is not None:
-                known.add_headers(self, answer)
-                return answer
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        action = known.actions.get(self.action_map.get(str(request.method).lower()))
+        if not isinstance(action, Action) or action.method != request.method:
+            return None
+        plain = known.describes(self) and known.accepts_json(self, request)
+        if not (plain and known.lets_in(self, request, kwargs)):
+            return None
+        return action.answer(lambda _: self, Asked(request.META, request.path, request), kwargs)
 
     def _explained(self: Any, request: HttpRequest, error: Exception) -> Any:
         """Answer for an error; a change must not be tried again from the start."""
@@ -69,22 +83,16 @@ class Knowledge:
 
     def __init__(self, view_class: Any) -> None:
         self.actions: dict[str, Action | StepAside] = {}
-        for action_class in (Retrieve, List, Create, Destroy):
+        for action_class in ACTIONS:
             name = action_class.name
             try:
                 _check(view_class)
                 self.actions[name] = action_class(view_class)
             except StepAside as reason:
                 self.actions[name] = reason
-        self.by_method: dict[Any, Action] = {
-            (action.method, name): action
-            for name, action in self.actions.items()
-            if isinstance(action, Action)
-        }
         self._described = [getattr(view_class, name) for name in DESCRIBING]
-        self._own_gate = _has_own_gate(view_class)
-        self._accepted: dict[str | None, bool] = {}
-        self._headers: dict[tuple[str, ...], dict[str, str]] = {}
+        self.has_own_gate = _has_own_gate(view_class)
+        self.accepted: dict[str | None, bool] = {}
 
     def describes(self, view: Any) -> bool:
         """Tell whether a view still is what was looked at: `as_view` may have configured it."""
@@ -93,17 +101,17 @@ class Knowledge:
     def accepts_json(self, view: Any, request: HttpRequest) -> bool:
         """Tell whether the client gets plain JSON; its Accept header alone decides that."""
         accept = request.META.get("HTTP_ACCEPT")
-        known = self._accepted.get(accept)
+        known = self.accepted.get(accept)
         if known is None:
-            if len(self._accepted) >= MOST_REMEMBERED:
-                self._accepted.clear()
-            known = self._accepted[accept] = _negotiated_json(view, request)
-        return known and timezone.get_current_timezone() is timezone.get_default_timezone()
+            if len(self.accepted) >= MOST_REMEMBERED:
+                self.accepted.clear()
+            known = self.accepted[accept] = _negotiated_json(view, request)
+        return known and in_default_timezone()
 
     def lets_in(self, view: Any, request: HttpRequest, kwargs: dict[str, Any]) -> bool:
         """Authenticate and check permissions, if there is anything to check."""
         open_to_all = not (view.authentication_classes or view.permission_classes)
-        if open_to_all and not self._own_gate:
+        if open_to_all and not self.has_own_gate:
             return True
         view.request = view.initialize_request(request, **kwargs)
         try:
@@ -112,22 +120,16 @@ class Knowledge:
             return False
         return True
 
-    def add_headers(self, view: Any, answer: HttpResponse) -> None:
-        """Add what the framework adds to each answer of this view."""
-        key = tuple(view.action_map)
-        if key not in self._headers:
-            self._headers[key] = view.default_response_headers
-        for name, value in self._headers[key].items():
-            if name == "Vary":
-                patch_vary_headers(answer, [value])
-            else:
-                answer.headers[name] = value
-
 
 @functools.cache
 def knowledge(view_class: Hashable) -> Knowledge:
     """Return what is known about a view set; looked at once, at its first request."""
     return Knowledge(view_class)
+
+
+def in_default_timezone() -> bool:
+    """Tell whether times are written in the timezone of the settings."""
+    return timezone.get_current_timezone() is timezone.get_default_timezone()
 
 
 def _check(view_class: Any) -> None:
@@ -158,7 +160,7 @@ def _negotiated_json(view: Any, request: HttpRequest) -> bool:
         renderer, media_type = view.perform_content_negotiation(asked)
     except APIException:
         return False
-    return type(renderer) is JSONRenderer and media_type == "application/json"
+    return type(renderer) is JSONRenderer and media_type == JSON
 
 
 def explained(view_class: Any) -> Iterator[tuple[str, str]]:

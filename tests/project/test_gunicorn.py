@@ -160,20 +160,21 @@ def test_what_waited_too_long_is_refused_at_once_and_probes_are_not(database_url
         serving(
             DJANGO, database_url, log=tmp_path / "log", env={"MAX_WAIT_SECONDS": "0.2"}
         ) as server,
+        httpx.Client(timeout=20) as http,
         ThreadPoolExecutor() as clients,
     ):
         first, second = (f"{server.url}/items/{item.pk}/" for item in items)
-        change = partial(httpx.patch, json={"quantity": 7}, timeout=20)
+        change = partial(http.patch, json={"quantity": 7})
         with row_locked(database_url, items[1].pk):
             with row_locked(database_url, items[0].pk) as holder:
                 changes = [clients.submit(change, first)]
                 eventually(lambda: waiting_for_a_lock(holder))
                 changes.append(clients.submit(change, second))
-                time.sleep(0.4)
+                time.sleep(0.3)
                 # These are read when the first change is done, and wait for the second.
-                late = clients.submit(httpx.get, first)
-                probe = clients.submit(httpx.get, f"{server.url}/livez")
-                time.sleep(0.4)
+                late = clients.submit(http.get, first)
+                probe = clients.submit(http.get, f"{server.url}/livez")
+                time.sleep(0.3)
             time.sleep(0.5)
         refused = late.result()
         assert [one.result().status_code for one in (*changes, probe)] == [200, 200, 200]

@@ -1,4 +1,7 @@
-"""`manage.py speedups`: which actions are answered with finished JSON, and why others are not."""
+"""`manage.py speedups`: which actions are answered with finished JSON, and why others are not.
+
+And whether they are answered in the express lane.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +10,16 @@ from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from speedups.answers import FinishedAnswers, explained
+from speedups.express import closed_because
+from speedups.upkeep import look_before_closing
 
 
 class Command(BaseCommand):
     help = "List each view set's actions: on, or the reason why Django REST framework answers."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        look_before_closing()  # as project.wsgi does it
+        self.stdout.write(f"express lane: {closed_because() or 'on'}")
         for view_set in dict.fromkeys(_view_sets(get_resolver())):
             self.stdout.write(view_set.__name__)
             for action, state in explained(view_set):

@@ -1,0 +1,70 @@
+"""What POST, PUT and PATCH have in common: a body that becomes values, and those parameters."""
+
+import io
+from decimal import Decimal
+from typing import Any
+
+from django.db import connections, models
+from rest_framework.exceptions import APIException
+
+from speedups.answers.action import Action
+from speedups.answers.asked import JSON, Asked
+from speedups.json_sql import json_object
+from speedups.shared_fields import check_shareable
+from speedups.stepping_aside import StepAside, stock, unless
+
+Values = dict[str, Any]
+# Values of these types are what the database takes already.
+READY: dict[type, type] = {
+    models.CharField: str, models.TextField: str, models.DecimalField: Decimal,
+    models.IntegerField: int, models.PositiveIntegerField: int, models.BigIntegerField: int,
+}  # fmt: skip
+
+
+class Writing(Action):
+    """An action that reads a body."""
+
+    partial = False  # whether a body may leave out what is required
+
+    def prepare(self, view_class: Any) -> None:
+        """Build the serializer and the parser that check every body."""
+        serializer_class = view_class.serializer_class
+        stock(serializer_class, "validate", "run_validation", "is_valid")
+        own = [name for name in dir(serializer_class) if name.startswith("validate_")]
+        unless(own == ["validate_empty_values"], "the serializer validates by methods of its own")
+        self.serializer = serializer_class(partial=self.partial)
+        check_shareable(serializer_class, self.serializer.fields)
+        unless(not self.serializer.validators, "the serializer validates rows as a whole")
+        parsers = [parser for parser in view_class.parser_classes if parser.media_type == JSON]
+        unless(parsers, "no parser reads JSON")
+        self.parser = parsers[0]()
+        self._look_at_columns()
+        self.returned = json_object(view_class.serializer_class())
+
+    def _look_at_columns(self) -> None:
+        unless(not self.model._meta.parents, "the model has parents")
+        self.fields = [f for f in self.model._meta.local_concrete_fields if f is not self.key]
+        sources = {field.source for field in self.serializer._writable_fields}
+        unless(sources <= {f.name for f in self.fields}, "a field is no column of the table")
+        if any(type(field).__module__.partition(".")[0] != "django" for field in self.fields):
+            raise StepAside("the model has fields of its own kind")
+        self.ready = {field: READY.get(type(field)) for field in self.fields}
+        self.blank = self.model()
+
+    def values_of(self, asked: Asked) -> Values | None:
+        """Return the checked values of a body; None if the framework has to say what is wrong."""
+        content = asked.content() if asked.META.get("CONTENT_TYPE") == JSON else None
+        if content is None:
+            return None
+        try:
+            data = self.parser.parse(io.BytesIO(content), JSON)
+            values: Values = self.serializer.run_validation(data)
+        except APIException:
+            return None
+        return values
+
+    def parameter(self, field: Any, value: Any) -> Any:
+        """Return a value as the database takes it."""
+        if type(value) is self.ready[field]:
+            return value
+        return field.get_db_prep_save(value, connections[self.rows.db])
