@@ -3,6 +3,7 @@
 import io
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core import signals
@@ -211,7 +212,7 @@ class OwnDispatch(ItemViewSet):
         return super().dispatch(request, *args, **kwargs)
 
 
-READING = {"get": "retrieve"}
+READING: Any = {"get": "retrieve"}
 urlpatterns = [
     path("guarded/<int:pk>", Guarded.as_view(READING)),
     path("wrapped/<int:pk>", never_cache(ItemViewSet.as_view(READING))),
