@@ -22,25 +22,28 @@ class KeysetPagination(CursorPagination):
 
     def get_page_size(self, request: Request) -> int:
         """Return the rows per page. Raises `ValidationError` outside 1 to `max_page_size`."""
-        limit = request.query_params.get("limit", str(self.page_size))
+        limit = request.query_params.get(str(self.page_size_query_param), str(self.page_size))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= self.max_page_size):
             message = f"Allowed are whole numbers from 1 to {self.max_page_size}."
-            raise ValidationError({"limit": [message]})
+            raise ValidationError({str(self.page_size_query_param): [message]})
         return int(limit)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the cursor. Raises `ValidationError` for one that this class never gave out."""
-        if "cursor" not in request.query_params:
+        if self.cursor_query_param not in request.query_params:
             return None
         try:
             cursor: Any = super().decode_cursor(request)
         except Exception as error:
-            raise _refused() from error
+            raise self._refused() from error
         # Ids are unique, so a cursor of ours needs no offset; a forged one would cost us a scan.
         position = cursor.position or ""
         if cursor.offset or not ROW_ID.fullmatch(position) or int(position) > LARGEST_ID:
-            raise _refused()
+            raise self._refused()
         return cursor  # type: ignore[no-any-return]
+
+    def _refused(self) -> ValidationError:
+        return ValidationError({self.cursor_query_param: ["Not a cursor that came from here."]})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return the schema of a page of `schema`."""
@@ -52,10 +55,7 @@ class KeysetPagination(CursorPagination):
         """Return the query parameters for the schema, `limit` with its bounds."""
         parameters = super().get_schema_operation_parameters(view)
         for parameter in parameters:
-            if parameter["name"] == "limit":
-                parameter["schema"] |= {"minimum": 1, "maximum": 100, "default": self.page_size}
+            if parameter["name"] == self.page_size_query_param:
+                bounds = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+                parameter["schema"] |= bounds
         return parameters
-
-
-def _refused() -> ValidationError:
-    return ValidationError({"cursor": ["Not a cursor that came from here."]})

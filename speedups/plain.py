@@ -15,6 +15,11 @@ FRAMEWORKS = {"django", "rest_framework", "speedups"}
 SAVING = (signals.pre_init, signals.post_init, signals.pre_save, signals.post_save)
 DELETING = (signals.pre_init, signals.post_init, signals.pre_delete, signals.post_delete)
 
+OF_PLAIN_FIELDS = {
+    kind.pre_save
+    for kind in (models.Field, models.DateField, models.DateTimeField, models.TimeField)
+}
+
 
 def check_rows(rows: Any) -> None:
     """Raise `StepAside` unless each row of a query set is a row of one table and no more."""
@@ -64,7 +69,12 @@ def _check_model(model: Any, listened: tuple[Any, ...], *methods: str) -> None:
 
 def _is_plain(field: Any) -> bool:
     own = type(field).__module__.partition(".")[0]
-    return own == "django" and not isinstance(field, models.FileField)
+    return own == "django" and type(field).pre_save in OF_PLAIN_FIELDS
+
+
+def fills_in(field: Any) -> bool:
+    """Tell whether a plain field gives its column a value at each saving, whatever was set."""
+    return getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
 
 
 def check_permissions(permissions: list[Any]) -> None:

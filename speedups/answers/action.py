@@ -12,11 +12,12 @@ from django.db.models.expressions import RawSQL
 
 from speedups.answers.asked import JSON, Answer, Asked
 from speedups.json_sql import json_object
+from speedups.plain import check_permissions, check_rows
 from speedups.statements import ANY_NUMBER, compiled
 from speedups.stepping_aside import stock, unless
 
 OF_JSON = ("Content-Type", JSON)
-
+MOST_DIGITS = 20  # of a key: no column holds more
 
 ViewOf = Callable[[Asked], Any]
 
@@ -30,6 +31,11 @@ class Action:
 
     def __init__(self, view_class: Any) -> None:
         stock(view_class, self.name, *self.uses)
+        allowed = self.method.lower() in view_class.http_method_names
+        unless(allowed, f"{self.method} is not among the view set's http_method_names")
+        if "get_object" in self.uses:
+            stock(view_class, "get_permissions")
+            check_permissions([one() for one in view_class.permission_classes])
         self.rows: models.QuerySet[Any] = view_class.queryset.order_by()
         self.model: Any = self.rows.model
         self.key: Any = self.model._meta.pk
@@ -37,20 +43,13 @@ class Action:
         by_key = view_class.lookup_field in {"pk", self.key.name}
         unless(by_key, "rows are not looked up by their primary key")
         unless(isinstance(self.key, models.IntegerField), "the primary key is no integer")
-        self._check_rows(view_class.queryset)
+        check_rows(view_class.queryset)
         operations = connections[self.rows.db].ops
         self.quoted = operations.quote_name
         self.table = self.quoted(self.model._meta.db_table)
         limits = operations.integer_field_range(self.key.get_internal_type())
         self.least, self.most = limits
         self.prepare(view_class)
-
-    def _check_rows(self, rows: Any) -> None:
-        query = rows.query
-        joins = query.select_related or rows._prefetch_related_lookups or len(query.alias_map) > 1
-        unless(not joins, "the queryset joins tables")
-        unless(not (query.is_sliced or query.combinator or query.distinct), "the queryset is cut")
-        unless(not (query.annotations or query.deferred_loading[0]), "the queryset is annotated")
 
     def prepare(self, view_class: Any) -> None:
         """Compile what the action needs. Raises `StepAside`."""
@@ -66,7 +65,7 @@ class Action:
     def key_of(self, kwargs: dict[str, Any]) -> str | None:
         """Return the row's key out of the URL; None if no row can have it."""
         text = str(kwargs.get(self.keyword, ""))
-        if len(kwargs) != 1 or not (text.isascii() and text.isdigit()):
+        if len(kwargs) != 1 or not (text.isascii() and text.isdigit() and len(text) < MOST_DIGITS):
             return None
         return text if self.least <= int(text) <= self.most else None
 

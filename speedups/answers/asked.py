@@ -58,12 +58,12 @@ class Asked:
 
     def content(self) -> bytes | None:
         """Return the body, which stays readable for others; None for one that is too long."""
-        if self._request is not None:
-            return self._request.body
-        length = self.META.get("CONTENT_LENGTH") or "0"
+        length = str(self.META.get("CONTENT_LENGTH") or "0")
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if not length.isdigit() or (most is not None and int(length) > most):
             return None
+        if self._request is not None:
+            return self._request.body
         body: bytes = self.META["wsgi.input"].read(int(length))
         self.META["wsgi.input"] = io.BytesIO(body)
         return body

@@ -11,7 +11,7 @@ from rest_framework.pagination import Cursor
 from speedups.answers.asked import Asked
 from speedups.statements import Rows
 
-PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
+PLAIN_PATH = re.compile(r"(?!//)[A-Za-z0-9_./-]+")
 PLAIN_ORIGIN = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+")
 KNOWN = {"limit", "cursor"}
 

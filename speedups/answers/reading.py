@@ -42,14 +42,18 @@ class Retrieve(Action):
 class List(Action):
     """GET of a page of rows, forwards."""
 
-    name, method, uses = "list", "GET", ("paginate_queryset", "get_paginated_response")
+    name, method = "list", "GET"
+    uses = ("paginate_queryset", "get_paginated_response", "paginator")
 
     def prepare(self, view_class: Any) -> None:
         """Compile the SELECT of the first page and of the later ones."""
         paginator = view_class.pagination_class
         unless(paginator and issubclass(paginator, KeysetPagination), "pages are not keyset pages")
         stock(paginator, *PAGING)
-        unless(paginator.ordering in {"-id", "-pk"}, "pages are not ordered by the newest key")
+        by_key = paginator.ordering in {"-pk", f"-{self.key.name}"}
+        unless(by_key, "pages are not ordered by the newest key")
+        parameters = (paginator.cursor_query_param, paginator.page_size_query_param)
+        unless(parameters == ("cursor", "limit"), "the parameters of pages have names of their own")
         self.paginator: Any = paginator()
         self.first_pages: dict[str, Page] = {}  # by query string
         ordered = self.with_json(view_class, self.rows.order_by("-pk"))

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import APIException
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.settings import api_settings
 
@@ -31,6 +32,7 @@ OF_A_GATE = (
 DESCRIBING = (
     "queryset", "serializer_class", "pagination_class", "renderer_classes", "parser_classes",
     "filter_backends", "throttle_classes", "lookup_field", "lookup_url_kwarg",
+    "content_negotiation_class", "http_method_names", "permission_classes", "versioning_class",
 )  # fmt: skip
 ACTIONS = (Retrieve, List, Create, Update, PartialUpdate, Destroy)
 FAILED = "speedups.failed"  # where the express lane leaves an error for the framework to answer
@@ -142,6 +144,8 @@ def _check(view_class: Any) -> None:
     unless(not view_class.throttle_classes, "requests are counted for throttling")
     unless(not api_settings.URL_FORMAT_OVERRIDE, "a query parameter may choose the format")
     unless(JSONRenderer in view_class.renderer_classes, "there is no JSONRenderer")
+    negotiates = view_class.content_negotiation_class is DefaultContentNegotiation
+    unless(negotiates, "the media type is negotiated in a way of its own")
 
 
 def _has_own_gate(view_class: Any) -> bool:

@@ -2,16 +2,18 @@
 
 import io
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import connections, models
-from rest_framework.exceptions import APIException
+from rest_framework.negotiation import DefaultContentNegotiation
 
 from speedups.answers.action import Action
 from speedups.answers.asked import JSON, Asked
 from speedups.json_sql import json_object
+from speedups.plain import check_mentions, check_saving, fills_in
 from speedups.shared_fields import check_shareable
-from speedups.stepping_aside import StepAside, stock, unless
+from speedups.stepping_aside import stock, unless
 
 Values = dict[str, Any]
 # Values of these types are what the database takes already.
@@ -35,19 +37,22 @@ class Writing(Action):
         self.serializer = serializer_class(partial=self.partial)
         check_shareable(serializer_class, self.serializer.fields)
         unless(not self.serializer.validators, "the serializer validates rows as a whole")
-        parsers = [parser for parser in view_class.parser_classes if parser.media_type == JSON]
-        unless(parsers, "no parser reads JSON")
-        self.parser = parsers[0]()
+        check_mentions(serializer_class, "context", "instance", "initial_data", "root")
+        select: Any = DefaultContentNegotiation().select_parser
+        parser = select(SimpleNamespace(content_type=JSON), view_class.parser_classes)
+        unless(getattr(parser, "media_type", "") == JSON, "no parser reads JSON only")
+        self.parser = parser()
         self._look_at_columns()
         self.returned = json_object(view_class.serializer_class())
 
     def _look_at_columns(self) -> None:
-        unless(not self.model._meta.parents, "the model has parents")
+        check_saving(self.model)
         self.fields = [f for f in self.model._meta.local_concrete_fields if f is not self.key]
+        self.names = {field.name for field in self.fields}
         sources = {field.source for field in self.serializer._writable_fields}
-        unless(sources <= {f.name for f in self.fields}, "a field is no column of the table")
-        if any(type(field).__module__.partition(".")[0] != "django" for field in self.fields):
-            raise StepAside("the model has fields of its own kind")
+        unless(sources <= self.names, "a field is no column of the table")
+        filled_in = {field.name for field in self.fields if fills_in(field)}
+        unless(not sources & filled_in, "a field is sent and filled in, too")
         self.ready = {field: READY.get(type(field)) for field in self.fields}
         self.blank = self.model()
 
@@ -59,9 +64,9 @@ class Writing(Action):
         try:
             data = self.parser.parse(io.BytesIO(content), JSON)
             values: Values = self.serializer.run_validation(data)
-        except APIException:
+        except Exception:  # noqa: BLE001  (nothing is changed yet: the framework meets it again)
             return None
-        return values
+        return values if values.keys() <= self.names else None
 
     def parameter(self, field: Any, value: Any) -> Any:
         """Return a value as the database takes it."""

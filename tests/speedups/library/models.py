@@ -25,6 +25,9 @@ class Shelf(models.Model):
     made_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(auto_now=True)
 
+    class Meta:
+        ordering = ["id"]
+
 
 class Author(models.Model):
     """Somebody whom books refer to."""
