@@ -23,11 +23,12 @@ class Party:
     cores: tuple[int, ...] = ()
     alone: bool = False
 
-    def members(self, processes: Mapping[int, Stat]) -> Iterable[Stat]:
+    def members(self) -> Iterable[Stat]:
         """Return those that live now."""
-        if self.alone:
-            return [processes[self.pid]] if self.pid in processes else []
-        return proc.family(self.pid, processes)
+        if not self.alone:
+            return proc.family(self.pid)
+        leader = proc.stat_of(self.pid)
+        return [leader] if leader else []
 
 
 @dataclass
@@ -53,9 +54,8 @@ class Sampler:
         """Take one sample of all. Raises what a source raises."""
         now = time.time()
         memory = len(self.times) % MEMORY_EVERY == 0
-        processes = proc.snapshot()
         for name, party in self.parties.items():
-            for stat in party.members(processes):
+            for stat in party.members():
                 self._note(name, stat, now, memory=memory)
         for name, source in self._sources.items():
             self._totals[name].append(source())

@@ -88,11 +88,12 @@ def test_context_switches_of_all_threads_are_counted():
 
 
 def test_psutil_agrees_about_this_process():
-    stat, theirs = proc.snapshot()[os.getpid()], psutil.Process()
+    stat, theirs = proc.stat_of(os.getpid()), psutil.Process()
+    assert stat
     assert (stat.parent, stat.threads) == (theirs.ppid(), theirs.num_threads())
     assert stat.cpu_seconds == pytest.approx(sum(theirs.cpu_times()[:2]), abs=0.1)
     assert {child.pid for child in theirs.children(recursive=True)} == {
-        one.pid for one in proc.family(os.getpid(), proc.snapshot())
+        one.pid for one in proc.family(os.getpid())
     } - {os.getpid()}
 
 
@@ -117,4 +118,4 @@ def test_memory_that_cannot_be_read_is_not_invented(monkeypatch):
 def test_a_process_that_is_gone_has_no_figures():
     assert proc.switches(2**22 + 1) == (0, 0)
     assert proc.pss(2**22 + 1) is None
-    assert proc.family(2**22 + 1, proc.snapshot()) == []
+    assert proc.family(2**22 + 1) == []
