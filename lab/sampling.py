@@ -10,7 +10,8 @@ from lab import proc
 from lab.proc import Stat
 from lab.usage import Counters, Process
 
-MEMORY_EVERY = 5  # samples: reading PSS walks page tables, which costs more than all the rest
+MEMORY_EVERY = 10  # samples: reading PSS walks page tables, which costs more than all the rest
+FIRST_MEMORY = 1  # the second sample: workers have served by then
 
 Source = Callable[[], Mapping[str, float]]  # running totals by name
 
@@ -53,7 +54,7 @@ class Sampler:
     def sample(self) -> None:
         """Take one sample of all. Raises what a source raises."""
         now = time.time()
-        memory = len(self.times) % MEMORY_EVERY == 0
+        memory = len(self.times) % MEMORY_EVERY == FIRST_MEMORY
         for name, party in self.parties.items():
             for stat in party.members():
                 self._note(name, stat, now, memory=memory)
