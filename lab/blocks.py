@@ -1,4 +1,7 @@
-"""The parts a report is made of, and how they look in Markdown and on a terminal."""
+"""The parts a report is made of, and how they look in Markdown and on a terminal.
+
+How they look in a browser is in `lab/page`.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +11,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from lab.answers import Answer
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,33 @@ class Code:
     lines: Sequence[str]
 
 
-Block = Heading | Bullets | Table | Code
+@dataclass(frozen=True)
+class Answers:
+    """A question and what the records answer to it, one answer per implementation or pair."""
+
+    question: str
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing and its words: `alt` is for those who do not see it, `note` says of how many."""
+
+    name: str
+    title: str
+    note: str
+    alt: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Drawings beside one another; only a page shows them, the others say what they show."""
+
+    charts: Sequence[Chart]
+
+
+Block = Heading | Bullets | Table | Code | Answers | Charts
 
 
 def markdown(blocks: Iterable[Block]) -> str:
@@ -61,6 +92,18 @@ def _markdown(block: Block) -> str:
             ruler = ["---", *["---:"] * (len(block.header) - 1)]
             lines = [_row(cells) for cells in (block.header, ruler, *block.rows)]
             return "\n".join(lines) + (f"\n\n{block.note}" if block.note else "")
+        case Answers():
+            lines = [line for answer in block.answers for line in _answer(answer)]
+            return "\n".join((f"## {block.question}", "", *lines))
+        case Charts():
+            return "\n".join(f"- {chart.title}: {chart.alt}" for chart in block.charts)
+
+
+def _answer(answer: Answer) -> list[str]:
+    return [
+        f"- **{answer.about}**: {answer.text}",
+        *(f"  - {line}" for line in answer.evidence),
+    ]
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -84,6 +127,11 @@ def _rich(block: Block) -> RenderableType:
             return Padding(Text("\n".join(block.lines)), (0, 2))
         case Table():
             return _rich_table(block)
+        case Answers():
+            said = [f"• [bold]{escape(a.about)}[/]: {escape(a.text)}" for a in block.answers]
+            return "\n".join((f"\n[bold]{escape(block.question)}[/]", *said))
+        case Charts():
+            return "\n".join(escape(f"• {chart.title}: {chart.alt}") for chart in block.charts)
 
 
 def _rich_table(block: Table) -> RichTable:

@@ -1,76 +1,104 @@
-"""From records to words and tables; reads nothing else and changes nothing."""
+"""From what the records say to the parts of a report, in the order of reading."""
 
+from collections import Counter
 from collections.abc import Sequence
 
-from lab.analysis import Analysis, analyse
-from lab.answers import Question
-from lab.blocks import Block, Bullets, Code, Heading, markdown
+from lab.analysis import Analysis
+from lab.answers import Answer, Question
+from lab.article import article
+from lab.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading
+from lab.circumstances import command, conditions, hardware, implementations, machine
 from lab.doubts import doubts
 from lab.effects import labels
-from lab.errors import LabError
-from lab.records import Trial
+from lab.method import METHOD
+from lab.records import OPEN
 from lab.tables import by_operation, by_trial, predicted, side_by_side, who_had_the_machine
 
-__all__ = ["markdown", "report", "summary"]
-
-MIB = 1024 * 1024
+REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
 
 
-def report(trials: Sequence[Trial], objective_ms: float | None = None) -> list[Block]:
-    """Return the whole report. Raises `LabError` when there is no trial."""
-    found = _analysed(trials, objective_ms)
-    first_of = {trial.label: trial for trial in reversed(trials)}
+def report(found: Analysis, charts: Sequence[Chart] = ()) -> list[Block]:
+    """Return the whole report; `charts` stand between the answers and the tables."""
     return [
-        *_summary(found),
-        Heading("Each trial, in the order of measuring"),
-        by_trial(trials, found.verdicts),
+        *_head(found),
+        *_answers(found.answers),
+        *article(found.cells),
+        *_drawn(charts),
+        *_figures(found),
         *_prediction(found),
-        Heading("Evidence"),
-        Bullets([f"{a.about}: {line}" for a in found.answers for line in a.evidence]),
+        Heading("Each trial, in the order of measuring"),
+        by_trial(found.trials, found.verdicts),
+        Heading("How to read this"),
+        Bullets(METHOD),
         Heading("Conditions"),
-        Bullets(_conditions(trials[0])),
+        Bullets(conditions(found.trials)),
         Heading("Implementations"),
-        Bullets([_implementation(first_of[label]) for label in labels(found.cells)]),
+        Bullets(implementations(found.trials)),
         Heading("Machine"),
-        Bullets(_machine(trials[0])),
+        Bullets(machine(found.trials[0])),
         Heading("Again"),
-        Code([_command(trials), "python -m lab report FOLDER   # redraw this from records.jsonl"]),
+        Code([command(found.trials), REDRAW]),
     ]
 
 
-def summary(trials: Sequence[Trial], objective_ms: float | None = None) -> list[Block]:
+def summary(found: Analysis) -> list[Block]:
     """Return what fits a terminal: the answers, the figures and the doubts."""
-    return _summary(_analysed(trials, objective_ms))
+    without = [Answer(a.question, a.about, a.kind, a.text) for a in found.answers]
+    return [*_head(found), *_answers(without), *_figures(found)]
 
 
-def _analysed(trials: Sequence[Trial], objective_ms: float | None) -> Analysis:
-    if not trials:
-        raise LabError("there is no completed trial to report on")
-    return analyse(trials, objective_ms)
+def _head(found: Analysis) -> list[Block]:
+    return [Heading(title(found), level=1), Bullets(_glance(found))]
 
 
-def _summary(found: Analysis) -> list[Block]:
+def title(found: Analysis) -> str:
+    """Name the run by what was measured for what."""
     names = labels(found.cells)
+    match kind(found):
+        case "article":
+            return f"The article's four figures, measured here: {', '.join(names)}"
+        case "ladder":
+            return "What each improvement buys"
+        case "sweep":
+            return f"How many workers: {', '.join(names)}"
+        case _:
+            return " against ".join(names)
+
+
+def kind(found: Analysis) -> str:
+    """Return what the trials were measured for."""
+    kinds = (trial.kind for trial in found.trials if trial.kind != OPEN)
+    return next(kinds, OPEN)
+
+
+def _glance(found: Analysis) -> list[str]:
+    counts = Counter(str(verdict.level) for verdict in found.verdicts.values())
+    each = ", ".join(f"{counts[level]} {level}" for level in ("valid", "suspect", "invalid"))
+    first = found.trials[0]
+    requests = sum(trial.total.requests for trial in found.trials)
     return [
-        Heading(" against ".join(names), level=1),
-        *_answers(found),
-        Heading("Side by side"),
-        side_by_side(found.cells),
-        Heading("By operation"),
-        by_operation(found.cells),
-        Heading("Who had the machine"),
-        who_had_the_machine(found.cells),
+        f"{kind(found)}: {len(found.trials)} trials ({each}), {requests:,} requests measured",
+        f"{hardware(first)}; began {first.started[:16].replace('T', ' ')} UTC",
+    ]
+
+
+def _answers(answers: Sequence[Answer]) -> list[Block]:
+    groups = {question: [a for a in answers if a.question is question] for question in Question}
+    return [Answers(str(question), group) for question, group in groups.items() if group]
+
+
+def _figures(found: Analysis) -> list[Block]:
+    cells = [cell for cell in found.cells if cell.shown]
+    return [
         Heading("Doubts"),
         Bullets(_doubts(found)),
+        Heading("Side by side"),
+        side_by_side(cells),
+        Heading("By operation"),
+        by_operation(cells),
+        Heading("Who had the machine"),
+        who_had_the_machine(cells),
     ]
-
-
-def _answers(found: Analysis) -> list[Block]:
-    blocks: list[Block] = []
-    for question in Question:
-        if answers := found.answer(question):
-            blocks += [Heading(question), Bullets([answer.sentence for answer in answers])]
-    return blocks
 
 
 def _doubts(found: Analysis) -> list[str]:
@@ -83,59 +111,11 @@ def _doubts(found: Analysis) -> list[str]:
     return refused + doubts(found.trials) or ["none of the lab's rules found a reason to doubt"]
 
 
+def _drawn(charts: Sequence[Chart]) -> list[Block]:
+    return [Heading("Charts"), Charts(charts)] if charts else []
+
+
 def _prediction(found: Analysis) -> list[Block]:
     if not found.predictions:
         return []
     return [Heading("Prediction and measurement"), predicted(found.predictions)]
-
-
-def _conditions(trial: Trial) -> list[str]:
-    c = trial.conditions
-    return [
-        f"{c.workers} workers × {c.threads} threads or pooled connections: "
-        f"{c.workers * c.threads} database connections at most, on every side",
-        f"{c.users} users; each waits for its answer and sends again {_pause(c.think_time)} "
-        "(a closed load: a slow server gets fewer requests)",
-        f"{c.warm_up:g} s warm-up, then a window of {c.seconds:g} s; "
-        "a request counts where it ended",
-        f"{c.rows:,} rows seeded before each trial, random seed {c.seed}",
-        *trial.cap.sentences,
-    ]  # fmt: skip
-
-
-def _pause(think_time: float) -> str:
-    return f"after {think_time:g} s" if think_time else "at once"
-
-
-def _implementation(trial: Trial) -> str:
-    env = " ".join(f"{name}={value}" for name, value in trial.settings["env"].items())
-    versions = ", ".join(f"{name} {v}" for name, v in trial.settings["versions"].items())
-    return f"{trial.label}: `{env} {trial.settings['command']}` ({versions or 'no versions known'})"
-
-
-def _machine(trial: Trial) -> list[str]:
-    m = trial.machine
-    database = ", ".join(f"{name} {value}" for name, value in m.get("postgresql", {}).items())
-    tools = ", ".join(f"{name} {value}" for name, value in m.get("versions", {}).items())
-    changed = m.get("changed_files", 0)
-    state = f"{changed} files changed since" if changed else "nothing changed since"
-    commit = f"commit {m['commit']}, {state}" if "commit" in m else "no git commit known"
-    return [
-        f"{m['cpu']}, {m['cores']} cores, {m['memory'] / MIB / 1024:.0f} GiB, {m['kernel']}",
-        f"PostgreSQL: {database or 'settings not known'}",
-        f"Python {m['python']}, {tools}",
-        commit,
-    ]
-
-
-def _command(trials: Sequence[Trial]) -> str:
-    c = trials[0].conditions
-    names = {trial.label: trial.target for trial in trials}.values()
-    words = ["python -m lab compare", *names, f"--repeats {max(trial.pair for trial in trials)}"]
-    for name in ("seconds", "warm_up", "users", "workers", "threads", "think_time", "rows", "seed"):
-        words.append(f"--{name.replace('_', '-')} {getattr(c, name):g}")
-    if c.cpus:
-        words.append(f"--cpus {c.cpus:g}")
-    if c.memory:
-        words.append(f"--memory {c.memory // MIB}m")
-    return " ".join(words)

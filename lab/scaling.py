@@ -40,8 +40,12 @@ class Scaling:
         """Return requests/s. Raises ValueError beyond `most`: a curve is no measurement."""
         if not 1 <= workers <= self.most:
             raise ValueError(f"do not extrapolate beyond {self.most} workers")
+        return float(self.curve(np.asarray(float(workers))))
+
+    def curve(self, workers: Floats) -> Floats:
+        """Return requests/s, also beyond `most`: to draw, and to mark as no measurement."""
         law = np.array([self.one_worker.middle, self.contention.middle, self.coherency.middle])
-        return float(_curve(np.asarray(float(workers)), law))
+        return _curve(workers, law)
 
 
 def usl(workers: Sequence[int], throughputs: Sequence[float]) -> Scaling:

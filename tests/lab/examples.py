@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.analysis import analyse
+from lab.blocks import markdown
 from lab.histogram import Histogram
 from lab.operations import Second
 from lab.plan import Conditions
 from lab.records import Cap, RoundTrip, Table, Trial
-from lab.report import markdown, report
+from lab.report import report
 from lab.usage import Counters, Process
 
 SNAPSHOT = Path(__file__).parent / "report.md"
@@ -144,4 +146,4 @@ def lasting(seconds, one):
 
 
 if __name__ == "__main__":
-    SNAPSHOT.write_text(markdown(report(comparison())), encoding="utf-8")
+    SNAPSHOT.write_text(markdown(report(analyse(comparison()))), encoding="utf-8")

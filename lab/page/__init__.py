@@ -1,0 +1,1 @@
+"""The report as one HTML file that needs no network: words first, then charts, then tables."""

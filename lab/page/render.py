@@ -1,0 +1,46 @@
+"""From blocks to the page: the template says what is where, the style sheet how it looks."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lab.blocks import Block, Heading
+
+HERE = Path(__file__).parent
+FIGURE = re.compile(r"[-+]?[\d,.]+(?: |$|%)")
+
+
+def page(blocks: Sequence[Block]) -> str:
+    """Return the whole HTML document; its first block is the title."""
+    template = _environment().get_template("page.html")
+    parts = [(type(block).__name__, block) for block in blocks]
+    return template.render(parts=parts, style=(HERE / "page.css").read_text(encoding="utf-8"))
+
+
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    found.filters.update(slug=slug, code=code, kind=kind)
+    found.tests["title"] = lambda block: isinstance(block, Heading) and block.level == 1
+    return found
+
+
+def slug(text: str) -> str:
+    """Return the name of a place on the page."""
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def code(text: str) -> list[tuple[bool, str]]:
+    """Split a sentence at its backticks: (is code, words)."""
+    return [(bool(place % 2), part) for place, part in enumerate(text.split("`")) if part]
+
+
+def kind(cell: str) -> str:
+    """Return how a cell is set: figures to the right, verdicts as such, words to the left."""
+    if cell in ("valid", "suspect", "invalid"):
+        return f"verdict {cell}"
+    return "figure" if FIGURE.match(cell) else "words"
