@@ -9,14 +9,13 @@ from types import FrameType
 
 from rich.console import Console
 
-from lab import records
-from lab.analysis import analyse
 from lab.arguments import parser
 from lab.blocks import Block, markdown, show
 from lab.commands import COMMANDS
 from lab.errors import LabError
+from lab.output import PAGE, analysed
 from lab.report import summary
-from lab.results import failed, objective_of
+from lab.results import failed
 
 GOOD, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -53,11 +52,10 @@ def _complain(what: str) -> int:
 
 def _say(folder: Path, options: argparse.Namespace) -> int:
     """Print what a folder's records say and what failed in them; return the exit code."""
-    objective_ms = options.objective_ms or objective_of(folder)
-    trials = records.read(folder / records.FILE)
-    _print(summary(trials, objective_ms))
-    print(f"\nThe whole report is {folder / 'report.md'}")  # noqa: T201
-    failures = [*failed(analyse(trials, objective_ms), objective_ms)]
+    found = analysed(folder, options.objective_ms)
+    _print(summary(found))
+    print(f"\nThe whole report is {folder / PAGE}")  # noqa: T201
+    failures = [*failed(found, options.objective_ms or found.trials[0].objective_ms)]
     for failure in failures:
         _complain(failure)
     return FAILED if failures else GOOD

@@ -4,7 +4,7 @@ The published numbers are quoted as they stand; its machine, its think time, its
 table are not known, so nothing here says which of two implementations is faster.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.blocks import Block, Bullets, Heading, Table
@@ -47,7 +47,7 @@ def article(cells: Sequence[Cell]) -> list[Block]:
     return [
         Heading("The article's four figures"),
         Table(header, rows, note),
-        Bullets([line for published, cell in pairs for line in _why(published, cell)]),
+        Bullets([_why(published, cell) for published, cell in pairs]),
     ]
 
 
@@ -74,18 +74,21 @@ def _cpu(trial: Trial) -> str:
     return percent(trial.cores_used("server") / server_cores(trial))
 
 
-def _why(published: Published, cell: Cell) -> Iterator[str]:
+def _why(published: Published, cell: Cell) -> str:
     """Explain the difference by what was measured; Little's law does what arithmetic can."""
     trial, users = cell.shown[0], cell.conditions.users
-    where = f"{trial.title.partition(':')[0].capitalize()}, {cell.label}"
     theirs = users / (published.ended_ms / MS + cell.conditions.think_time)
-    yield (
-        f"{where}: {counted(users, 'user')} at {number(published.ended_ms)} ms are at most "
-        f"{number(theirs)} requests/s (Little's law, if they paused as ours); here were "
-        f"{number(trial.throughput)}"
-        + (f", at {number(spent)} CPU ms each" if (spent := trial.server_ms_per_request) else "")
+    spent = trial.server_ms_per_request
+    each = f", at {number(spent)} CPU ms each" if spent else ""
+    return (
+        f"{trial.title.partition(':')[0].capitalize()}, {cell.label}: {counted(users, 'user')} at "
+        f"{number(published.ended_ms)} ms are at most {number(theirs)} requests/s (Little's law, "
+        f"if they paused as ours); here were {number(trial.throughput)}{each}. {_ended(cell)}"
     )
+
+
+def _ended(cell: Cell) -> str:
     try:
-        yield f"{where}: what ended it here: {limit(cell).text}"
+        return f"What ended it here: {limit(cell).text}."
     except CannotTellError as why:
-        yield f"{where}: what ended it here cannot be told, because {why}"
+        return f"What ended it here cannot be told, because {why}."

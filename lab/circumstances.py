@@ -6,7 +6,7 @@ from lab.records import Trial
 from lab.statistics import median
 from lab.words import number
 
-MIB, GIB = 2**20, 2**30
+GIB = 2**30
 
 
 def conditions(trials: Sequence[Trial]) -> list[str]:
@@ -104,17 +104,3 @@ def hardware(trial: Trial) -> str:
     """Return the machine in a few words."""
     m = trial.machine
     return f"{m['cpu']}, {m['cores']} cores, {m['memory'] / GIB:.0f} GiB"
-
-
-def command(trials: Sequence[Trial]) -> str:
-    """Return what to type to measure the same again."""
-    c = trials[0].conditions
-    names = {trial.label: trial.target for trial in trials}.values()
-    words = ["python -m lab compare", *names, f"--repeats {max(trial.pair for trial in trials)}"]
-    for name in ("seconds", "warm_up", "users", "workers", "threads", "think_time", "rows", "seed"):
-        words.append(f"--{name.replace('_', '-')} {getattr(c, name):g}")
-    if c.cpus:
-        words.append(f"--cpus {c.cpus:g}")
-    if c.memory:
-        words.append(f"--memory {c.memory // MIB}m")
-    return " ".join(words)

@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.machine import refuse_impossible
 from lab.plan import Cell, Plan, shuffled
 from lab.plan import read as read_plan
-from lab.results import new_folder, objective_of, write_report
+from lab.results import new_folder, write_report
 from lab.targets import is_url
 
 ARTICLE = "article"
@@ -54,7 +54,7 @@ def report(options: argparse.Namespace) -> Path:
     """Redraw what a run found."""
     if not engine.done(options.folder):
         raise LabError(f"there is no completed trial in {options.folder} to report on")
-    write_report(options.folder, options.objective_ms or objective_of(options.folder))
+    write_report(options.folder, options.objective_ms)
     return Path(options.folder)
 
 
@@ -90,7 +90,7 @@ def _measured(folder: Path) -> Path:
     try:
         engine.carry_out(folder)
     finally:
-        write_report(folder, objective_of(folder))
+        write_report(folder)
     return folder
 
 

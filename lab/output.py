@@ -28,11 +28,14 @@ def redraw(folder: Path, objective_ms: float | None = None) -> Analysis:
 
 
 def analysed(folder: Path, objective_ms: float | None = None) -> Analysis:
-    """Return what the records of a folder say. Raises `LabError` without a completed trial."""
+    """Return what the records of a folder say, without another objective by their own.
+
+    Raises `LabError` without a completed trial.
+    """
     trials = records.read(folder / records.FILE)
     if not trials:
         raise LabError(f"there is no completed trial in {folder} to report on")
-    return analyse(trials, objective_ms)
+    return analyse(trials, objective_ms or trials[0].objective_ms)
 
 
 def _write(path: Path, text: str) -> None:

@@ -78,6 +78,8 @@ class Trial:
     target: str  # a name of the registry, or a URL
     label: str  # what is compared: the target, "django #2", or a rung of the ladder
     title: str  # of an article's figure; otherwise empty
+    command: str  # that measured it, as a person types it
+    objective_ms: float | None  # what p95 must stay below, as that command says
     started: str  # ISO 8601, UTC
     conditions: Conditions
     seconds_of_load: tuple[Second, ...]  # one per second and operation that had an answer

@@ -1,29 +1,31 @@
 """From what the records say to the parts of a report, in the order of reading."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lab.analysis import Analysis
 from lab.answers import Answer, Question
 from lab.article import article
 from lab.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading
-from lab.circumstances import command, conditions, hardware, implementations, machine
+from lab.cells import counted
+from lab.circumstances import conditions, hardware, implementations, machine
 from lab.doubts import doubts
 from lab.effects import labels
 from lab.method import METHOD
-from lab.records import OPEN
+from lab.records import OPEN, Trial
 from lab.tables import by_operation, by_trial, predicted, side_by_side, who_had_the_machine
+from lab.verdicts import Reason
 
 REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
 
 
-def report(found: Analysis, charts: Sequence[Chart] = ()) -> list[Block]:
+def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None) -> list[Block]:
     """Return the whole report; `charts` stand between the answers and the tables."""
     return [
         *_head(found),
         *_answers(found.answers),
         *article(found.cells),
-        *_drawn(charts),
+        *_drawn(charts or {}),
         *_figures(found),
         *_prediction(found),
         Heading("Each trial, in the order of measuring"),
@@ -37,7 +39,7 @@ def report(found: Analysis, charts: Sequence[Chart] = ()) -> list[Block]:
         Heading("Machine"),
         Bullets(machine(found.trials[0])),
         Heading("Again"),
-        Code([command(found.trials), REDRAW]),
+        Code([found.trials[0].command, REDRAW]),
     ]
 
 
@@ -103,16 +105,29 @@ def _figures(found: Analysis) -> list[Block]:
 
 def _doubts(found: Analysis) -> list[str]:
     """Return first what speaks against single trials, then what does against all."""
-    refused = [
-        f"trial {trial.number}, {trial.label}, is {reason.level}: {reason.text}"
-        for trial in found.trials
-        for reason in found.verdicts[trial.number].reasons
-    ]
-    return refused + doubts(found.trials) or ["none of the lab's rules found a reason to doubt"]
+    refused: dict[str, list[tuple[Trial, Reason]]] = {}
+    for trial in found.trials:
+        for reason in found.verdicts[trial.number].reasons:
+            refused.setdefault(reason.rule, []).append((trial, reason))
+    said = [_refusal(group) for group in refused.values()]
+    return said + doubts(found.trials) or ["none of the lab's rules found a reason to doubt"]
 
 
-def _drawn(charts: Sequence[Chart]) -> list[Block]:
-    return [Heading("Charts"), Charts(charts)] if charts else []
+def _refusal(group: Sequence[tuple[Trial, Reason]]) -> str:
+    """Say what a rule has against a trial, and against which others it has the same."""
+    (trial, reason), *others = group
+    said = f"trial {trial.number}, {trial.label}, is {reason.level}: {reason.text}"
+    if not others:
+        return said
+    numbers = ", ".join(str(other.number) for other, _ in others)
+    return f"{said}; alike {counted(len(others), 'other')}: {numbers}"
+
+
+def _drawn(charts: Mapping[str, Sequence[Chart]]) -> list[Block]:
+    blocks: list[Block] = [Heading("Charts")] if charts else []
+    for about, drawn in charts.items():
+        blocks += [Heading(about, level=3), Charts(drawn)]
+    return blocks
 
 
 def _prediction(found: Analysis) -> list[Block]:

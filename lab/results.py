@@ -7,12 +7,10 @@ from pathlib import Path
 from lab import plan, records
 from lab.analysis import Analysis
 from lab.errors import LabError
+from lab.output import redraw
 from lab.plan import Plan
-from lab.report import markdown, report
 from lab.verdicts import Level
 from lab.workers import Aim
-
-REPORT = "report.md"
 
 
 def new_folder(results: Path, wanted: Plan) -> Path:
@@ -27,19 +25,10 @@ def new_folder(results: Path, wanted: Plan) -> Path:
     return folder
 
 
-def objective_of(folder: Path) -> float | None:
-    """Return what the plan of a folder says p95 must stay below; None without a plan."""
-    return plan.read(folder).objective_ms if (folder / plan.FILE).exists() else None
-
-
-def write_report(folder: Path, objective_ms: float | None) -> None:
+def write_report(folder: Path, objective_ms: float | None = None) -> None:
     """Redraw a folder's report from its records; without records there is none."""
-    if not (folder / records.FILE).exists():
-        return
-    text = markdown(report(records.read(folder / records.FILE), objective_ms))
-    unfinished = folder / f"{REPORT}.unfinished"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / REPORT)
+    if (folder / records.FILE).exists():
+        redraw(folder, objective_ms)
 
 
 def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:

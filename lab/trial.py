@@ -169,6 +169,8 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         target=target.name,
         label=step.label,
         title=step.title,
+        command=bench.plan.command,
+        objective_ms=bench.plan.objective_ms,
         started=started,
         conditions=conditions,
         seconds_of_load=requests.ending(0, end).by_second(begin),

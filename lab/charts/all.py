@@ -10,17 +10,20 @@ from lab.charts.prediction import predictions
 from lab.charts.scaling import knees, over_workers
 
 
-def charts(found: Analysis) -> list[Chart]:
-    """Return the charts of a report."""
+def charts(found: Analysis) -> dict[str, list[Chart]]:
+    """Return the charts of a report by what they are about."""
     cells = [cell for cell in found.cells if cell.shown]
-    return [
-        *ratios(cells, found.noise_floor),
-        *ladder(cells),
-        *over_workers(cells),
-        *knees(cells),
-        *over_time(cells),
-        *by_percentile(cells),
-        *by_operation(cells),
-        *resources(cells),
-        *predictions(found.predictions),
-    ]
+    grid = [cell for cell in cells if not cell.shown[0].title]  # the article's figures are none
+    groups = {
+        "More workers, more load": [*over_workers(grid), *knees(grid)],
+        "Time, latency, CPU and memory": [
+            *ratios(cells, found.noise_floor),
+            *ladder(cells),
+            *over_time(cells),
+            *by_percentile(cells),
+            *by_operation(cells),
+            *resources(cells),
+        ],
+        "Prediction beside measurement": predictions(found.predictions) if grid else [],
+    }
+    return {about: drawn for about, drawn in groups.items() if drawn}

@@ -13,7 +13,9 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lab.blocks import Chart
 
@@ -94,6 +96,8 @@ def draw(
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.add_subplot()
+        for axis in (axes.xaxis, axes.yaxis):
+            plain_numbers(axis)
         paint(axes)
         handles, labels = axes.get_legend_handles_labels()
         if labels:
@@ -103,9 +107,17 @@ def draw(
     return Chart(name, title, note, alt, _inline(written.getvalue(), name, title, alt))
 
 
+def plain_numbers(axis: Axis) -> None:
+    """Write 0.5, 20 and 1,500 at an axis; again after its scale was changed."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _columns(labels: list[str], letters: int = 46) -> int:
-    """Return how many columns of a legend fit the width."""
-    return max(1, min(len(labels), letters // (max(map(len, labels)) + 5)))
+    """Return how many columns of a legend fit the width, all of them equally full."""
+    fit = max(1, min(len(labels), letters // (max(map(len, labels)) + 5)))
+    rows = -(-len(labels) // fit)
+    return -(-len(labels) // rows)
 
 
 def _inline(svg: str, name: str, title: str, alt: str) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from lab.blocks import Chart
 from lab.cells import Cell, counted
-from lab.charts.drawing import INK, SERIES, SHADE, Look, draw, looks
+from lab.charts.drawing import INK, SERIES, SHADE, Look, draw, looks, plain_numbers
 from lab.charts.series import brief, differing, some, whiskers
 from lab.effects import Effect, effects, labels
 from lab.records import Trial
@@ -15,7 +15,7 @@ from lab.statistics import Estimate
 from lab.words import estimated, hundredths
 
 ROW = 0.4  # inches of height
-MOST_ROWS = 12
+MOST_ROWS = 9
 FIGURES = {"throughput": "throughput", "p95": "p95 latency", "demand": "server CPU per request"}
 
 
@@ -35,8 +35,8 @@ def _forest(name: str, found: Sequence[Effect], floor: float | None) -> Chart:
     names = differing(effect.ours for effect in found)
     rows = {
         ", ".join(filter(None, (words, brief(effect.ours, names)))): estimate
-        for effect in chosen
         for figure, words in FIGURES.items()
+        for effect in chosen
         if (estimate := getattr(effect, figure))
     }
 
@@ -45,7 +45,7 @@ def _forest(name: str, found: Sequence[Effect], floor: float | None) -> Chart:
         if floor:
             axes.axvspan(1 / (1 + floor), 1 + floor, color=SHADE, zorder=0)
         axes.axvline(1, color=INK, linewidth=1)
-        axes.set_xlabel(f"{ours} ÷ {theirs}; 1: no difference")
+        axes.set_xlabel(f"{ours} ÷ {theirs}; 1: no difference, log scale")
         _ratio_axis(axes)
 
     said = "; ".join(f"{row} {estimated(e, hundredths)}" for row, e in rows.items())
@@ -76,8 +76,8 @@ def _ratio_axis(axes: Axes) -> None:
     low, high = axes.dataLim.intervalx
     axes.set_xscale("log", base=2)
     axes.set_xlim(min(low, 0.9) / 1.15, max(high, 1.1) * 1.3)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1, 1.5)))
+    plain_numbers(axes.xaxis)
     axes.xaxis.set_minor_locator(NullLocator())
 
 

@@ -6,10 +6,10 @@ from typing import Literal, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 
 from lab.cells import Cell, Value, counted
-from lab.charts.drawing import Look
+from lab.charts.drawing import Look, plain_numbers
 from lab.plan import Conditions
 from lab.statistics import Estimate, median
 
@@ -136,10 +136,4 @@ def decades(axes: Axes, which: Literal["x", "y"]) -> None:
     low, high = axes.dataLim.intervalx if which == "x" else axes.dataLim.intervaly
     many = high > low * DECADE * DECADE
     axis.set_major_locator(LogLocator(subs=(1,) if many else (1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def plain(value: float) -> str:
-    """Return a tick's number without digits that say nothing."""
-    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+    plain_numbers(axis)

@@ -108,6 +108,8 @@ def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **chang
         "target": target,
         "label": label,
         "title": "",
+        "command": "python -m lab compare django fastapi --repeats 3",
+        "objective_ms": None,
         "started": f"2026-11-24T09:0{number}:00+00:00",
         "conditions": Conditions(users=60),
         "seconds_of_load": load(requests, mean, failures=failures),

@@ -5,12 +5,12 @@
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lab import records
 from lab.plan import Conditions
-from lab.records import Cap, Table, Trial
+from lab.records import Cap, Table
 from tests.lab.examples import MACHINE, MIB, MIX, counters, load, process, trial
 
 CAPACITY = {"django": 420.0, "fastapi": 300.0}  # requests/s of one worker
@@ -19,17 +19,19 @@ DEMAND_MS = {"django": 1.2, "fastapi": 2.1}  # CPU of the server per request
 PAUSE = 0.05  # seconds of thought
 
 
-def rate(label: str, workers: int, users: int) -> float:
+def rate(label, workers, users):
     """Requests/s: a scalability law for the workers, and what so many users can ask at most."""
     waste = 1 + CONTENTION * (workers - 1) + COHERENCY * workers * (workers - 1)
     capacity = CAPACITY[label.partition(" ")[0]] * workers / waste
     return 1 / (1 / capacity**4 + ((PAUSE + 0.004) / users) ** 4) ** 0.25
 
 
-def measured(number: int, pair: int, label: str, conditions: Conditions, **changes) -> Trial:
+def measured(number, pair, label, conditions, **changes):
     """A trial whose throughput follows the law, give or take 2 %."""
     luck = random.Random(number).gauss(1, 0.01)
     speed = conditions.arrival_rate or rate(label, conditions.workers, conditions.users) * luck
+    if conditions.cpus:
+        speed = min(speed, 970 * conditions.cpus / DEMAND_MS[label.partition(" ")[0]])
     requests = int(speed * conditions.seconds)
     mean_ms = 1000 * conditions.users / speed - 1000 * conditions.think_time
     if conditions.arrival_rate:
@@ -56,7 +58,7 @@ def measured(number: int, pair: int, label: str, conditions: Conditions, **chang
     return trial(**(values | changes))
 
 
-def family(workers: int, server: float, requests: int):
+def family(workers, server, requests):
     """A master, its workers, a database and a generator."""
     mine = [process("server", 12 + w, server / workers, (41 + w % 3) * MIB) for w in range(workers)]
     return (
@@ -68,24 +70,19 @@ def family(workers: int, server: float, requests: int):
     )
 
 
-def served(label: str, workers: int, requests: int) -> dict[str, int]:
+def served(label, workers, requests):
     """Every worker answers alike."""
     return {f"{label.partition(' ')[0]}/{12 + w}": requests // workers for w in range(workers)}
 
 
-def grown(requests: int) -> Table:
+def grown(requests):
     """A table that grew by what the load created and deleted."""
     created, deleted = requests * 20 // 100, requests * 5 // 100
     rows = 100_000
     return Table(rows, rows + created - deleted, 20 * MIB, 21 * MIB, created, deleted)
 
 
-def sweep(
-    labels: Sequence[str] = ("django", "fastapi"),
-    workers: Sequence[int] = (1, 2, 4, 8),
-    users: Sequence[int] = (50, 100, 300, 500),
-    repeats: int = 3,
-) -> Iterator[Trial]:
+def sweep(labels=("django", "fastapi"), workers=(1, 2, 4, 8), users=(50, 100, 300, 500), repeats=3):
     """A grid of workers and users, and an open load at three shares of the best."""
     number = 0
     for pair in range(1, repeats + 1):
@@ -103,25 +100,27 @@ def sweep(
             yield measured(number, 1, label, conditions, kind=records.OPEN)
 
 
-def article() -> Iterator[Trial]:
+def article():
     """Four figures: the second grows because its queue does, the others converge."""
     cap = Cap(True, True, 400 * MIB, ("cap of 1 CPU enforced by a control group (v2)",))
-    box = {"cpus": 1.0, "memory": 512 * MIB}
     figures = (
-        ("figure 1: 1 worker on 1 CPU and 512 MB, 100 users", 1, 100, box),
-        ("figure 2: 1 worker, 500 users", 1, 500, {}),
-        ("figure 3: 16 workers, 500 users", 16, 500, {}),
-        ("figure 4: 4 workers on 1 CPU and 512 MB, 100 users", 4, 100, box),
+        ("figure 1: 1 worker on 1 CPU and 512 MB, 100 users", 1, 100, True),
+        ("figure 2: 1 worker, 500 users", 1, 500, False),
+        ("figure 3: 16 workers, 500 users", 16, 500, False),
+        ("figure 4: 4 workers on 1 CPU and 512 MB, 100 users", 4, 100, True),
     )
-    for number, (title, workers, users, caps) in enumerate(figures, start=1):
-        conditions = Conditions(workers=workers, users=users, **caps)
-        changes = {"cap": cap} if caps else {}
+    for number, (title, workers, users, capped) in enumerate(figures, start=1):
+        conditions = Conditions(workers=workers, users=users)
+        if capped:
+            conditions = replace(conditions, cpus=1.0, memory=512 * MIB)
+        changes: dict = {"cap": cap} if capped else {}
         if number == 2:
             changes["seconds_of_load"] = growing(conditions.seconds)
+            changes["in_flight"] = tuple(range(250, 500, 5))
         yield measured(number, 1, "django", conditions, kind="article", title=title, **changes)
 
 
-def growing(seconds: float):
+def growing(seconds):
     """A load whose latency doubles within the window."""
     found = []
     for at in range(-1, int(seconds)):
@@ -132,19 +131,19 @@ def growing(seconds: float):
     return tuple(found)
 
 
-def ladder() -> Iterator[Trial]:
+def ladder():
     """Six rungs, each a little cheaper than the one before."""
     rungs = ("no speed-ups", "+ upkeep", "+ headers", "+ fields", "+ answers", "+ worker")
     for pair in range(1, 4):
         for place, rung in enumerate(rungs):
             number = (pair - 1) * len(rungs) + place + 1
             requests = int(20_000 * 1.17**place * random.Random(number).gauss(1, 0.01))
-            changes = {"kind": "ladder", "target": "django"}
-            changes["served_by"] = {"django/11": requests // 2, "django/12": requests // 2}
+            answered = {"django/11": requests // 2, "django/12": requests // 2}
+            changes = {"kind": "ladder", "target": "django", "served_by": answered}
             yield trial(number, rung, pair, requests, 48_000 / requests, **changes)
 
 
-def large() -> Iterator[Trial]:
+def large():
     """200 trials of about 50,000 requests each."""
     conditions = [(w, u) for w in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32) for u in (100, 200, 300, 400)]
     number = 0
@@ -159,7 +158,7 @@ def large() -> Iterator[Trial]:
 RUNS = {"sweep": sweep, "article": article, "ladder": ladder, "large": large}
 
 
-def write(run: str, folder: Path) -> None:
+def write(run, folder):
     """Write the records of a run into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / records.FILE).open("w", encoding="utf-8") as file:
