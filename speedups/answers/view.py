@@ -92,6 +92,8 @@ class Knowledge:
                 self.actions[name] = action_class(view_class)
             except StepAside as reason:
                 self.actions[name] = reason
+            except Exception as error:  # noqa: BLE001  (if it matters, the framework meets it)
+                self.actions[name] = StepAside(f"looking at it failed: {error!r}")
         self._described = [getattr(view_class, name) for name in DESCRIBING]
         self.has_own_gate = _has_own_gate(view_class)
         self.accepted: dict[str | None, bool] = {}

@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from django.conf import settings
 from django.db import connections, models
 from rest_framework.negotiation import DefaultContentNegotiation
 
@@ -21,6 +22,14 @@ READY: dict[type, type] = {
     models.CharField: str, models.TextField: str, models.DecimalField: Decimal,
     models.IntegerField: int, models.PositiveIntegerField: int, models.BigIntegerField: int,
 }  # fmt: skip
+
+
+class _Encoding(dict[str, str]):
+    """As much of a parser's context as is the same for all requests; more is an error."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the encoding. Raises `KeyError` for all else."""
+        return self[name]
 
 
 class Writing(Action):
@@ -42,6 +51,7 @@ class Writing(Action):
         parser = select(SimpleNamespace(content_type=JSON), view_class.parser_classes)
         unless(getattr(parser, "media_type", "") == JSON, "no parser reads JSON only")
         self.parser = parser()
+        self.context = _Encoding(encoding=settings.DEFAULT_CHARSET)
         self._look_at_columns()
         self.returned = json_object(view_class.serializer_class())
 
@@ -62,7 +72,7 @@ class Writing(Action):
         if content is None:
             return None
         try:
-            data = self.parser.parse(io.BytesIO(content), JSON)
+            data = self.parser.parse(io.BytesIO(content), JSON, self.context)
             values: Values = self.serializer.run_validation(data)
         except Exception:  # noqa: BLE001  (nothing is changed yet: the framework meets it again)
             return None

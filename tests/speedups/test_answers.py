@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.test import RequestFactory
 from rest_framework import serializers
 from rest_framework.filters import SearchFilter
 from rest_framework.pagination import PageNumberPagination
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import DjangoObjectPermissions, IsAuthenticated
 from rest_framework.throttling import AnonRateThrottle
 from rest_framework.viewsets import ModelViewSet
 
@@ -141,6 +141,11 @@ class WithRepresentation(ItemSerializer):
         return {"id": instance.pk}
 
 
+class Patient(QuerySet):
+    def get(self, *args, **kwargs):
+        return super().get(*args, **kwargs)
+
+
 @pytest.mark.parametrize(("changes", "reason"), [
     ({"serializer_class": WithMethodField}, "extra is no column"),
     ({"serializer_class": WithRepresentation}, "to_representation is its own"),
@@ -153,6 +158,12 @@ class WithRepresentation(ItemSerializer):
     ({"filter_backends": [SearchFilter]}, "filter backends"),
     ({"throttle_classes": [AnonRateThrottle]}, "throttling"),
     ({"lookup_field": "name"}, "primary key"),
+    ({"queryset": Item.objects.select_for_update()}, "locks"),
+    ({"queryset": Item.objects.extra(select={"one": "1"})}, "selects more"),
+    ({"queryset": Patient(Item)}, "the queryset has its own get"),
+    ({"paginator": None, "pagination_class": None}, "on"),
+    ({"http_method_names": ["post"]}, "http_method_names"),
+    ({"permission_classes": [DjangoObjectPermissions]}, "DjangoObjectPermissions looks at rows"),
 ])  # fmt: skip
 def test_what_is_not_plain_steps_aside_and_says_why(changes, reason):
     view_set = type("Other", (FinishedAnswers, ModelViewSet), dict(vars(StockViewSet)) | changes)

@@ -10,7 +10,10 @@ import os
 import pytest
 from django.conf import settings
 
-from tests.speedups.library.comparing import Asked, assert_same
+from speedups.answers import explained
+from speedups.express import closed_because
+from tests.speedups.library.comparing import Asked, answer, assert_same, only, served
+from tests.speedups.library.models import Shelf
 from tests.speedups.library.urls import VIEW_SETS, router
 
 pytestmark = [
@@ -96,6 +99,68 @@ def conversation(name):
     if not LONG:
         others = others[[*VIEW_SETS].index(name) % SHARE :: SHARE]
     return [*others, *essentials(route)]
+
+
+REASONS = {
+    "Shelves": ("destroy", "other rows refer to the model's rows"),
+    "DynamicShelves": ("retrieve", "__init__ is its own"),
+    "ExpandingShelves": ("retrieve", "to_representation is its own"),
+    "CheckedShelves": ("create", "validate is its own"),
+    "SignedShelves": ("create", "to_internal_value looks at its context"),
+    "NumberedShelves": ("list", "lists have a serializer of their own"),
+    "CountedShelves": ("create", "run_validation is its own"),
+    "RecentShelves": ("list", "get_queryset is its own"),
+    "NumberPages": ("list", "not keyset pages"),
+    "OtherParameters": ("list", "names of their own"),
+    "Searched": ("retrieve", "filter backends"),
+    "ReadOnly": ("create", "http_method_names"),
+    "Stamped": ("update", "perform_update is its own"),
+    "Guarded": ("retrieve", "OddRowsOnly looks at rows"),
+    "GuardedByEither": ("destroy", "AND looks at rows"),
+    "GuardedByMethod": ("update", "get_permissions is its own"),
+    "Throttled": ("retrieve", "throttling"),
+    "Loud": ("retrieve", "no JSONRenderer"),
+    "Negotiated": ("retrieve", "negotiated in a way of its own"),
+    "ByLabel": ("retrieve", "not looked up by their primary key"),
+    "PerAction": ("list", "get_serializer_class is its own"),
+    "Finishing": ("retrieve", "finalize_response is its own"),
+    "Authors": ("create", "name has a validator"),
+    "NestedAuthors": ("create", "joins tables"),
+    "Books": ("retrieve", "genre is a ChoiceField"),
+    "LinkedBooks": ("retrieve", "url is no column"),
+    "OwnedBooks": ("retrieve", "author is a PrimaryKeyRelatedField"),
+    "Tickets": ("retrieve", "the primary key is no integer"),
+    "Loans": ("create", "a manager of its own"),
+    "WatchedRows": ("update", "listens to the model's signals"),
+    "ShoutingRows": ("create", "save is its own"),
+}
+ON = {"retrieve", "list", "create", "update", "partial_update"}
+
+
+def test_who_steps_aside_says_why():
+    for name, (action, reason) in REASONS.items():
+        assert reason in dict(explained(VIEW_SETS[name]))[action], name
+
+
+@pytest.mark.parametrize("name", ["Shelves", "OrderedShelves", "OpenShelves", "Versioned", "Where"])
+def test_what_is_plain_is_answered_by_the_pieces(name):
+    reasons = dict(explained(VIEW_SETS[name]))
+    assert {action for action, reason in reasons.items() if reason == "on"} == ON
+
+
+def test_the_express_lane_is_open_here():
+    with only(ALL), served():
+        assert closed_because() == ""
+
+
+@pytest.mark.parametrize("pieces", [None, ALL])
+def test_a_default_is_asked_for_at_each_row(pieces):
+    with only(pieces), served() as application:
+        for label in ("one", "two"):
+            body = json.dumps({"label": label}).encode()
+            assert answer(application, Asked("POST", "/shelves/", body))[0] == "201 Created"
+    first, second = Shelf.objects.order_by("pk")
+    assert first.seen_at < second.seen_at
 
 
 @pytest.mark.parametrize("first", range(GROUPS))  # emptying tables after each would take longer

@@ -1,6 +1,8 @@
 """The same requests with no piece, with each and with all of them, from the same rows."""
 
 import contextlib
+import logging
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,15 +11,15 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
-from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import got_request_exception, request_finished, request_started
 from django.db import connection
 from django.db.models import AutoField
-from django.http import Http404
 from django.test import RequestFactory, override_settings
-from django.urls import resolve
 
-from speedups import shared_fields
+from speedups import shared_fields, upkeep
 from speedups.answers import FinishedAnswers, view
+from speedups.express import ExpressLane
 from speedups.shared_fields import SharedFields
 from speedups.writes import SingleStatementWrites
 from tests.speedups.library.models import (
@@ -45,23 +47,53 @@ class Asked:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
-    def answer(self) -> Any:
-        """Return what the view answers: status, headers and body, or the exception's name."""
+    def environ(self) -> dict[str, Any]:
+        """Return it as a server hands it on."""
+        content_type = {"Content-Type": "application/json", **self.headers}.pop("Content-Type")
+        others = {name: self.headers[name] for name in self.headers if name != "Content-Type"}
         request = RequestFactory(HTTP_HOST=HOST).generic(
-            self.method, self.path, self.body,
-            content_type=self.headers.get("Content-Type", "application/json"),
-            headers={k: v for k, v in self.headers.items() if k != "Content-Type"},
-        )  # fmt: skip
-        try:
-            found = resolve(request.path_info)
-            response = found.func(request, *found.args, **found.kwargs)
-            if hasattr(response, "render"):
-                response.render()
-        except Http404:
-            return "no such route"
-        except Exception as error:  # noqa: BLE001  (it is a part of the answer)
-            return f"raised {type(error).__name__}"
-        return response.status_code, dict(response.items()), response.content
+            self.method, self.path, self.body, content_type=content_type, headers=others
+        )
+        environ: dict[str, Any] = request.environ
+        environ["PATH_INFO"] = request.path_info.encode().decode("latin-1")  # as WSGI has it
+        return environ
+
+
+def answer(application: Any, asked: Asked) -> tuple[Any, ...]:
+    """Return status, headers and body, and what the view raised."""
+    told: list[Any] = []
+    raised: list[Any] = []
+
+    def note(**_kwargs: Any) -> None:
+        raised.append(sys.exc_info()[0])
+
+    got_request_exception.connect(note)
+    try:
+        response = application(asked.environ(), lambda *given: told.append(given))
+        body = b"".join(response)
+        if hasattr(response, "close"):
+            response.close()
+    finally:
+        got_request_exception.disconnect(note)
+    ((status, headers),) = told
+    return status, sorted(headers), body, raised
+
+
+@contextlib.contextmanager
+def served() -> Iterator[Any]:
+    """Give the WSGI application as in production, the lane in front of it where it is wanted."""
+    around = (request_started, request_finished)
+    before = [(signal, signal.receivers[:]) for signal in around]
+    upkeep.look_before_closing()
+    logging.disable()
+    try:
+        with override_settings(DEBUG=False, MIDDLEWARE=[], ALLOWED_HOSTS=[HOST]):
+            yield ExpressLane(WSGIHandler())
+    finally:
+        logging.disable(logging.NOTSET)
+        for signal, receivers in before:
+            signal.receivers = receivers
+            signal.sender_receivers_cache.clear()
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:
@@ -113,8 +145,7 @@ def only(pieces: Iterable[str] | None) -> Iterator[None]:
                 for name in [name for name in vars(mixin) if not name.startswith("__")]:
                     undo.enter_context(mock.patch.object(mixin, name))
                     delattr(mixin, name)
-        chosen = tuple(settings.SPEEDUPS if pieces is None else pieces)
-        undo.enter_context(override_settings(SPEEDUPS=chosen))
+        undo.enter_context(override_settings(SPEEDUPS=tuple(pieces or ())))
         forget()
         undo.callback(forget)
         yield
@@ -130,7 +161,8 @@ def told(requests: Iterable[Asked], pieces: Iterable[str] | None) -> tuple[list[
     """Return the answer to each request and all rows after the last."""
     with only(pieces), mock.patch("django.utils.timezone.now", return_value=NOW):
         seed()
-        return [asked.answer() for asked in requests], stored()
+        with served() as application:
+            return [answer(application, asked) for asked in requests], stored()
 
 
 def assert_same(requests: Iterable[Asked], pieces: Iterable[str]) -> list[Any]:

@@ -1,6 +1,7 @@
 """Tables with what the items lack: relations, every kind of column, rules over several columns."""
 
 import uuid
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models
 from django.db.models.signals import post_save
+from django.utils import timezone
+
+
+def now() -> datetime:
+    """Return the time, also where a test has set it."""
+    return timezone.now()
 
 
 class Shelf(models.Model):
@@ -23,6 +30,7 @@ class Shelf(models.Model):
     rank = models.SmallIntegerField(default=3)
     serial = models.BigIntegerField(null=True, db_column="odd 'column'")
     made_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(default=now)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -261,7 +261,8 @@ class Insisting(JSONParser):
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         """Return the data, the view's action as its note."""
         data = super().parse(stream, media_type, parser_context)
-        return data | {"note": parser_context["view"].action}
+        view = (parser_context or {}).get("view")
+        return data | {"note": view and view.action}
 
 
 class Parsed(Shelves):
