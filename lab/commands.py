@@ -66,7 +66,7 @@ def diagnose(options: argparse.Namespace) -> None:
 def _carried_out(kind: str, cells: Sequence[Cell], options: argparse.Namespace) -> Path:
     wanted = Plan(
         kind=kind,
-        command=shlex.join(("python", "-m", "lab", *options.words)),
+        command=_typed(options.words),
         steps=shuffled(cells, options.repeats, options.seed),
         open_shares=getattr(options, "open", ()),
         objective_ms=options.objective_ms,
@@ -75,6 +75,16 @@ def _carried_out(kind: str, cells: Sequence[Cell], options: argparse.Namespace) 
     )
     _refuse_what_cannot_be(wanted)
     return _measured(new_folder(options.results, wanted))
+
+
+def _typed(words: Sequence[str]) -> str:
+    """Return the command for others to type: without this machine's place for results."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and not word.startswith("--results"):
+            kept.append(word)
+        skip = word == "--results"
+    return shlex.join(("python", "-m", "lab", *kept))
 
 
 def _refuse_what_cannot_be(wanted: Plan) -> None:
