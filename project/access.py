@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.metadata import BaseMetadata
@@ -52,6 +53,12 @@ class HasScope(BasePermission):
         if not isinstance(key, Key):
             return False
         return request.method in SAFE_METHODS or key.scope == "write"
+
+
+def is_known(request: HttpRequest) -> bool:
+    """Tell whether a client may ask at all; others are to hear of nothing but their missing key."""
+    secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip()
+    return settings.API_AUTH == "none" or find_key(secret, settings.API_KEYS) is not None
 
 
 class NoMetadata(BaseMetadata):

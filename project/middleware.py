@@ -39,7 +39,7 @@ class RequestContext:
             response = self._refusal(request) or self.get_response(request)
             add_security_headers(request, response)
             response["X-Request-ID"] = request_id.get()
-            if not response.streaming and response.status_code != 204:
+            if not response.streaming and response.status_code not in {204, 304}:
                 response["Content-Length"] = str(len(response.content))
             response["X-Served-By"] = _served_by()
             if request.method == "HEAD" and not response.streaming:

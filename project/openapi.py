@@ -22,6 +22,8 @@ FAULT = {
 }
 ALWAYS = {"400", "401", "406", "413", "500", "503", "504"}
 OF_CHANGES = {"403", "409"}
+OF_PRECONDITIONS = {"412", "428"}
+OF_KEYS = {"422"}
 WITH_BODY = {"415"}
 DIGITS = r"[0-9]{1,8}(\.[0-9]{1,2})?"
 
@@ -43,6 +45,26 @@ READ: dict[str, dict[str, Any]] = {
 }
 
 
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description,
+            "schema": {"type": "string", **schema}}  # fmt: skip
+
+
+HEADERS = {  # which a request may carry, by method
+    "post": _header(
+        "Idempotency-Key",
+        "Any text of the client's own: a request that is sent again with it is answered with the "
+        "first answer, and done once. Kept for 24 hours.",
+        minLength=1,
+        maxLength=255,
+        pattern=r"^[\x21-\x7e]+$",
+    ),
+    "get": _header("If-None-Match", "The ETag the client has: 304 if it still holds."),
+}
+IF_MATCH = _header("If-Match", "The ETag of the state that the change is for.")
+ETAG = {"ETag": {"description": "Digest of the item.", "schema": {"type": "string"}}}
+
+
 def document(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
     """Complete the schema; a drf-spectacular postprocessing hook."""
     schemas = result["components"]["schemas"]
@@ -55,7 +77,20 @@ def document(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
         for method, operation in operations.items():
             for status in sorted(_refusals(path, method, operation)):
                 operation["responses"][status] = _answer()
+            _document_headers(path, method, operation)
     return result
+
+
+def _document_headers(path: str, method: str, operation: dict[str, Any]) -> None:
+    item = "{" in path
+    if item or method == "post":
+        header = HEADERS.get(method, IF_MATCH)
+        operation["parameters"] = [*operation.get("parameters", []), header]
+    for status in {"200", "201"} & operation["responses"].keys():
+        if item or method == "post":
+            operation["responses"][status]["headers"] = ETAG
+    if item and method == "get":
+        operation["responses"]["304"] = {"description": "The client has it.", "headers": ETAG}
 
 
 def _refine(schema: dict[str, Any], rules: dict[str, dict[str, Any]]) -> None:
@@ -66,6 +101,8 @@ def _refine(schema: dict[str, Any], rules: dict[str, dict[str, Any]]) -> None:
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     statuses = ALWAYS | (OF_CHANGES if method != "get" else set())
     statuses |= WITH_BODY if "requestBody" in operation else set()
+    statuses |= OF_KEYS if method == "post" else set()
+    statuses |= OF_PRECONDITIONS if method in {"put", "patch", "delete"} else set()
     return statuses | ({"404"} if "{" in path else set())
 
 

@@ -47,7 +47,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     """Return the answer for what a view raised; nothing for what only a log can explain."""
     request: HttpRequest = context["request"]._request
     if isinstance(error, db.Error):
-        return _database_problem(request, error)
+        return database_problem(request, error)
     # DRF's own handler turns Django's 404 and 403 into its exceptions and knows the headers.
     response = drf_exception_handler(error, context)
     if response is None:
@@ -92,7 +92,8 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _database_problem(request: HttpRequest, error: db.Error) -> HttpResponse | None:
+def database_problem(request: HttpRequest, error: db.Error) -> HttpResponse | None:
+    """Return the answer for what the database raised; nothing for what only a log can explain."""
     found = database_trouble.explained(error)
     if found is None:
         return None

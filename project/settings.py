@@ -104,6 +104,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "project.middleware.RequestContext",
+    "project.idempotency.Idempotency",
+    "project.preconditions.Preconditions",
     "whitenoise.middleware.WhiteNoiseMiddleware",
 ]
 if "headers" not in SPEEDUPS:
@@ -200,6 +202,9 @@ SPECTACULAR_SETTINGS = {
     "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     "SECURITY": [{"key": []}],
 }
+
+# Whether a change has to say, with If-Match, which state of an item it is meant for; else 428.
+REQUIRE_IF_MATCH = environment.flag("REQUIRE_IF_MATCH", default=False)
 
 LOGGING = logging_settings(
     level=environment.choice(

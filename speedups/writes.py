@@ -166,4 +166,6 @@ def once_more_after_deadlock(operation: Callable[[], Result]) -> Result:
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) not in DEADLOCK_OR_SERIALIZATION_FAILURE:
             raise
+        if any(one.in_atomic_block for one in connections.all(initialized_only=True)):
+            raise  # all of that transaction is lost, not this statement alone
     return operation()

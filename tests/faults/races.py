@@ -1,6 +1,7 @@
 """Requests that meet at one row; a sentence for each thing that came of it and should not have."""
 
 import itertools
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -14,7 +15,7 @@ WHOLE = {"name": "Desk", "description": "whole", "price": "2", "quantity": 8}
 class Racers:
     """Clients, each with a connection of its own, that send at the same moment."""
 
-    def __init__(self, url: str, count: int = 4) -> None:
+    def __init__(self, url: str, count: int = 8) -> None:
         self.clients = [httpx.Client(base_url=url, timeout=30) for _ in range(count)]
         self.pool = ThreadPoolExecutor(count)
         for client in self.clients:  # connected before the first round
@@ -96,6 +97,35 @@ def put_patch(racers: Racers, path: str) -> Iterator[str]:
         yield f"nobody was told of {left}"
 
 
+def one_key(racers: Racers, path: str) -> Iterator[str]:
+    """POSTs with one Idempotency-Key: one row, and the same answer for all who get one."""
+    name = uuid.uuid4().hex
+    body, headers = {"name": name, "price": "1"}, {"Idempotency-Key": name}
+    answers = racers.at_once(
+        *[lambda client: client.post("/items/", json=body, headers=headers)] * 8
+    )
+    answers.append(racers.clients[0].post("/items/", json=body, headers=headers))
+    made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    if answers[-1].status_code != 201 or not set(statuses(answers)) <= {201, 409}:
+        yield f"POSTs with one key were answered with {statuses(answers)}"
+    if len(made) != 1:
+        yield f"one key made rows {sorted(made)}"
+
+
+def if_match(racers: Racers, path: str) -> Iterator[str]:
+    """PATCHes that name the same state: one finds it."""
+    headers = {"If-Match": racers.left(path).headers["ETag"]}
+    answers = racers.at_once(*[
+        lambda client, number=number: client.patch(path, json={"quantity": number}, headers=headers)
+        for number in range(1, 5)
+    ])  # fmt: skip
+    if sorted(statuses(answers)) != [200, 412, 412, 412]:
+        yield f"four PATCHes of one state were answered with {statuses(answers)}"
+    done = [answer.json()["quantity"] for answer in answers if answer.status_code == 200]
+    if [racers.left(path).json()["quantity"]] != done:
+        yield f"of four PATCHes, {done} was acknowledged and {racers.left(path).json()} is left"
+
+
 def statuses(answers: list[httpx.Response]) -> list[int]:
     """Return the statuses in the order of the answers."""
     return [answer.status_code for answer in answers]
@@ -106,6 +136,8 @@ RACES: dict[str, Callable[[Racers, str], Iterator[str]]] = {
     "PATCH against DELETE": patch_delete,
     "four DELETEs of one row": four_deletes,
     "PUT against PATCH": put_patch,
+    "8 POSTs with one Idempotency-Key": one_key,
+    "4 PATCHes with one If-Match": if_match,
 }
 
 

@@ -1,0 +1,113 @@
+"""A POST that is sent again with its key is answered again and done once."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from crud.models import Item
+from crud.views import ItemViewSet
+from project import idempotency
+from project.access import BearerKeys, HasScope
+from project.keys import parse_keys
+from project.models import IdempotencyKey
+from tests.project.test_access import READER, WRITER, entry
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NEW = {"name": "Lamp", "price": "3.00"}
+
+
+@pytest.fixture
+def client():
+    return APIClient(HTTP_HOST="testserver")
+
+
+def post(client, key="a key", body=NEW, **headers):
+    return client.post("/items/", body, format="json", HTTP_IDEMPOTENCY_KEY=key, **headers)
+
+
+def test_the_same_request_gets_the_same_answer_and_makes_no_second_row(client):
+    first, again = post(client), post(client)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    for name in ("Location", "ETag", "Content-Type"):
+        assert again[name] == first[name]
+    assert again["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first
+    assert again["X-Request-ID"] != first["X-Request-ID"]
+    assert Item.objects.count() == 1
+
+
+def test_another_request_with_the_same_key_is_422(client):
+    post(client)
+    assert post(client, body=NEW | {"name": "Desk"}).status_code == 422
+    assert Item.objects.count() == 1
+
+
+def test_while_the_first_one_runs_the_second_gets_409(client, monkeypatch):
+    monkeypatch.setattr(idempotency, "_lock", lambda name: False)
+    answer = post(client)
+    assert (answer.status_code, answer["Retry-After"]) == (409, "1")
+    assert Item.objects.count() == 0
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "a\tb", "é", ""])
+def test_a_key_that_cannot_be_one_is_400(client, key):
+    assert post(client, key).status_code == 400
+    assert post(client, "x" * 255).status_code == 201
+
+
+def test_a_refused_request_may_be_mended_and_sent_again(client):
+    assert post(client, body={"name": ""}).status_code == 400
+    assert post(client).status_code == 201
+    assert IdempotencyKey.objects.count() == 1
+
+
+def test_row_and_answer_are_there_together_or_not_at_all(client, monkeypatch):
+    def lost(**_values):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(IdempotencyKey.objects, "create", lost)
+    assert post(client).status_code == 503
+    assert Item.objects.count() == 0
+    monkeypatch.undo()
+    assert post(client).status_code == 201
+
+
+def test_a_key_is_forgotten_after_a_day(client):
+    post(client)
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert "Idempotency-Replayed" not in post(client)
+    assert Item.objects.count() == 2
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    post(client, "another key")
+    said = StringIO()
+    call_command("clear_idempotency_keys", stdout=said)
+    assert said.getvalue() == "1 keys deleted\n"
+    assert [one.key for one in IdempotencyKey.objects.all()] == ["another key"]
+
+
+def test_a_clients_keys_are_its_own_and_strangers_cost_no_query(client, settings, monkeypatch):
+    settings.API_AUTH = "keys"
+    settings.API_KEYS = parse_keys([entry("one", WRITER, "write"), entry("two", READER, "write")])
+    monkeypatch.setattr(ItemViewSet, "authentication_classes", [BearerKeys])
+    monkeypatch.setattr(ItemViewSet, "permission_classes", [HasScope])
+    for secret in (WRITER, READER):
+        answer = post(client, HTTP_AUTHORIZATION=f"Bearer {secret}")
+        assert (answer.status_code, answer.has_header("Idempotency-Replayed")) == (201, False)
+    with connection.execute_wrapper(forbidden):
+        assert post(client, HTTP_AUTHORIZATION="Bearer stranger").status_code == 401
+
+
+def forbidden(*_arguments):
+    raise AssertionError("a stranger asked the database")
+
+
+def test_a_request_without_a_key_and_another_method_store_nothing(client):
+    client.post("/items/", NEW, format="json")
+    client.get("/items/", HTTP_IDEMPOTENCY_KEY="a key")
+    assert IdempotencyKey.objects.count() == 0
