@@ -1,6 +1,7 @@
 """Request bodies: JSON means JSON."""
 
 import codecs
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
@@ -32,7 +33,7 @@ class StrictJSONParser(BaseParser):
         _refuse_other_charsets(media_type or self.media_type)
         body = stream.read()
         try:
-            data = json.loads(body.decode(), parse_constant=_refuse_constant)
+            data = _decoder.decode(body.decode())
         except (ValueError, RecursionError) as error:
             raise ParseError(MALFORMED) from error
         # Only a body with more brackets than that can be nested deeper than that.
@@ -41,6 +42,7 @@ class StrictJSONParser(BaseParser):
         return data
 
 
+@functools.lru_cache(64)
 def _refuse_other_charsets(media_type: str) -> None:
     charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
     try:
@@ -53,6 +55,9 @@ def _refuse_other_charsets(media_type: str) -> None:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _refuse_deep_nesting(data: Any) -> None:

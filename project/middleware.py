@@ -85,9 +85,10 @@ def _host(environ: Environ) -> str:
 
 
 def _is_too_long(environ: Environ) -> bool:
-    length = environ.get("CONTENT_LENGTH") or "0"
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return length.isdigit() and int(length) > most
+    length = environ.get("CONTENT_LENGTH")
+    if not length or not length.isdigit():
+        return False
+    return int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def _is_probe(path: str) -> bool:
@@ -106,8 +107,8 @@ def _is_for_us(host: str) -> bool:
 
 
 def _request_id(environ: Environ) -> str:
-    offered = environ.get("HTTP_X_REQUEST_ID", "")
-    return offered if SANE_REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()
+    offered = environ.get("HTTP_X_REQUEST_ID")
+    return offered if offered and SANE_REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()
 
 
 def _served_by() -> str:

@@ -90,7 +90,9 @@ PREPARED_STATEMENTS = environment.flag("PREPARED_STATEMENTS", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What makes it fast; each can be left out, to see what it buys
-SPEEDUPS = environment.subset("SPEEDUPS", ("answers", "express", "fields", "headers", "upkeep"))
+SPEEDUPS = environment.subset(
+    "SPEEDUPS", ("answers", "express", "fields", "headers", "upkeep", "validation")
+)
 
 # Applications: the admin and what it needs exist in development only
 

@@ -24,9 +24,10 @@ def add_security_headers(request: HttpRequest, response: Any) -> None:
         store.setdefault(key, pair)
 
 
-def security_headers(secure: bool) -> list[tuple[str, str]]:
+@functools.lru_cache(2)
+def security_headers(secure: bool) -> tuple[tuple[str, str], ...]:
     """Return the same headers for an answer that is no Django response."""
-    return [pair for _, pair in _headers(secure, False)]
+    return tuple(pair for _, pair in _headers(secure, False))
 
 
 @functools.lru_cache(4)

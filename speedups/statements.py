@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connections
@@ -29,8 +28,6 @@ ALREADY_PREPARED = b"42P05"  # SQLSTATE; the name is made of the text, so it is 
 PREPARE_AGAIN = {b"26000", b"0A000"}
 
 Rows = list[tuple[bytes, ...]]
-
-_prepared: WeakKeyDictionary[Any, set[bytes]] = WeakKeyDictionary()  # by psycopg connection
 
 
 def compiled(rows: QuerySet[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -58,10 +55,13 @@ class Statement:
         result = self._result(parameters)
         if result is None:
             return self._rows_by_cursor(parameters)
-        columns = range(result.nfields)
         # NULL comes as None; the statements here select keys and finished JSON, which never are.
+        value = result.get_value
+        if result.nfields == 1:
+            return [(value(row, 0) or b"",) for row in range(result.ntuples)]
+        columns = range(result.nfields)
         return [
-            tuple([result.get_value(row, column) or b"" for column in columns])
+            tuple([value(row, column) or b"" for column in columns])
             for row in range(result.ntuples)
         ]
 
@@ -86,7 +86,8 @@ class Statement:
         watched = connection.execute_wrappers or connection.queries_logged
         if watched or connection.in_atomic_block or NotImplemented in values:
             return None
-        connection.ensure_connection()
+        if connection.connection is None:
+            connection.ensure_connection()
         native: Any = connection.connection
         result = self._execute(native, values)
         if result.status in DONE:
@@ -100,13 +101,13 @@ class Statement:
     def _execute(self, native: Any, values: list[Any]) -> PGresult:
         if not prepares():
             return native.pgconn.exec_params(self._native, values)  # type: ignore[no-any-return]
-        known = _prepared.setdefault(native, set())
+        pgconn: PGconn = native.pgconn
+        known = _known(native)
         if self._name not in known:
-            failure = self._prepare(native.pgconn)
+            failure = self._prepare(pgconn)
             if failure is not None:
                 return failure
             known.add(self._name)
-        pgconn: PGconn = native.pgconn
         result = pgconn.exec_prepared(self._name, values)
         if result.status in DONE or _sqlstate(result) not in PREPARE_AGAIN:
             return result
@@ -118,6 +119,16 @@ class Statement:
         result = pgconn.prepare(self._name, self._native)
         done = result.status in DONE or _sqlstate(result) == ALREADY_PREPARED
         return None if done else result
+
+
+def _known(native: Any) -> set[bytes]:
+    """Return the names that are prepared on a psycopg connection, which carries them itself."""
+    try:
+        return native.__dict__["speedups_prepared"]  # type: ignore[no-any-return]
+    except KeyError:
+        known: set[bytes] = set()
+        native.__dict__["speedups_prepared"] = known
+        return known
 
 
 def _sqlstate(result: PGresult) -> bytes | None:

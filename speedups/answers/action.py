@@ -37,6 +37,7 @@ class Action:
             stock(view_class, "get_permissions")
             check_permissions([one() for one in view_class.permission_classes])
         self.rows: models.QuerySet[Any] = view_class.queryset.order_by()
+        self.using = self.rows.db
         self.model: Any = self.rows.model
         self.key: Any = self.model._meta.pk
         self.keyword = view_class.lookup_url_kwarg or view_class.lookup_field
@@ -44,7 +45,7 @@ class Action:
         unless(by_key, "rows are not looked up by their primary key")
         unless(isinstance(self.key, models.IntegerField), "the primary key is no integer")
         check_rows(view_class.queryset)
-        operations = connections[self.rows.db].ops
+        operations = connections[self.using].ops
         self.quoted = operations.quote_name
         self.table = self.quoted(self.model._meta.db_table)
         limits = operations.integer_field_range(self.key.get_internal_type())

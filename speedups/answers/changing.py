@@ -8,10 +8,11 @@ from django.db.models.expressions import Expression
 
 from speedups.answers.action import Action, ViewOf, filled, json_answer
 from speedups.answers.asked import Answer, Asked
-from speedups.answers.writing import Values, Writing
+from speedups.answers.writing import Writing
 from speedups.plain import check_deleting, fills_in
 from speedups.statements import ANY_NUMBER, Statement
 from speedups.stepping_aside import stock, unless
+from speedups.validation import Values
 from speedups.writes import SingleStatementWrites, once_more_after_deadlock
 
 MOST_STATEMENTS = 64  # one for each set of columns that clients send; each connection prepares it
@@ -33,7 +34,7 @@ class Create(Writing):
         columns = ", ".join(self.quoted(field.column) for field in self.fields)
         places = ", ".join("%s" for _ in self.fields)
         sql = f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING {self.returned}"  # noqa: S608
-        self.statement = Statement(sql, self.rows.db)
+        self.statement = Statement(sql, self.using)
 
     def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Return the new row as PostgreSQL has it and writes it."""
@@ -43,7 +44,7 @@ class Create(Writing):
         parameters = self._parameters(values)
         ((text,),) = once_more_after_deadlock(lambda: self.statement.rows(parameters))
         answer = json_answer(text, status=201)
-        new = _success_headers(view_of(asked), asked, json.loads(text))
+        new = _success_headers(view_of(asked), asked, json.loads(text.decode()))
         answer.headers += [(name, str(value)) for name, value in new.items()]
         return answer
 
@@ -100,7 +101,7 @@ class Update(Writing):
                 return None
             places = ", ".join(f"{self.quoted(column)} = %s" for column in columns)
             sql = f"UPDATE {self.table} SET {places}{self.where} RETURNING {self.returned}"  # noqa: S608
-            self.statements[columns] = Statement(sql, self.rows.db)
+            self.statements[columns] = Statement(sql, self.using)
         return self.statements.get(columns)
 
 
@@ -122,7 +123,7 @@ class Destroy(Action):
         stock(view_class, "_target", "perform_destroy")
         check_deleting(self.model)
         where, self.parameters = self.condition()
-        self.statement = Statement(f"DELETE FROM {self.table}{where}", self.rows.db)  # noqa: S608
+        self.statement = Statement(f"DELETE FROM {self.table}{where}", self.using)  # noqa: S608
 
     def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Delete the row; the framework answers if there is none."""

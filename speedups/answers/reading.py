@@ -28,7 +28,7 @@ class Retrieve(Action):
         """Compile the SELECT."""
         rows = self.with_json(view_class, self.rows.filter(pk=ANY_NUMBER))
         sql, self.parameters = compiled(rows)
-        self.statement = Statement(sql, self.rows.db)
+        self.statement = Statement(sql, self.using)
 
     def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Return the row as PostgreSQL writes it."""
@@ -62,7 +62,7 @@ class List(Action):
 
     def _page(self, rows: Any) -> tuple[Statement, tuple[Any, ...]]:
         sql, parameters = compiled(rows[:ANY_LIMIT])
-        return Statement(sql, self.rows.db), (*parameters, ANY_LIMIT)
+        return Statement(sql, self.using), (*parameters, ANY_LIMIT)
 
     def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
         """Return the page of the rows as PostgreSQL writes them."""

@@ -1,6 +1,7 @@
 """What POST, PUT and PATCH have in common: a body that becomes values, and those parameters."""
 
 import io
+from datetime import datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +15,14 @@ from speedups.answers.asked import JSON, Asked
 from speedups.json_sql import json_object
 from speedups.plain import check_mentions, check_saving, fills_in
 from speedups.shared_fields import check_shareable
-from speedups.stepping_aside import stock, unless
+from speedups.stepping_aside import StepAside, stock, unless
+from speedups.validation import Validation, Values
 
-Values = dict[str, Any]
 # Values of these types are what the database takes already.
 READY: dict[type, type] = {
     models.CharField: str, models.TextField: str, models.DecimalField: Decimal,
     models.IntegerField: int, models.PositiveIntegerField: int, models.BigIntegerField: int,
+    models.DateTimeField: datetime,
 }  # fmt: skip
 
 
@@ -52,6 +54,10 @@ class Writing(Action):
         unless(getattr(parser, "media_type", "") == JSON, "no parser reads JSON only")
         self.parser = parser()
         self.context = _Encoding(encoding=settings.DEFAULT_CHARSET)
+        try:
+            self.validation: Validation | None = Validation(self.serializer)
+        except StepAside:
+            self.validation = None
         self._look_at_columns()
         self.returned = json_object(view_class.serializer_class())
 
@@ -73,7 +79,9 @@ class Writing(Action):
             return None
         try:
             data = self.parser.parse(io.BytesIO(content), JSON, self.context)
-            values: Values = self.serializer.run_validation(data)
+            values = self.validation.values(data) if self.validation else None
+            if values is None:
+                values = self.serializer.run_validation(data)
         except Exception:  # noqa: BLE001  (nothing is changed yet: the framework meets it again)
             return None
         return values if values.keys() <= self.names else None
@@ -82,4 +90,4 @@ class Writing(Action):
         """Return a value as the database takes it."""
         if type(value) is self.ready[field]:
             return value
-        return field.get_db_prep_save(value, connections[self.rows.db])
+        return field.get_db_prep_save(value, connections[self.using])

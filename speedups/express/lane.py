@@ -102,5 +102,5 @@ def _answered(routes: Routes, environ: Environ) -> Answer | None:
     if answer is not None:
         answer.headers += stop.headers
         answer.route = stop.route
-        upkeep.close_if_due(action.rows.db)
+        upkeep.close_if_due(action.using)
     return answer

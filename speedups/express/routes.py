@@ -1,10 +1,11 @@
 """From a path to a view set's action, as Django's resolver and the framework's `as_view` do it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern
 from rest_framework.exceptions import APIException
 from rest_framework.viewsets import ModelViewSet
 
@@ -91,22 +92,49 @@ class Routes:
         chains = [*_chains(get_resolver())]
         while chains and chains[-1][1] is None:
             chains.pop()
-        self._chains = chains
+        self._chains = [(_matcher(patterns), stop) for patterns, stop in chains]
 
     def find(self, path: str) -> tuple[Stop, Kwargs] | None:
         """Return the first route that matches, None if it is no stop's or there is none."""
-        for patterns, stop in self._chains:
-            kwargs: Kwargs = {}
-            rest = path
-            for pattern in patterns:
-                match = pattern.match(rest)
-                if match is None:
-                    break
-                rest, args, found = match
-                kwargs |= found
-            else:
-                return (stop, kwargs) if stop and not args else None
+        for match, stop in self._chains:
+            kwargs = match(path)
+            if kwargs is not None:
+                return (stop, kwargs) if stop else None
         return None
+
+
+def _matcher(patterns: tuple[Any, ...]) -> Callable[[str], Kwargs | None]:
+    """Return what tells whether a path matches these patterns, and the keywords in it."""
+    root, *others = patterns
+    if len(others) == 1 and type(others[0]) is RegexPattern and str(root) == "^/":
+        return _expression(others[0])
+
+    def match(path: str) -> Kwargs | None:
+        kwargs: Kwargs = {}
+        for pattern in patterns:
+            found = pattern.match(path)
+            if found is None:
+                return None
+            path, _, more = found
+            kwargs |= more
+        return kwargs
+
+    return match
+
+
+def _expression(pattern: Any) -> Callable[[str], Kwargs | None]:
+    """Return the same for a regular expression right below the root, without its detours."""
+    regex = pattern.regex
+    whole = pattern._is_endpoint and regex.pattern.endswith("$")
+    search = regex.fullmatch if whole else regex.search
+
+    def match(path: str) -> Kwargs | None:
+        found = search(path[1:]) if path[:1] == "/" else None
+        if found is None:
+            return None
+        return {name: value for name, value in found.groupdict().items() if value is not None}
+
+    return match
 
 
 def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
@@ -123,6 +151,10 @@ def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tup
 def _stop(pattern: URLPattern, route: str) -> Stop | None:
     try:
         unless(not pattern.default_args, "the route has arguments of its own")
+        named = not isinstance(pattern.pattern, RegexPattern) or (
+            pattern.pattern.regex.groups == len(pattern.pattern.regex.groupindex)
+        )
+        unless(named, "the route has arguments without names")
         return Stop(pattern.callback, route)
     except StepAside:
         return None

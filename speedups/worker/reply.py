@@ -20,6 +20,8 @@ NO_LENGTH = re.compile(r"1\d\d|204")
 
 Headers = list[tuple[str, str]]
 
+_known_lines: dict[tuple[str, str], bytes] = {}  # of headers that need no second look
+
 
 class Reply:
     """One answer; gunicorn's access log and hooks read its attributes by these names."""
@@ -53,15 +55,21 @@ class Reply:
             raise AssertionError("Response headers already set!")
         self.status, self.status_code = status, _checked_status(status)
         self.headers, self._lines, self.response_length = [], [], None
-        for name, value in headers:
-            self._add(name, value)
+        for pair in headers:
+            line = _known_lines.get(pair)
+            if line is None:
+                self._add(pair)
+            else:
+                self.headers.append(pair)
+                self._lines.append(line)
         self._omits_body = self.req.method == "HEAD" or bool(NO_BODY.match(status))
         self.chunked = (
             self.response_length is None and self.req.version > (1, 0) and not self._omits_body
         )
         return self.write
 
-    def _add(self, name: str, value: str) -> None:
+    def _add(self, pair: tuple[str, str]) -> None:
+        name, value = pair
         kind, line = _checked_header(name, value)
         if not line:
             return
@@ -69,7 +77,11 @@ class Reply:
             if NO_LENGTH.match(self.status):
                 return
             self.response_length = int(value)
-        self.headers.append((name, value))
+        else:
+            if len(_known_lines) >= REMEMBERED_LINES:
+                _known_lines.clear()  # those that matter are back after one answer
+            _known_lines[pair] = line
+        self.headers.append(pair)
         self._lines.append(line)
 
     def force_close(self) -> None:
@@ -141,7 +153,6 @@ def _checked_status(status: str) -> int:
     return int(status[:3])
 
 
-@functools.lru_cache(REMEMBERED_LINES)
 def _checked_header(name: str, value: str, *, hints: bool = False) -> tuple[str, bytes]:
     """Return the name in small letters and the line, which is empty for hop-by-hop headers."""
     if not isinstance(name, str) or not isinstance(value, str):
