@@ -92,7 +92,7 @@ def clashing(ours, item, database) -> Iterator[Service]:
 
 
 @pytest.fixture
-def keyed(ours) -> Service:
+def keyed(ours: Service) -> Service:
     """Ours, when another request has used the key."""
     first = {"name": "first", "price": "1"}
     ours.http.post("/items/", json=first, headers={"Idempotency-Key": "documented"})

@@ -66,6 +66,13 @@ class Cluster:
                 rows = found.fetchall() if found.description else []
         return rows
 
+    def have_item_one(self) -> None:
+        """Make sure that `/items/1/` is there to be read."""
+        self.admin(
+            "INSERT INTO crud_item (id, name, price) OVERRIDING SYSTEM VALUE VALUES (1, 'one', 1)"
+            " ON CONFLICT DO NOTHING"
+        )
+
     def set(self, **settings: str) -> None:
         """Change settings of the running server for all its sessions."""
         changes = [f"ALTER SYSTEM SET {name} = {value}" for name, value in settings.items()]

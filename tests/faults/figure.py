@@ -4,7 +4,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
 import matplotlib as mpl
 
 from tests.faults.cluster import Cluster, cluster
@@ -24,7 +23,6 @@ CURVES = {"refused after 1 s (the default)": "1", "everybody waits (MAX_WAIT_SEC
 def measured(own: Cluster, folder: Path, wait: str) -> list[Answers]:
     """Return what came of each of `LOADS`."""
     with slowed(own, folder / f"{wait}.log", MAX_WAIT_SECONDS=wait) as stage:
-        httpx.post(f"{stage.server.url}/items/", json={"name": "x", "price": 1})
         found = []
         for load in LOADS:
             found.append(offer(stage, load * CAPACITY, SECONDS))

@@ -59,6 +59,7 @@ def offer(stage: Stage, rate: float, seconds: float) -> Answers:
 @contextlib.contextmanager
 def slowed(cluster: Cluster, log: Path, **env: str) -> Iterator[Stage]:
     """Serve over a link that delays each statement by `DELAY`, until the block ends."""
+    cluster.have_item_one()
     with proxied(cluster) as proxy, staged(cluster, BUFFERED, log, proxy=proxy, env=env) as stage:
         proxy.delay = DELAY
         yield stage

@@ -65,6 +65,7 @@ BY_ARGUMENTS = (
 def stop_under_load(stage: Stage, kind: str) -> Outcome:
     """Ask the service to stop: whoever was accepted gets an answer, the others are refused."""
     outcome = Outcome("SIGTERM", rounds=1)
+    stage.cluster.admin("TRUNCATE crud_item")
     with load(stage.server.url, clients=4, newcomers=4) as sent:
         wait_for_answers(sent, 4)
         begun = time.monotonic()
@@ -77,5 +78,4 @@ def stop_under_load(stage: Stage, kind: str) -> Outcome:
     outcome.lost = sent.ledger.faults(stage.table()) + sent.wrong
     outcome.broken += [] if code == 0 else [f"exit code {code} after {outcome.recovered:.1f} s"]
     outcome.broken += [what for what in outcome.failed if what not in NOT_ACCEPTED[kind]]
-    stage.cluster.admin("TRUNCATE crud_item")
     return outcome

@@ -121,6 +121,7 @@ def survive(fault: Fault, stage: Stage, rounds: int = 1, clients: int = 6) -> Ou
     outcome = Outcome(fault.name, rounds)
     for _ in range(rounds):
         lines_before = len(stage.log_lines())
+        stage.cluster.admin("TRUNCATE crud_item")
         with load(stage.server.url, clients) as sent:
             wait_for_answers(sent, 4)
             begun = time.monotonic()
@@ -130,7 +131,6 @@ def survive(fault: Fault, stage: Stage, rounds: int = 1, clients: int = 6) -> Ou
         judge(fault, sent, begun, over, outcome)
         outcome.lost += sent.ledger.faults(stage.table())
         outcome.broken += _log_faults(stage.log_lines()[lines_before:])
-        stage.cluster.admin("TRUNCATE crud_item")
     return outcome
 
 

@@ -17,7 +17,7 @@ BAD: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "a cursor that is none": ("GET", "/items/?cursor=x", {}, 400),
     "another media type asked for": ("GET", "/items/1/", {"headers": {"Accept": "image/png"}}, 406),
     "another media type sent": ("POST", "/items/", {"data": {"name": "x"}}, 415),
-    "no JSON": ("PATCH", "/items/1/", {"content": b"{", "headers": JSON}, 400),
+    "no JSON": ("POST", "/items/", {"content": b"{", "headers": JSON}, 400),
     "no item": ("POST", "/items/", {"json": {"name": ""}}, 400),
     "a long body": ("POST", "/items/", {"content": b" " * 2_000_000, "headers": JSON}, 413),
     "another host": ("GET", "/items/", {"headers": {"Host": "evil.com"}}, 400),

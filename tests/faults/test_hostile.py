@@ -13,6 +13,7 @@ NOISE = 0.015  # seconds by which a p99 differs here when nothing happens at all
 
 @pytest.mark.parametrize("nuisance", NUISANCES)
 def test_others_hardly_notice(buffered, nuisance):
+    buffered.cluster.have_item_one()
     before = p99_of_others(buffered)
     with NUISANCES[nuisance](buffered):
         during = p99_of_others(buffered)

@@ -4,7 +4,6 @@ Each answer waits 20 ms for the database, so that two workers give about a hundr
 any machine.
 """
 
-import httpx
 import pytest
 
 from tests.faults.overload import Answers, Prober, offer, slowed
@@ -19,7 +18,6 @@ KEPT = 0.7  # of the peak, on a machine that others use; `make torture` wants 0.
 def slow(own_cluster, tmp_path_factory):
     log = tmp_path_factory.mktemp("overload") / "log"
     with slowed(own_cluster, log, MAX_WAIT_SECONDS=str(LIMIT)) as stage:
-        httpx.post(f"{stage.server.url}/items/", json={"name": "x", "price": 1})
         yield stage
 
 

@@ -21,13 +21,18 @@ def assert_kept(outcome):
     assert outcome.acknowledged > 20
 
 
-@pytest.mark.parametrize("worker", ["buffered", "gthread"])
 @pytest.mark.parametrize("fault", [KILLED, RELOADED], ids=lambda fault: fault.name)
-def test_a_fault_of_a_process_loses_nothing(worker, fault, request):
-    assert_kept(survive(fault, request.getfixturevalue(worker)))
+def test_a_fault_of_a_process_loses_nothing(fault, buffered):
+    assert_kept(survive(fault, buffered))
 
 
-@pytest.mark.parametrize(("fault", "arguments"), [(HUNG, HURRIED), (REPLACED, RESTARTING)])
+def test_a_killed_process_of_threads_loses_nothing_either(gthread):
+    assert_kept(survive(KILLED, gthread))
+
+
+@pytest.mark.parametrize(("fault", "arguments"), [
+    pytest.param(HUNG, HURRIED, marks=pytest.mark.torture), (REPLACED, RESTARTING),
+])  # fmt: skip
 def test_a_worker_that_hangs_or_has_served_enough_is_replaced(
     own_cluster, tmp_path, fault, arguments
 ):
@@ -42,6 +47,7 @@ def test_sigterm_leaves_no_accepted_request_without_an_answer(own_cluster, tmp_p
         assert_kept(stop_under_load(stage, kind))
 
 
+@pytest.mark.torture
 @pytest.mark.skipif(not may_cap(), reason="only root may cap the memory of a service")
 def test_a_worker_killed_for_want_of_memory_loses_nothing(own_cluster, tmp_path):
     log = tmp_path / "log"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.races import RACES, run
 
-ROUNDS = 30
+ROUNDS = 15
 
 
 @pytest.mark.parametrize("race", RACES)
@@ -12,6 +12,7 @@ def test_a_race_ends_as_if_one_had_come_after_the_other(buffered, race):
     assert run(race, buffered.server.url, ROUNDS) == []
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("race", RACES)
 def test_a_race_between_threads_ends_so_too(gthread, race):
     assert run(race, gthread.server.url, ROUNDS) == []
