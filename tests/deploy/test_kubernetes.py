@@ -4,64 +4,30 @@ import configparser
 import copy
 import shutil
 import subprocess
-from collections.abc import Iterator
-from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from django.core.management import get_commands
 
+from tests.deploy.manifests import (
+    ALL,
+    KUBERNETES,
+    WORKLOADS,
+    container,
+    named,
+    of_kind,
+    pod,
+    selected,
+    the,
+)
+from tests.deploy.manifests import workload as workload_named
 from tests.deploy.places import DEPLOY, DOCKERFILES, drain, first, instructions
 from tests.test_layout import read_names
 
-KUBERNETES = DEPLOY / "kubernetes"
 README = (KUBERNETES / "README.md").read_text()
 VERSIONS = ("1.30.0", "1.37.0")  # the oldest that knows preStop.sleep, and the newest there is
 GUNICORNS_OWN = {"FORWARDED_ALLOW_IPS"}
-NAME = "app.kubernetes.io/name"
-
-
-def documents() -> Iterator[dict[str, Any]]:
-    for folder in ("base", "load"):
-        for path in sorted((KUBERNETES / folder).glob("*.yaml")):
-            if path.name != "kustomization.yaml":
-                yield from yaml.safe_load_all(path.read_text())
-
-
-ALL = list(documents())
-
-
-def named(document: dict[str, Any]) -> str:
-    return f"{document['kind']}-{document['metadata']['name']}"
-
-
-def of_kind(kind: str) -> list[dict[str, Any]]:
-    return [document for document in ALL if document["kind"] == kind]
-
-
-def the(kind: str, name: str) -> dict[str, Any]:
-    (found,) = (one for one in of_kind(kind) if one["metadata"]["name"] == name)
-    return found
-
-
-WORKLOADS = [*of_kind("Deployment"), *of_kind("Job")]
-
-
-def pod(workload: dict[str, Any]) -> Any:
-    return workload["spec"]["template"]["spec"]
-
-
-def container(workload: dict[str, Any]) -> Any:
-    (only,) = pod(workload)["containers"]
-    return only
-
-
-def labels(workload: dict[str, Any]) -> Any:
-    return workload["spec"]["template"]["metadata"]["labels"]
-
-
-def selected(selector: dict[str, str]) -> list[dict[str, Any]]:
-    return [one for one in WORKLOADS if selector.items() <= labels(one).items()]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -86,7 +52,7 @@ def test_what_kustomize_makes_is_valid_whole_and_in_one_namespace(folder):
     for document in rendered:
         kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
         assert document["metadata"]["namespace"] == "items"
-    images = [container(one)["image"] for one in rendered if "template" in one["spec"]]
+    images = [container(one)["image"] for one in rendered if named(one) in map(named, WORKLOADS)]
     assert images
     assert all(image.startswith("registry.example.org/items") for image in images)
     base = [one for one in ALL if named(one) in {named(other) for other in rendered}]
@@ -117,10 +83,10 @@ def test_the_service_has_the_articles_box():
     assert resources["limits"] == resources["requests"] == {"cpu": "1", "memory": "512Mi"}
 
 
-@pytest.mark.parametrize("name", ["items", "items-migrate"])
+@pytest.mark.parametrize("name", ["items", "items-migrate", "items-upkeep"])
 def test_every_variable_is_read_by_the_service(name):
-    workload = next(one for one in WORKLOADS if one["metadata"]["name"] == name)
-    names = {one["name"].removesuffix("_FILE") for one in container(workload)["env"]}
+    env = container(workload_named(name))["env"]
+    names = {one["name"].removesuffix("_FILE") for one in env}
     assert names <= read_names() | GUNICORNS_OWN
     assert {"DATABASE_URL", "DJANGO_SECRET_KEY", "DJANGO_ALLOWED_HOSTS"} <= names
     assert names & {"API_KEYS", "API_AUTH"}
@@ -212,51 +178,6 @@ def test_the_connections_of_all_pods_fit_into_the_pooler_and_the_poolers_into_th
     assert replicas * size <= 97
 
 
-def allowed(policies: list[dict[str, Any]], way: str, peer: dict[str, str]) -> set[Any]:
-    """Return the ports at which policies let pods with these labels in, or out to."""
-    key = {"ingress": "from", "egress": "to"}[way]
-    return {
-        port["port"]
-        for policy in policies
-        for rule in policy["spec"].get(way, ())
-        for end in rule.get(key, ())
-        for port in rule["ports"]
-        if (end.get("podSelector", {}).get("matchLabels") or {"": ""}).items() <= peer.items()
-    }
-
-
-@pytest.mark.parametrize(("source", "target", "port"), [
-    ("items", "pgbouncer", "pgbouncer"), ("locust", "items", "http"),
-    ("locust-worker", "items", "http"), ("locust-worker", "locust", "workers"),
-])  # fmt: skip
-def test_the_network_lets_through_what_is_needed_at_both_ends(source, target, port):
-    here, there = (the("Deployment", name) for name in (source, target))
-
-    def policies(workload: dict[str, Any]) -> list[dict[str, Any]]:
-        return [
-            one for one in of_kind("NetworkPolicy")
-            if (chosen := one["spec"]["podSelector"].get("matchLabels"))
-            and chosen.items() <= labels(workload).items()
-        ]  # fmt: skip
-
-    assert port in allowed(policies(here), "egress", labels(there))
-    assert port in allowed(policies(there), "ingress", labels(here))
-    assert port in {one["name"] for one in container(there)["ports"]}
-
-
-def test_nobody_else_is_let_in_and_only_the_pooler_and_the_migration_reach_the_database():
-    assert the("NetworkPolicy", "default-deny")["spec"] == {
-        "podSelector": {}, "policyTypes": ["Ingress", "Egress"]
-    }  # fmt: skip
-    open_to_database = {
-        policy["metadata"]["name"]
-        for policy in of_kind("NetworkPolicy")
-        for rule in policy["spec"].get("egress", ())
-        if any(port["port"] == 5432 for port in rule["ports"])
-    }
-    assert open_to_database == {"pgbouncer", "items-migrate"}
-
-
 def test_names_in_urls_and_arguments_are_services():
     services = {one["metadata"]["name"] for one in of_kind("Service")}
     assert f"@{'pgbouncer'}:6432/items" in README
@@ -265,6 +186,13 @@ def test_names_in_urls_and_arguments_are_services():
     assert "--master-host=locust" in container(the("Deployment", "locust-worker"))["args"]
     pooled = first(r"^items = host=(\w+) ", (DEPLOY / "pgbouncer" / "pgbouncer.ini").read_text())
     assert {"pgbouncer", "db", "items", "locust", pooled} <= services
+
+
+@pytest.mark.parametrize("name", ["items-migrate", "items-upkeep"])
+def test_commands_of_the_service_are_there(name):
+    program, script, command = container(workload_named(name))["command"]
+    assert (program, script) == ("python", "manage.py")
+    assert command in get_commands()
 
 
 def test_every_image_has_a_recipe():
