@@ -33,7 +33,9 @@ LADDER: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("+ headers", {"SPEEDUPS": "upkeep,headers", **THREADS}),
     ("+ fields", {"SPEEDUPS": "upkeep,headers,fields", **THREADS}),
     ("+ answers", {"SPEEDUPS": "upkeep,headers,fields,answers", **THREADS}),
-    ("+ worker", {"SPEEDUPS": "upkeep,headers,fields,answers"}),
+    ("+ validation", {"SPEEDUPS": "upkeep,headers,fields,answers,validation", **THREADS}),
+    ("+ express", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express", **THREADS}),
+    ("+ worker", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express"}),
 )
 CLIMBED = "django"  # the only target whose pieces can be taken out
 

@@ -25,6 +25,7 @@ PLAIN = (
     (serializers.BigIntegerField, (models.IntegerField,)),
     (serializers.UUIDField, (models.UUIDField,)),
 )
+NUMBERS = {serializers.IntegerField, serializers.BigIntegerField}  # their text is their JSON
 ISO = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 QUOTED = """('"' || {} || '"')"""  # NULL stays NULL, as with `concat` it would not
 
@@ -81,7 +82,7 @@ def _written(field: Any, model_field: Any, column: str) -> str:
     unless(getattr(field, "uuid_format", "hex_verbose") == "hex_verbose", "UUIDs in another form")
     for known, of in PLAIN:
         if _is(field, known) and isinstance(model_field, of):
-            return f"to_json({column})::text"
+            return f"{column}::text" if known in NUMBERS else f"to_json({column})::text"
     raise StepAside(f"{field.field_name} is a {type(field).__name__}, whose JSON only Python knows")
 
 

@@ -46,7 +46,7 @@ def test_the_article_has_four_figures_and_two_boxes():
 def test_the_ladder_adds_one_piece_at_each_rung():
     rungs = kinds.ladder(Conditions())
     pieces = [set(cell.env["SPEEDUPS"].split(",")) - {"none"} for cell in rungs[:-1]]
-    assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 4
+    assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 6
     assert all(before < after for before, after in pairwise(pieces))
     assert len({cell.label for cell in rungs}) == len(rungs)
 
