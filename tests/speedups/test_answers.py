@@ -70,7 +70,7 @@ def test_every_row_is_written_byte_for_byte_as_the_framework_writes_it(rows):
         assert assert_same("get", f"/items/{pk}/", pk=pk).status_code == 200
 
 
-@pytest.mark.parametrize("pk", ["0", "999999999", "9" * 19, "9223372036854775807", "007"])
+@pytest.mark.parametrize("pk", ["0", "999999999", "9" * 19, "9223372036854775807", "000"])
 def test_a_key_without_a_row_is_not_found(rows, pk):
     assert assert_same("get", f"/items/{pk}/", pk=pk).status_code == 404
 
