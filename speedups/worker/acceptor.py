@@ -79,7 +79,7 @@ class Acceptor:
             self._listen()
             # A few: where requests are slow, a crowd would wait for us longer than for answers.
             for listener in self.listeners.values():
-                for _ in range(1 + self.held // 8):
+                for _ in range(1 + self.held // 16):
                     yield from self._accept(listener)
 
     def accept_waiting(self) -> Iterator[Accepted]:

@@ -41,7 +41,9 @@ def gunicorn(
         address = probe.getsockname()
     log = folder / f"{len(list(folder.iterdir()))}.log"
     given = {"bind": f"{address[0]}:{address[1]}", "worker_class": worker_class, **settings}
-    command = (sys.executable, "-m", "gunicorn", "-c", "python:tests.speedups.worker.configuration",
+    # Not `-m gunicorn`: started anew by SIGUSR2, its `http` would hide Python's.
+    script = str(Path(sys.executable).with_name("gunicorn"))
+    command = (sys.executable, script, "-c", "python:tests.speedups.worker.configuration",
                f"tests.speedups.worker.applications:{application}")  # fmt: skip
     with program(command, log=log, env={"SETTINGS": json.dumps(given)}) as started:
         eventually(lambda: answers(address) or started.exit_code() is not None)

@@ -1,0 +1,237 @@
+"""The worker under a real master: how connections are spread, what signals do, who is refused."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from gunicorn.config import Config
+
+from lab.processes import program
+from speedups.worker import BufferedWorker
+from tests.contract.raw import HOST, head
+from tests.speedups.worker.serving import eventually, gunicorn, inside, receive_all, talk
+
+PID = head("GET /pid HTTP/1.1", HOST)
+CLOSE = head("GET /pid HTTP/1.1", HOST, "Connection: close")
+WORKERS = 4
+CONNECTIONS = 120
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("life")
+    settings = {"workers": WORKERS, "keepalive": 60, "errorlog": str(folder / "error.log")}
+    with gunicorn(folder, **settings) as (address, started):
+        yield address, started, folder
+
+
+def body(answer):
+    return answer.rpartition(b"\r\n\r\n")[2]
+
+
+def spread(address, connections):
+    """Return how many of so many connections each worker holds."""
+    with contextlib.ExitStack() as held:
+        opened = [
+            held.enter_context(socket.create_connection(address, timeout=30))
+            for _ in range(connections)
+        ]
+        first = Counter(map(who_answers, opened))
+        assert first == Counter(map(who_answers, opened))  # each stays where it is
+    return first
+
+
+def who_answers(connection):
+    connection.sendall(PID)
+    return int(body(connection.recv(1000)))
+
+
+def test_connections_are_spread_evenly_over_the_workers(served):
+    address, _, _ = served
+    eventually(lambda: len(spread(address, 2 * WORKERS)) == WORKERS)  # all of them have started
+    counts = spread(address, CONNECTIONS).values()
+    assert sum(counts) == CONNECTIONS
+    assert max(counts) <= 1.3 * min(counts), counts
+
+
+def test_sighup_replaces_the_workers_and_no_request_is_lost(served):
+    address, started, _ = served
+    before = children(started)
+    os.kill(started.pid, signal.SIGHUP)
+
+    def renewed():
+        assert talk(address, CLOSE).startswith(b"HTTP/1.1 200 OK")
+        return len(children(started) - before) == WORKERS and not children(started) & before
+
+    eventually(renewed)
+    assert started.exit_code() is None
+
+
+def children(started):
+    """Return the workers' process ids."""
+    return {one.pid for one in psutil.Process(started.pid).children()}
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_sigusr1_opens_the_log_anew_and_disturbs_nobody(served):
+    address, started, folder = served
+    log, moved = folder / "error.log", folder / "error.log.1"
+    log.rename(moved)
+    os.kill(started.pid, signal.SIGUSR1)
+    eventually(log.exists)
+    assert talk(address, CLOSE).startswith(b"HTTP/1.1 200 OK")
+    moved.unlink()
+
+
+def test_sigttin_and_sigttou_add_and_take_away_a_worker(served):
+    address, started, _ = served
+    os.kill(started.pid, signal.SIGTTIN)
+    eventually(lambda: len(children(started)) == WORKERS + 1)
+    os.kill(started.pid, signal.SIGTTOU)
+    eventually(lambda: len(children(started)) == WORKERS)
+    assert talk(address, CLOSE).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(("number", "answered"), [(signal.SIGTERM, True), (signal.SIGQUIT, False)])
+def test_sigterm_lets_a_request_end_and_sigquit_does_not(tmp_path, number, answered):
+    with gunicorn(tmp_path, graceful_timeout=5) as (address, started), ThreadPoolExecutor() as pool:
+        slow = pool.submit(talk, address, head("GET /sleep/0.8 HTTP/1.1", HOST), end=False)
+        idle = socket.create_connection(address, timeout=30)
+        time.sleep(0.3)
+        begun = time.monotonic()
+        os.kill(started.pid, number)
+        assert started.wait(10) == 0
+        assert slow.result().startswith(b"HTTP/1.1 200 OK") or not answered
+        assert time.monotonic() - begun < 4
+        assert receive_all(idle) == b""
+        idle.close()
+
+
+def test_sigusr2_starts_a_second_master_beside_the_first(tmp_path):
+    pidfile = tmp_path / "pid"
+    with gunicorn(tmp_path, pidfile=str(pidfile), timeout=10) as (address, started):
+        os.kill(started.pid, signal.SIGUSR2)
+        second = int(eventually(lambda: read(tmp_path / "pid.2")))
+        os.kill(started.pid, signal.SIGTERM)
+        assert started.wait(10) == 0
+        assert eventually(lambda: talk(address, CLOSE)).startswith(b"HTTP/1.1 200 OK")
+        os.kill(second, signal.SIGTERM)
+        eventually(lambda: not alive(second) or refuses(address))
+
+
+def read(path):
+    return path.read_text().strip() if path.exists() else ""
+
+
+def refuses(address):
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("setting", "value", "named"), [
+    ("certfile", "/tmp/cert.pem", "TLS (certfile, keyfile)"),
+    ("proxy_protocol", "v1", "proxy_protocol"),
+    ("protocol", "uwsgi", "protocol uwsgi"),
+    ("http_protocols", "h2,h1", "http_protocols h2"),
+])  # fmt: skip
+def test_what_it_cannot_do_ends_the_start_with_a_line_that_says_so(setting, value, named):
+    lines = []
+
+    class Log:
+        def error(self, message, *values):
+            lines.append(message % values)
+
+    cfg = Config()
+    cfg.set(setting, value)
+    with pytest.raises(SystemExit) as ended:
+        BufferedWorker.check_config(cfg, Log())
+    assert ended.value.code == 2
+    assert lines == [f"BufferedWorker cannot serve {named}: use worker_class gthread"]
+
+
+def test_a_master_that_is_told_to_serve_tls_ends_at_once(tmp_path):
+    application = "tests.speedups.worker.applications:simple"
+    command = (sys.executable, "-m", "gunicorn", "-k", "speedups.worker.BufferedWorker",
+               "--certfile", __file__, "--no-control-socket", application)  # fmt: skip
+    with program(command, log=tmp_path / "log", env={}) as started:
+        assert started.wait(20) == 2
+        assert "cannot serve TLS (certfile, keyfile): use worker_class" in started.last_lines()
+        assert "Traceback" not in started.last_lines(50)
+
+
+def nothing(environ, start_response):
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+
+def connected(served):
+    return socket.create_connection(served.address, timeout=30)
+
+
+def test_half_sent_requests_hold_up_nobody_and_are_given_up():
+    with inside(nothing, timeout=1) as served, contextlib.ExitStack() as held:
+        halves = [
+            held.enter_context(socket.create_connection(served.address, timeout=30))
+            for _ in range(30)
+        ]
+        for number, half in enumerate(halves):
+            half.sendall(head("POST / HTTP/1.1", HOST, "Content-Length: 9")[: 20 + number])
+        begun = time.monotonic()
+        assert body(talk(served.address, CLOSE)) == b"ok"
+        assert time.monotonic() - begun < 0.8
+        answers = {receive_all(half)[:12] for half in halves}
+        assert answers == {b"HTTP/1.1 408"}
+
+
+def test_a_drop_at_a_time_does_not_put_off_the_end():
+    with inside(nothing, timeout=1) as served, connected(served) as client:
+        begun = time.monotonic()
+        with contextlib.suppress(OSError):
+            for byte in head("GET / HTTP/1.1", HOST, "A: " + "b" * 100):
+                client.sendall(bytes([byte]))
+                time.sleep(0.05)
+                if select.select([client], [], [], 0)[0]:
+                    break
+        assert receive_all(client)[:12] == b"HTTP/1.1 408"
+        assert time.monotonic() - begun < 8
+
+
+def test_an_idle_connection_is_kept_for_keepalive_seconds_only():
+    with inside(nothing, keepalive=1) as served, connected(served) as client:
+        client.sendall(PID)
+        begun = time.monotonic()
+        assert receive_all(client).endswith(b"\r\n\r\nok")
+        assert 0.5 < time.monotonic() - begun < 8
+
+
+def test_no_more_connections_are_held_than_worker_connections_allows():
+    with inside(nothing, worker_connections=2) as served, contextlib.ExitStack() as held:
+        clients = [
+            held.enter_context(socket.create_connection(served.address, timeout=30))
+            for _ in range(3)
+        ]
+        for client in clients:
+            client.sendall(PID)
+        assert all(client.recv(1000).endswith(b"ok") for client in clients[:2])
+        clients[2].settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            clients[2].recv(1)
+        clients[0].close()
+        clients[2].settimeout(30)
+        assert clients[2].recv(1000).endswith(b"ok")
