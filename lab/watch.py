@@ -1,5 +1,6 @@
 """Load a server and watch: sample every second, stop when something else ends first."""
 
+import errno
 import gzip
 import os
 import re
@@ -19,6 +20,7 @@ from lab.sampling import Party, Sampler, Source
 from lab.servers import Server
 
 SAMPLE_SECONDS = 1.0
+BLOCK = 4096  # bytes: with less free space nothing more can be written
 # Locust's log lines begin with the time and this machine's name, which is nobody's business.
 WARNING = re.compile(r"(?:\[[^]]*\] \S+/WARNING/\S+: |locust: )(?P<said>.*)")
 DATABASE_ENDED = "PostgreSQL ended in the middle of a trial: database.log says why"
@@ -95,6 +97,8 @@ def _sample(sampler: Sampler) -> None:
 def _refuse_failed_load(load: Program) -> None:
     # 1 is a breach that its last line explains and that becomes a doubt; others did not load.
     if (code := load.exit_code()) not in (0, 1):
+        if shutil.disk_usage(load.log.parent).free < BLOCK:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(load.log.parent))
         raise LabError(
             f"the load generator ended with exit code {code}; its last lines:\n{load.last_lines()}"
         )

@@ -13,6 +13,7 @@ import pytest
 from lab import arguments, records
 from lab.__main__ import main
 from lab.commands import COMMANDS
+from tests.faults.cluster import cluster
 from tests.lab.examples import comparison, trial
 from tests.load.stub import Stub
 
@@ -145,6 +146,41 @@ def test_a_server_that_dies_is_exit_2_and_shows_why(tmp_path):
     assert "lab: dying ended with exit code 1 while starting" in err
     assert "no such table" in err
     assert "Traceback" not in err
+
+
+def the_complaint(err):
+    """The one line with which the lab ends; what else it says are plain lines of progress."""
+    assert "Traceback" not in err
+    (line,) = [line for line in err.splitlines() if line.startswith("lab: ")]
+    return line
+
+
+def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, monkeypatch):
+    with cluster("lab") as own:
+        monkeypatch.setenv("DATABASE_URL", own.server.url())
+        words = (*SHORT, "--seconds", "60", "--results", str(tmp_path))
+        with running_lab("run", "stub", *words) as lab:
+            wait_until(lab, lambda: any(log.stat().st_size for log in tmp_path.rglob("*.csv")))
+            own.stop("immediate")
+            _, err = lab.communicate(timeout=40)
+    assert lab.returncode == 2, err
+    assert the_complaint(err) == (
+        "lab: PostgreSQL ended in the middle of a trial: database.log says why"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_is_one_line(tmp_path):
+    disk = ("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path))
+    if subprocess.run(disk, capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount")
+    try:
+        with running_lab("run", "stub", *SHORT, "--results", str(tmp_path)) as lab:
+            _, err = lab.communicate(timeout=60)
+        assert lab.returncode == 2, err
+        assert "No space left on device" in the_complaint(err)
+    finally:
+        subprocess.run(("umount", str(tmp_path)), check=True)
 
 
 def complaint(capsys, *words):
