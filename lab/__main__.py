@@ -13,7 +13,7 @@ from lab.arguments import parser
 from lab.blocks import Block, markdown, show
 from lab.commands import COMMANDS
 from lab.errors import LabError
-from lab.output import PAGE, analysed
+from lab.output import PAGE, SUMMARY, analysed
 from lab.report import summary
 from lab.results import failed
 
@@ -53,8 +53,11 @@ def _complain(what: str) -> int:
 def _say(folder: Path, options: argparse.Namespace) -> int:
     """Print what a folder's records say and what failed in them; return the exit code."""
     found = analysed(folder, options.objective_ms)
-    _print(summary(found))
-    print(f"\nThe whole report is {folder / PAGE}")  # noqa: T201
+    if options.json:
+        print((folder / SUMMARY).read_text(encoding="utf-8"), end="")  # noqa: T201
+    else:
+        _print(summary(found))
+        print(f"\nThe whole report is {folder / PAGE}")  # noqa: T201
     failures = [*failed(found, options.objective_ms or found.trials[0].objective_ms)]
     for failure in failures:
         _complain(failure)

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import re
 import signal
@@ -278,6 +279,15 @@ def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
     assert main(["report", str(tmp_path)]) == 0
     assert "# django against fastapi" in capsys.readouterr().out
     assert (tmp_path / "report.md").exists()
+
+
+def test_json_is_all_that_is_printed_when_asked_for(capsys, tmp_path):
+    for one in comparison():
+        records.append(tmp_path / "records.jsonl", one)
+    assert main(["report", str(tmp_path), "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "summary.json").read_text()
+    assert json.loads(printed)["settings"]
 
 
 def test_an_objective_that_is_never_met_and_an_invalid_trial_are_exit_1(capsys, tmp_path):
