@@ -80,7 +80,7 @@ class Preconditions:
 
 def etag(representation: bytes) -> str:
     """Return the strong entity tag of a representation."""
-    return f'"{hashlib.sha256(representation).hexdigest()[:32]}"'
+    return f'"{hashlib.blake2b(representation, digest_size=16).hexdigest()}"'
 
 
 def _is_item(status: int, route: str) -> bool:
