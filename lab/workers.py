@@ -12,6 +12,9 @@ from lab.statistics import FEWEST, distinguishable
 from lab.sweeps import rows, scaling_in_words
 from lab.words import estimated, ordinal, percent
 
+NO_OBJECTIVE = (
+    "throughput alone decided, and thinking users hide latency: --p95 300ms decides by both"
+)
 CLOSE = 0.9  # of the best: what is further off is no tie but a lack of repeats
 
 
@@ -101,6 +104,8 @@ def _advice(row: Sequence[Cell], pick: Cell, aim: Aim, others: Sequence[str]) ->
         "connections": pick.slots,
     }
     evidence = (*map(figures, row), scaling_in_words(row), *others)
+    if aim.objective_ms is None and pick.conditions.think_time:
+        evidence += (NO_OBJECTIVE,)
     text = f"advice: {'; '.join(parts)}."
     return Answer(Question.WORKERS, pick.label, Kind.ANSWER, text, evidence, numbers)
 

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,18 +37,25 @@ SHARES = np.linspace(0.001, 0.999, 999)
 SHAPE = np.quantile(np.random.default_rng(7).gamma(4, 0.25, 100_000), SHARES)  # around 1
 
 
-def second(at, operation, requests, mean_ms, failures=0):
-    """One second of requests whose latencies are spread around a mean."""
+@cache
+def spread(requests, mean_ms):
+    """The histogram of latencies that are spread around a mean, and the largest."""
     latencies = np.interp((np.arange(requests) + 0.5) / requests, SHARES, SHAPE)
     latencies *= mean_ms / latencies.mean()
+    return Histogram.of(latencies), float(latencies.max())
+
+
+def second(at, operation, requests, mean_ms, failures=0):
+    """One second of requests whose latencies are spread around a mean."""
+    latencies, largest = spread(requests, mean_ms)
     return Second(
         at=at,
         operation=operation,
         failures=failures,
         mean_ms=mean_ms,
-        max_ms=float(latencies.max()),
+        max_ms=largest,
         bytes=500 * requests,
-        latencies=Histogram.of(latencies),
+        latencies=latencies,
     )
 
 

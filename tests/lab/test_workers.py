@@ -146,6 +146,8 @@ def test_the_article_s_lesson_is_said_in_its_words(slots):
 
 
 def test_users_that_think_are_held_by_few_workers():
-    answer = advice(swept((1, 2, 4), users=50, think_time=1.0), objective_ms=100)
+    trials = swept((1, 2, 4), users=50, think_time=1.0)
+    answer = advice(trials, objective_ms=100)
     assert answer.numbers["workers"] == 2
+    assert "--p95 300ms decides by both" in advice(trials).evidence[-1]
     assert "the users' think time, not the workers, sets the pace" in answer.evidence[3]
