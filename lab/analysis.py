@@ -11,6 +11,7 @@ from lab.errors import CannotTellError
 from lab.findings import cost, growing, limits
 from lab.records import Trial
 from lab.resources import figures
+from lab.sweeps import rows
 from lab.verdicts import Verdict
 from lab.workers import Aim, workers
 
@@ -79,7 +80,7 @@ def _of_one(family: Sequence[Cell], aim: Aim) -> Iterator[Answer]:
     """Answer what one implementation's settings answer without another's."""
     label = family[0].label
     if len({cell.conditions.workers for cell in family}) > 1:
-        seen = [figures(cell) for cell in family if cell.trials]
+        seen = [figures(cell) for row in rows(family) for cell in row]
         yield answered(Question.WORKERS, label, workers, family, aim, evidence=seen)
     yield answered(Question.LIMIT, label, limits, family)
     yield answered(Question.GROWTH, label, growing, family)

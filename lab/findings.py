@@ -100,7 +100,8 @@ def cost(cells: Sequence[Cell]) -> Answer:
         f"one request costs {', '.join(parts)}{waits}. A core of application CPU serves "
         f"{written(per_core)} requests/s at most."
     )
-    evidence = tuple(_capacity(cell, found) for cell in cells if cell.trials)
+    closed = (cell for cell in cells if cell.trials and not cell.conditions.arrival_rate)
+    evidence = tuple(_capacity(cell, found) for cell in closed)
     return Answer(Question.PLAN, found.label, Kind.ANSWER, text, evidence, numbers)
 
 

@@ -15,6 +15,7 @@ from lab.verdicts import Level, Verdict
 from lab.words import number, percent
 
 BUSY = 0.9  # of what a part could have done
+DISTURBED = 0.1  # of the machine's cores, by programs of others
 FLUSHING = 0.7  # of the time the one flush at a time is under way: the next waits
 FULL_MEMORY = 0.95
 FEW_CORES = 0.5  # of the CPU that was there: below, somebody asks why it idles
@@ -127,6 +128,17 @@ def _fullest(parts: tuple[Part, ...]) -> str:
     return f"{fullest.name} is the fullest ({fullest.detail}); more users will find the limit"
 
 
+def others(trial: Trial) -> Part | None:
+    """What is not ours on this machine, when it took enough to leave too little."""
+    cores = float(trial.machine["cores"])
+    foreign = trial.cores_used("others") + trial.cores_used("steal")
+    if foreign < DISTURBED * cores:
+        return None
+    whole = foreign + sum(trial.cores_used(party) for party in PARTIES if party != "others")
+    detail = f"they used {number(foreign)} of {number(cores)} cores, and {percent(whole / cores)} "
+    return Part("other programs", whole / cores, BUSY, detail + "was in use")
+
+
 def memory(trial: Trial) -> Part | None:
     """Memory, of the cap; killed for want of it is full whatever was seen."""
     cap, peak = trial.conditions.memory, trial.usage["server"].peak_pss
@@ -217,5 +229,5 @@ def _at_database(trial: Trial) -> float | None:
 
 # Causes before effects: whatever is full upstream also fills the slots.
 PARTS: tuple[Callable[[Trial], Part | None], ...] = (
-    generator, memory, application, database, beside, flushes, slots,
+    others, generator, memory, application, database, beside, flushes, slots,
 )  # fmt: skip

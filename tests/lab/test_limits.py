@@ -23,7 +23,7 @@ def only(one, **changes):
 def database(**per_second):
     """Counters of a database that grow evenly."""
     totals = {name: tuple(value * (10 + at) for at in AT) for name, value in per_second.items()}
-    return counters(busy=200.0) | {"database": Counters(AT, totals)}
+    return counters(busy=46.0) | {"database": Counters(AT, totals)}
 
 
 def test_a_server_that_fills_its_core():
@@ -76,7 +76,7 @@ def test_a_saturated_generator():
 
 def test_a_database_that_fills_its_core():
     found = only(trial(processes=processes(15.0, database=48.0), cores=APART,
-                       counters=counters(busy=200.0)))  # fmt: skip
+                       counters=counters(busy=84.0)))  # fmt: skip
     assert found.text == "database CPU: it used 0.96 of 1 core"
 
 
@@ -111,6 +111,14 @@ def test_slots_that_wait_for_something_else_are_not_blamed_on_the_database():
     found = only(trial(processes=processes(6.0)))
     assert found.name == SLOTS
     assert "of the time by the database" in found.text
+
+
+def test_a_machine_that_others_fill_is_no_lesson_about_workers():
+    starved = trial(processes=processes(6.0), counters=counters(busy=99.0))
+    found = only(starved)
+    assert found.name == "other programs"
+    assert not found.is_lesson
+    assert "they used 1.36 of 2.00 cores, and 99 % was in use" in found.text
 
 
 def test_a_light_load_finds_no_limit():
