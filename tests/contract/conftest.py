@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import logging
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,6 +68,7 @@ def database(tmp_path_factory) -> Iterator[postgres.Database]:
 def serve(tmp_path_factory, database: postgres.Database) -> Iterator[Serve]:
     """Return a function that starts a target, once for each way of starting it."""
     folder = tmp_path_factory.mktemp("services")
+    programs = []
     with contextlib.ExitStack() as running:
 
         @functools.cache
@@ -73,10 +76,13 @@ def serve(tmp_path_factory, database: postgres.Database) -> Iterator[Serve]:
             log = folder / f"{len(list(folder.iterdir()))}-{name}.log"
             target = replace(TARGETS[name], ready=ready)
             server = running.enter_context(serving(target, url, log=log, workers=2, env=env))
+            programs.append(server.program)
             http = running.enter_context(httpx.Client(base_url=server.url, timeout=30))
             return Service(name, http, log)
 
         yield start
+        for program in filter(None, programs):  # all end at once; each is then waited for
+            os.kill(program.pid, signal.SIGTERM)
 
 
 @pytest.fixture(scope="session", params=TARGETS)

@@ -51,7 +51,7 @@ EXCUSED: dict[str, Excuses] = {
     },
 }
 WHOLE = "django"
-SAMPLED = {  # tables of bad input, of which each peer gets another third -> what tells their rows
+SAMPLED = {  # tables of bad input, of which each peer gets another share -> what tells their rows
     "test_a_body_that_is_no_object_is_refused_by_every_write": "case",
     "test_a_value_outside_the_rules_is_refused_by_every_write": "case",
     "test_a_path_that_leads_nowhere_is_not_found": "path",
@@ -66,4 +66,7 @@ def excused(target: str, test: str, case: str) -> bool:
 
 def left_out(target: str, targets: Sequence[str], test: str, row: int) -> bool:
     """Tell whether a row of a table is not in the target's sample."""
-    return target != WHOLE and test in SAMPLED and row % 3 != targets.index(target) % 3
+    if target == WHOLE or test not in SAMPLED:
+        return False
+    peers = [name for name in targets if name != WHOLE]
+    return row % len(peers) != peers.index(target)

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,30 +20,38 @@ Row = dict[str, str]
 SEEDED = 2000
 
 
+@pytest.mark.parametrize(
+    "names", [("django", "fastapi-asyncpg"), pytest.param([*TARGETS], marks=pytest.mark.torture)]
+)
 @pytest.mark.django_db(transaction=True)
-def test_services_answer_what_the_load_counts(database_url: str, tmp_path: Path) -> None:
+def test_services_answer_what_the_load_counts(
+    names: Sequence[str], database_url: str, tmp_path: Path
+) -> None:
     call_command("seed", rows=SEEDED, yes=True)
-    runs, servers = run_all(database_url, tmp_path)
-    rows = {name: list(read_log(tmp_path / f"{name}.csv")) for name in TARGETS}
+    runs, servers = run_all(names, database_url, tmp_path)
+    rows = {name: list(read_log(tmp_path / f"{name}.csv")) for name in names}
     for name, run in runs.items():
         assert run.code == 0, run.err
         assert {row["served_by"].split("/")[0] for row in rows[name]} == {name}
-        assert served(rows[name])["POST 201"] > 10
+        assert served(rows[name])["POST 201"] >= 3
     total = sum((served(of) for of in rows.values()), Counter[str]())
     assert Item.objects.count() == SEEDED + total["POST 201"] - total["DELETE 204"]
     # The list is asked for twice more: by the one who waited for the server, and for its ids.
     assert logged(servers["django"]) == served(rows["django"]) + Counter({"GET 200": 2})
 
 
-def run_all(database_url: str, logs: Path) -> tuple[dict[str, Outcome], dict[str, Server]]:
+def run_all(
+    names: Sequence[str], database_url: str, logs: Path
+) -> tuple[dict[str, Outcome], dict[str, Server]]:
     runs, servers = {}, {}
     with ExitStack() as running:
-        for name, target in TARGETS.items():
+        targets = {name: TARGETS[name] for name in names}
+        for name, target in targets.items():
             server = serving(
                 target, database_url, log=logs / f"{name}.log", env={"LOG_LEVEL": "INFO"}
             )
             servers[name] = running.enter_context(server)
-        for name, target in TARGETS.items():
+        for name, target in targets.items():
             rows = ("--seeded-rows", SEEDED)
             aim = (*target.load, *rows, "--request-log", logs / f"{name}.csv")
             runs[name] = start_headless(servers[name].url, "-u", 8, "-r", 8, *aim)
@@ -56,6 +65,7 @@ def served(rows: list[Row]) -> Counter[str]:
 
 def logged(server: Server) -> Counter[str]:
     """The same, as the service saw it."""
+    assert server.program is not None
     lines = (json.loads(line) for line in server.program.log.read_text().splitlines())
     requests = (line for line in lines if line["logger"] == "project.requests")
     return Counter(f"{line['method']} {line['status']}" for line in requests)
