@@ -18,10 +18,9 @@ import psycopg
 
 from lab.processes import ROOT, Program, program
 from project.embedded import places
+from tests.deploy.places import DEBIAN_13
 
 SETTINGS = ROOT / "deploy" / "pgbouncer" / "pgbouncer.ini"
-# Debian 13's, unpacked by .ci/run where the system is older (tests/deploy/unpack_debian13.sh)
-DEBIAN_13 = Path("/opt/debian13")
 KNOWS_PREPARED_STATEMENTS = (1, 21)
 
 
@@ -81,7 +80,7 @@ class Pooler:
     @property
     def url(self) -> str:
         """Return the DATABASE_URL of those behind it."""
-        return f"postgresql://{self._user}@127.0.0.1:{self.port}/items"
+        return f"postgresql://{self.user}@127.0.0.1:{self.port}/items"
 
     @property
     def log(self) -> Path:
@@ -89,13 +88,14 @@ class Pooler:
         return self.folder / "log"
 
     @property
-    def _user(self) -> str:
+    def user(self) -> str:
+        """Return the role that it connects as."""
         return urlsplit(self.database_url).username or "postgres"
 
     def admin(self, command: str) -> list[dict[str, Any]]:
         """Run a command of its console, such as SHOW POOLS."""
         with psycopg.connect(
-            host="127.0.0.1", port=self.port, dbname="pgbouncer", user=self._user, autocommit=True
+            host="127.0.0.1", port=self.port, dbname="pgbouncer", user=self.user, autocommit=True
         ) as console:
             rows = console.execute(command.encode())
             names = [column.name for column in rows.description or ()]
@@ -141,9 +141,9 @@ def prepare(kind: Kind, database_url: str, folder: Path, **settings: str) -> Poo
     connect_query = changed["databases"]["items"].partition("connect_query")[2]
     limits = settings.pop("limits", f"connect_query{connect_query}")
     changed["databases"]["items"] = f"{_address(database_url)} {limits}"
-    ours.update(listen_addr="127.0.0.1", listen_port=str(port), auth_type="any",
-                admin_users=pooler._user, **settings)  # fmt: skip
     del ours["auth_file"]
+    here = {"listen_addr": "127.0.0.1", "listen_port": str(port), "auth_type": "any"}
+    ours.update({**here, "admin_users": pooler.user, **settings})
     folder.mkdir()
     with (folder / "pgbouncer.ini").open("w") as file:
         changed.write(file)

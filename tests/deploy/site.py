@@ -131,6 +131,7 @@ class Site:
     @contextlib.contextmanager
     def users(self, clients: int = 6) -> Iterator["Users"]:
         """Let users create, read, change and delete through the proxy until the block ends."""
+        self.cluster.admin("TRUNCATE crud_item")
         file = self.folder / "sent"
         words = (sys.executable, "-m", "tests.deploy.ledger_load", self.url, clients, file)
         sending = subprocess.Popen(
@@ -149,7 +150,6 @@ class Site:
         users.wrong += users.ledger.faults(
             [(key, name, quantity) for key, name, quantity in self.cluster.admin(TABLE)]
         )
-        self.cluster.admin("TRUNCATE crud_item")
 
 
 @dataclass

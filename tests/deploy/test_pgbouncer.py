@@ -15,7 +15,7 @@ import speedups.pooler
 from lab.servers import serving
 from lab.targets import TARGETS
 from speedups.pooler import SHARED, UNLIMITED, Way
-from tests.deploy.pgbouncer import Pooler
+from tests.deploy.pgbouncer import SETTINGS, Pooler
 
 DJANGO = TARGETS["django"]
 DONE = [201, 200, 200, 200, 200, 204]
@@ -83,6 +83,18 @@ def test_pooled_sessions_may_always_prepare(pooler, seen, pool_size):
 @pytest.mark.django_db
 def test_a_pooler_that_drops_the_time_limit_is_a_fault(pooler, seen):
     assert seen(pooler(limits=""), prepared=False) == Way(pooled=True, faults=(UNLIMITED,))
+
+
+@pytest.mark.django_db
+def test_with_the_deployed_authentication_only_the_password_of_the_list_lets_in(pooler, tmp_path):
+    with SETTINGS.open() as file:
+        assert "auth_type = scram-sha-256\n" in file
+    users = tmp_path / "userlist.txt"
+    users.write_text('"postgres" "open-sesame"\n')
+    behind = pooler(auth_type="scram-sha-256", auth_file=str(users))
+    psycopg.connect(behind.url, password="open-sesame").close()
+    with pytest.raises(psycopg.OperationalError, match="SASL authentication failed"):
+        psycopg.connect(behind.url, password="wrong")
 
 
 def said(log: Path, level: str) -> list[str]:
