@@ -113,10 +113,26 @@ def enforced(
         for controller, limit in {"cpu": cpus, "memory": memory}.items():
             holds[controller], said = _limit(root, controller, limit, groups)
             sentences.append(said)
-        yield Enforced(Placement(cores.server, tuple(groups)), tuple(sentences), holds)
+        cap = Enforced(Placement(cores.server, tuple(groups)), tuple(sentences), holds)
+        with _blaming(cap, memory):
+            yield cap
     finally:
         for group in groups:
             _remove(group)
+
+
+@contextlib.contextmanager
+def _blaming(cap: Enforced, memory: int | None) -> Iterator[None]:
+    """Say so when what failed inside had been killed for its memory: its own log cannot."""
+    try:
+        yield
+    except LabError as error:
+        if memory and cap.counters().get("oom_kills"):
+            raise LabError(
+                f"the cap of {memory / MIB:.0f} MiB of memory killed the server: "
+                "give it more, or fewer workers"
+            ) from error
+        raise
 
 
 def _limit(

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from lab.processes import Placement, Program, program
 from lab.servers import Server
 
 LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
+FAST_SPAWN = 100  # users per second, beyond which Locust warns
 SPARE_SECONDS = 1  # Locust's run time begins before its first request
 GONE = " (gone)"  # ends the operation of an expected 404
 WORDS = ("operation", "served_by", "error")
@@ -35,7 +37,7 @@ def driving(
     options = {
         "--host": server.url,
         "--users": conditions.users,
-        "--spawn-rate": conditions.users,
+        "--spawn-rate": _spawn_rate(conditions),
         "--run-time": f"{run_time:.0f}s",
         "--think-time": conditions.think_time,
         "--arrival-rate": conditions.arrival_rate or 0,
@@ -50,6 +52,12 @@ def driving(
     command = [sys.executable, "-m", "locust", "--headless", *words, *server.target.load]
     with program(command, log=log, env={}, placement=placement) as started:
         yield started
+
+
+def _spawn_rate(conditions: Conditions) -> int:
+    """Return users per second: all at once as far as Locust advises, all by half of the warm-up."""
+    users, ramp = conditions.users, conditions.warm_up / 2
+    return users if not ramp else min(users, max(FAST_SPAWN, math.ceil(users / ramp)))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 
 from lab import caps
 from lab.caps import CGROUPS, PERIOD_US, Cores, divide, enforced
+from lab.errors import LabError
 from lab.processes import program
 
 APART = Cores((0,), (1,), (2,))
@@ -97,8 +98,43 @@ def test_a_cpu_cap_holds_on_this_machine(tmp_path):
         with program([sys.executable, "-c", count], log=log, env={}, placement=cap.placement) as it:
             assert it.wait(30) == 0
         assert float(log.read_text()) < 0.5  # of one second; a quarter was allowed
+        counted = cap.counters()  # on a crowded machine it may get less than it is allowed
+        assert (
+            counted["periods"] >= counted["throttled_periods"] >= 0 <= counted["throttled_seconds"]
+        )
+        assert counted["periods"] > 0
         (group,) = cap.placement.groups
     assert not group.exists()
+
+
+def test_a_memory_cap_that_kills_is_blamed_for_what_failed(tmp_path):
+    held = "kept = []\nwhile True: kept.append(bytearray(1 << 22))"
+    nothing = Cores((), (), ())
+    with (
+        pytest.raises(LabError, match="cap of 48 MiB of memory killed the server: give it more"),
+        enforced(nothing, None, 48 * 1024 * 1024) as cap,
+    ):
+        if not cap.holds["memory"]:
+            pytest.skip(cap.sentences[2])
+        log, placement = tmp_path / "log", cap.placement
+        with program([sys.executable, "-c", held], log=log, env={}, placement=placement) as it:
+            assert it.wait(30) == -9
+            assert (cap.memory_peak or 0) > 40 * 1024 * 1024
+            raise LabError("the server ended")
+
+
+def test_counters_are_read_in_the_words_of_both_versions(tree):
+    root = tree(2)
+    with enforced(APART, 1, HALF_A_GIB, root) as cap:
+        (group,) = cap.placement.groups
+        (group / "cpu.stat").write_text("nr_periods 9\nnr_throttled 3\nthrottled_usec 500000\n")
+        (group / "memory.events").write_text("low 0\noom_kill 2\n")
+        (group / "memory.peak").write_text("1048576\n")
+        assert cap.counters() == {
+            "periods": 9, "throttled_periods": 3, "throttled_seconds": 0.5, "oom_kills": 2,
+        }  # fmt: skip
+        assert cap.memory_peak == 1048576
+        assert cap.holds == {"cpu": True, "memory": True}
 
 
 def test_a_group_that_refuses_is_a_readable_end_of_the_program(tmp_path):
