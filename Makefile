@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
-SECONDS_PER_RUN ?= 50
+SECONDS_PER_RUN ?= 30
 
 .DEFAULT_GOAL := help
 .PHONY: help bench test torture serve load check fix
@@ -17,7 +17,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-bench: $(INSTALLED) ## measure Django and FastAPI side by side, about five minutes (SECONDS_PER_RUN=50)
+bench: $(INSTALLED) ## measure Django and FastAPI side by side, about five minutes (SECONDS_PER_RUN=30)
 	@$(BIN)/python -m lab compare django fastapi-sqlalchemy --seconds $(SECONDS_PER_RUN)
 
 test: $(INSTALLED) ## run all tests

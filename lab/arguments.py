@@ -15,7 +15,7 @@ SIZES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 EXAMPLES = """\
 examples:
   python -m lab doctor                                        can this machine measure?
-  python -m lab compare django fastapi-sqlalchemy             which one? about five minutes
+  python -m lab compare django fastapi-sqlalchemy             which one? about seven minutes
   python -m lab compare django django --repeats 5             how noisy is this machine?
   python -m lab compare django http://127.0.0.1:8001 --load "--preset fastapi"
   python -m lab sweep django --workers 1,2,4 --users 50,500   how many workers?
@@ -71,7 +71,7 @@ def _run(part: argparse.ArgumentParser) -> None:
 def _compare(part: argparse.ArgumentParser) -> None:
     _add_targets(part)
     _add_conditions(part)
-    _add_run(part, repeats=2)
+    _add_run(part, repeats=3)
     _add_open(part, ())
 
 
