@@ -14,4 +14,6 @@ django = get_wsgi_application()
 from speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
 
 look_before_closing()
-application = Edge(ExpressLane(django), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+lane = ExpressLane(django)
+lane.open()  # before gunicorn forks: its workers share what is found
+application = Edge(lane, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

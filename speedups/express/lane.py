@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from speedups import upkeep
@@ -29,22 +30,22 @@ class ExpressLane:
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
         self._answer: Answering | None = None
+        get_resolver().url_patterns  # noqa: B018  (loads the routes: before a fork all share them)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        answer = self._find_lane()(environ)
+        answer = (self._answer or self.open())(environ)
         if answer is None:
             return self.application(environ, start_response)
         start_response(STATUS[answer.status], answer.headers)
         return [answer.body]
 
-    def _find_lane(self) -> Answering:
-        """Look once, at the first request: then everything is loaded."""
-        if self._answer is None:
-            try:
-                self._answer = _lane()
-            except StepAside:
-                self._answer = _leave
+    def open(self) -> Answering:
+        """Look at all routes, at the first request or before: needs no database."""
+        try:
+            self._answer = _lane()
+        except StepAside:
+            self._answer = _leave
         return self._answer
 
 
