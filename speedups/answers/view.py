@@ -5,6 +5,7 @@ import operator
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -111,7 +112,10 @@ class Knowledge:
         if known is None:
             if len(self.accepted) >= MOST_REMEMBERED:
                 self.accepted.clear()
-            known = self.accepted[accept] = _negotiated_json(view, request)
+            try:
+                known = self.accepted[accept] = _negotiated_json(view, request)
+            except SuspiciousOperation:  # too many parameters, say: the framework refuses it
+                return False
         return known and in_default_timezone()
 
     def lets_in(self, view: Any, request: HttpRequest, kwargs: dict[str, Any]) -> bool:
