@@ -19,32 +19,33 @@ MS = 1000
 def limits(cells: Sequence[Cell]) -> Answer:
     """Name the limits met, each by the setting that shows it clearest. Raises `CannotTellError`."""
     found: list[tuple[Cell, Limit]] = []
-    unknown = []
+    unknown: list[tuple[Cell, CannotTellError]] = []
     for cell in cells:
         try:
             found.append((cell, limit(cell, _fewer_users(cell, cells))))
         except CannotTellError as why:
-            unknown.append(f"{cell.sentence}: I cannot tell, because {why}")
+            unknown.append((cell, why))
     if not found:
-        raise CannotTellError(unknown[0].rpartition("because ")[2])
+        raise unknown[0][1]
+    texts, numbers = _by_name(found)
+    known = [f"{cell.sentence}: {_parts(one)}" for cell, one in found]
+    others = [f"{cell.sentence}: I cannot tell, because {why}" for cell, why in unknown]
+    text, label = f"{'. '.join(texts)}.", cells[0].label
+    return Answer(Question.LIMIT, label, Kind.ANSWER, text, (*known, *others), numbers)
+
+
+def _by_name(found: Sequence[tuple[Cell, Limit]]) -> tuple[list[str], dict[str, float]]:
+    """Return a sentence about each limit, and how full that part was."""
     texts, numbers = [], {}
     names = dict.fromkeys(one.name for _, one in found)
     for name in sorted(names, key=lambda name: name == NOTHING):
         mine = [(cell, one) for cell, one in found if one.name == name]
         cell, clearest = max(mine, key=_clearness)
         share = f" in {len(mine)} of {len(found)} settings" if len(found) > 1 else ""
-        where = f" ({cell.sentence}{share and ',' + share})" if len(cells) > 1 else ""
+        where = f" ({cell.sentence},{share})" if share else ""
         texts.append(f"{clearest.text}{where}")
         numbers[name] = max((p.utilisation for p in clearest.parts if p.name == name), default=0.0)
-    evidence = [f"{cell.sentence}: {_parts(one)}" for cell, one in found]
-    return Answer(
-        Question.LIMIT,
-        cells[0].label,
-        Kind.ANSWER,
-        f"{'. '.join(texts)}.",
-        (*evidence, *unknown),
-        numbers,
-    )
+    return texts, numbers
 
 
 def _fewer_users(cell: Cell, cells: Sequence[Cell]) -> Cell | None:

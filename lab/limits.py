@@ -61,26 +61,36 @@ def limit(cell: Cell, fewer_users: Cell | None = None) -> Limit:
     `fewer_users` is the same setting under less load: does latency grow with more?
     Raises `CannotTellError` when no trial can be believed or the server's CPU was not measured.
     """
+    trial = _typical(cell)
+    found = [part for part in (make(trial) for make in PARTS) if part]
+    parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
+    first = next((part for part in found if part.is_full), None)  # of PARTS: causes first
+    if first is None:
+        text = f"nothing is full: {_fullest(parts)}"
+        return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
+    cpu, text = _cpu(trial, first.name), f"{first.name}: {first.detail}"
+    lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
+    if lesson:
+        what = "latency grows" if _grows(cell, fewer_users) else _queueing(trial)
+        text = f"CPU at {percent(cpu)} while {what}: too few workers. {text}"
+    return Limit(first.name, text, parts, cpu, lesson)
+
+
+def _typical(cell: Cell) -> Trial:
+    """Return the trial of median throughput among those that can be believed."""
     trials = [trial for trial in cell.all if _believed(cell.verdicts[trial.number])]
     if not trials:
         raise CannotTellError("no trial of it can be believed")
     if not all("server" in trial.usage for trial in trials):
         raise CannotTellError("the server's CPU was not measured: give its pid")
-    trial = sorted(trials, key=lambda t: t.throughput)[len(trials) // 2]
-    found = [part for part in (make(trial) for make in PARTS) if part]
-    parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
-    grows = any(cell.verdicts[t.number].growth.course in GROWING for t in trials)
-    grows = grows or bool(fewer_users and _latency(cell) > GROWN * _latency(fewer_users))
-    full = [part for part in found if part.is_full]  # in the order of PARTS: causes first
-    if not full:
-        text = f"nothing is full: {_fullest(parts)}"
-        return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
-    first, cpu = full[0], _cpu(trial, full[0].name)
-    lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
-    text = f"{first.name}: {first.detail}"
-    if lesson:
-        text = f"CPU at {percent(cpu)} while {_what(grows, trial)}: too few workers. {text}"
-    return Limit(first.name, text, parts, cpu, lesson)
+    return sorted(trials, key=lambda trial: trial.throughput)[len(trials) // 2]
+
+
+def _grows(cell: Cell, fewer_users: Cell | None) -> bool:
+    """Whether latency rises within a trial, or with the users."""
+    if any(found.growth.course in GROWING for found in cell.verdicts.values()):
+        return True
+    return fewer_users is not None and _latency(cell) > GROWN * _latency(fewer_users)
 
 
 def _cpu(trial: Trial, name: str) -> float:
@@ -116,9 +126,7 @@ def _under_way(trial: Trial) -> float:
     return float(np.mean(trial.in_flight)) if trial.in_flight else 0.0
 
 
-def _what(grows: bool, trial: Trial) -> str:
-    if grows:
-        return "latency grows"
+def _queueing(trial: Trial) -> str:
     slots = trial.conditions.workers * trial.conditions.threads
     return f"{_under_way(trial):.0f} requests queue for {counted(slots, 'slot')}"
 
