@@ -1,0 +1,74 @@
+import pytest
+
+from lab.cells import cells
+from lab.demands import demands, families, network, predictions
+from lab.errors import CannotTellError
+from lab.plan import Conditions
+from tests.lab.examples import comparison, processes, trial
+from tests.lab.simulated import swept
+
+
+def test_cpu_per_request_is_busy_time_over_completed_requests():
+    found = demands(cells([trial(requests=30_000, demand=1.6)]))
+    assert found.cpu["server"] == pytest.approx(0.0016)
+    assert found.cpu["database"] == pytest.approx(5.0 / 30_000)
+    assert not found.is_sure  # its CPU was busy: what else it waited for cannot be seen
+
+
+def test_parties_on_the_same_cores_are_one_station():
+    one = trial()
+    shared = network(one, {"server": 0.001, "database": 0.002, "generator": 0.003}, 0.0)
+    assert [(s.name, s.servers) for s in shared.stations] == [
+        ("application CPU", 1.0), ("database CPU and load generator", 1.0),
+    ]  # fmt: skip
+    assert shared.stations[1].demand == pytest.approx(0.005)
+
+
+def test_a_cap_and_few_workers_make_the_server_smaller():
+    cores = {"server": (0, 1, 2, 3), "database": (4,), "generator": (5,)}
+    for conditions, capacity in (
+        (Conditions(workers=8), 4.0),
+        (Conditions(workers=2), 2.0),
+        (Conditions(workers=8, cpus=0.5), 0.5),
+    ):
+        (station, *_) = network(trial(conditions=conditions, cores=cores), {}, 0.0).stations
+        assert station.servers == capacity
+
+
+def test_a_setting_the_laws_miss_is_flagged():
+    # Two workers answer as slowly as one: something holds them up that no demand shows.
+    (one,) = swept((1,), repeats=1)
+    stuck = cells([one, with_workers(one, 2)])
+    found = predictions(stuck, demands(stuck))
+    assert [prediction.is_flagged for prediction in found if not prediction.is_calibration] == [
+        True
+    ]
+
+
+def with_workers(one, workers):
+    conditions = Conditions(workers, 1, one.conditions.users, warm_up=5, seconds=50)
+    return trial(
+        2,
+        label="stub",
+        conditions=conditions,
+        seconds_of_load=one.seconds_of_load,
+        in_flight=one.in_flight,
+        cores=one.cores,
+        processes=processes(server=5.0, database=0.5, generator=5.0),
+        served_by={"stub/1": 1_250, "stub/2": 1_250},
+        table=None,
+    )
+
+
+def test_nothing_valid_has_no_demands():
+    with pytest.raises(CannotTellError, match="no valid trial"):
+        demands(cells([trial(failures=3_000)]))
+
+
+def test_implementations_and_caps_are_families_and_loads_are_not():
+    more = [
+        trial(7, conditions=Conditions(workers=4, users=500)),
+        trial(8, conditions=Conditions(users=60, cpus=1.0)),
+    ]
+    found = families(cells([*comparison(), *more]))
+    assert [len(family) for family in found] == [2, 1, 1]
