@@ -4,8 +4,8 @@ import time
 
 import psycopg
 
-from lab.records import RoundTrip
 from lab.statistics import median
+from lab.surroundings import RoundTrip
 
 ASKED = 101  # round trips: their median is steady to a few per cent
 TIMED_FLUSHES = "ALTER DATABASE {} SET track_wal_io_timing = on"  # two clock readings per flush

@@ -18,9 +18,10 @@ from lab.machine import versions
 from lab.plan import Plan, Step
 from lab.postgres import Database
 from lab.processes import Program
-from lab.records import Cap, RoundTrip, Table, Trial
+from lab.records import Trial
 from lab.sampling import Party, Source
 from lab.servers import Server, running, serving, settings
+from lab.surroundings import Cap, RoundTrip, Table
 from lab.targets import Target, is_url, named
 from lab.watch import Files, Loaded, Watch, load
 

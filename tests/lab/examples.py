@@ -14,8 +14,9 @@ from lab.blocks import markdown
 from lab.histogram import Histogram
 from lab.operations import Second
 from lab.plan import Conditions
-from lab.records import Cap, RoundTrip, Table, Trial
+from lab.records import Trial
 from lab.report import report
+from lab.surroundings import Cap, RoundTrip, Table
 from lab.usage import Counters, Process
 
 SNAPSHOT = Path(__file__).parent / "report.md"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab import records
 from lab.plan import Conditions
-from lab.records import Cap, Table
+from lab.surroundings import Cap, Table
 from tests.lab.examples import MACHINE, MIB, MIX, counters, load, process, trial
 
 CAPACITY = {"django": 420.0, "fastapi": 300.0}  # requests/s of one worker

@@ -7,7 +7,7 @@ from lab.demands import SERVER
 from lab.errors import CannotTellError
 from lab.limits import NOTHING, SLOTS, WAITING, limit
 from lab.plan import Conditions
-from lab.records import RoundTrip
+from lab.surroundings import RoundTrip
 from lab.usage import Counters
 from tests.lab.examples import AT, MACHINE, MIB, counters, processes, trial
 from tests.lab.simulated import Service, simulated

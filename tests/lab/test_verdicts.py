@@ -7,7 +7,7 @@ import pytest
 
 from lab.cells import cells
 from lab.plan import Conditions
-from lab.records import Cap, Table
+from lab.surroundings import Cap, Table
 from lab.verdicts import Level, little_residual, verdict
 from tests.lab.examples import MIB, MIX, comparison, counters, load, process, processes, trial
 
