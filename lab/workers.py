@@ -66,7 +66,8 @@ def workers(cells: Sequence[Cell], aim: Aim) -> Answer:
     by_users = sorted(swept, key=lambda row: row[0].conditions.users, reverse=True)
     for row in by_users:
         if best := aim.best(row):
-            others = tuple(_other(other, aim) for other in by_users if other is not row)
+            others = [_other(other, aim) for other in by_users if other is not row]
+            others += [f"{cell.sentence}: no valid trial" for cell in cells if not cell.trials]
             return _advice(row, aim.smallest(row, best), aim, others)
     return _nobody(by_users[-1], aim)
 
@@ -114,7 +115,7 @@ def _one_more(row: Sequence[Cell], pick: Cell, aim: Aim) -> str:
     """Say what the next larger worker count that was measured adds."""
     more = next((cell for cell in row if cell.conditions.workers > pick.conditions.workers), None)
     if more is None:
-        return "more workers were not measured"
+        return "no valid trial had more workers"
     count = more.conditions.workers
     name = f"a {ordinal(count)}" if count == pick.conditions.workers + 1 else f"{count} workers"
     verb = gain(ratio(throughput, more, pick), aim.floor, plural=name[0] != "a")

@@ -95,7 +95,8 @@ def test_a_refused_trial_is_no_evidence():
     ]
     answer = advice(broken)
     assert answer.numbers["workers"] == 2
-    assert "more workers were not measured" in answer.text
+    assert "no valid trial had more workers" in answer.text
+    assert "4 workers × 4 threads, 60 users: no valid trial" in answer.evidence
 
 
 def test_one_worker_count_asks_no_question():
