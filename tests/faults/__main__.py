@@ -3,15 +3,18 @@
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.faults import databases, memory, processes, races
+from tests.faults import overload as swamping
 from tests.faults.cluster import Cluster, cluster, url_of
 from tests.faults.proxy import proxied
-from tests.faults.stage import HEAD, WORKER_CLASSES, Outcome, staged, survive
+from tests.faults.stage import BUFFERED, HEAD, WORKER_CLASSES, Outcome, staged, survive
 
 RACE_ROUNDS = 1000
+SWAMPED = 10.0  # seconds
 Part = Callable[[Cluster, str, Path], Iterator[Outcome]]
 
 
@@ -63,8 +66,24 @@ def failover(own: Cluster, worker_class: str, folder: Path) -> Iterator[Outcome]
             yield survive(databases.failover_from(primary), stage)
 
 
+def overload(own: Cluster, worker_class: str, folder: Path) -> Iterator[Outcome]:
+    """More than it can answer; threads have no limit."""
+    if worker_class != BUFFERED:
+        return
+    with swamping.slowed(own, folder / "overload.log", MAX_WAIT_SECONDS="1") as stage:
+        peak = swamping.offer(stage, 1.2 * swamping.CAPACITY, SWAMPED)
+        for times in (2, 5):
+            found = swamping.offer(stage, times * swamping.CAPACITY, SWAMPED)
+            yield Outcome(
+                f"{times} times its capacity", rounds=1, acknowledged=int(found.goodput * SWAMPED),
+                failed=Counter({"503": int(found.refused * SWAMPED)}),
+                broken=swamping.faults(found, 0.9 * peak.goodput, limit=1.0),
+            )  # fmt: skip
+
+
 PARTS: dict[str, Part] = {
     "races": race, "database": database, "processes": process, "failover": failover,
+    "overload": overload,
 }  # fmt: skip
 
 

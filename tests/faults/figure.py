@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 WORKERS = 2
 CAPACITY = WORKERS / DELAY  # requests/s, as if nothing but the delay took time
 LOADS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0)  # times that
-SECONDS = 5.0
+SECONDS = 4.0
 CALM = 0.5, 2.0  # load and seconds between two measurements
 CURVES = {"refused after 1 s (the default)": "1", "everybody waits (MAX_WAIT_SECONDS=0)": "0"}
 

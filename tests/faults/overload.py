@@ -17,6 +17,8 @@ from tests.faults.proxy import proxied
 from tests.faults.stage import BUFFERED, Stage, staged
 
 DELAY = 0.02  # seconds
+CAPACITY = 90.0  # requests/s of two workers that wait so long for each answer, and a little less
+LATE = 0.4  # seconds that a busy machine adds to the limit
 IN_TIME = 1.5  # seconds after which a client has lost patience: such an answer is not good any more
 
 
@@ -54,6 +56,23 @@ def offer(stage: Stage, rate: float, seconds: float) -> Answers:
         p99=good[int(0.99 * len(good))] if good else float("inf"),
         slowest_refusal=max(refusals, default=0.0),
     )
+
+
+def faults(swamped: Answers, goodput: float, limit: float) -> list[str]:
+    """Return what is wrong with answers under too much load.
+
+    `goodput` is the least that is due, in requests/s; `limit` the longest wait, in seconds.
+    """
+    wrong = []
+    if swamped.goodput < goodput:
+        wrong.append(f"goodput fell to {swamped.goodput:.0f}/s, due are {goodput:.0f}/s")
+    if swamped.unanswered:
+        wrong.append(f"{swamped.unanswered} requests were left without an answer")
+    if swamped.p99 > limit + LATE:
+        wrong.append(f"accepted ones waited {swamped.p99:.1f} s")
+    if swamped.slowest_refusal > limit + LATE:
+        wrong.append(f"a refused one waited {swamped.slowest_refusal:.1f} s")
+    return wrong
 
 
 @contextlib.contextmanager

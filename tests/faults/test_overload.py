@@ -6,11 +6,9 @@ any machine.
 
 import pytest
 
-from tests.faults.overload import Answers, Prober, offer, slowed
+from tests.faults.overload import CAPACITY, Answers, Prober, faults, offer, slowed
 
 LIMIT = 0.5  # seconds a request may wait for its turn
-NETWORK = 0.4  # seconds that a busy machine adds to it
-CAPACITY = 90  # requests/s
 KEPT = 0.7  # of the peak, on a machine that others use; `make torture` wants 0.9
 
 
@@ -29,11 +27,8 @@ def peak(slow) -> Answers:
 def test_goodput_stays_and_nobody_is_left_waiting(slow, peak):
     with Prober(slow) as prober:
         swamped = offer(slow, 5 * CAPACITY, 3)
-    assert swamped.goodput >= KEPT * min(peak.goodput, CAPACITY)
-    assert swamped.unanswered == 0
-    assert swamped.p99 <= LIMIT + NETWORK
+    assert faults(swamped, KEPT * min(peak.goodput, CAPACITY), LIMIT) == []
     assert swamped.refused > 0
-    assert swamped.slowest_refusal <= LIMIT + NETWORK
     assert set(prober.statuses) == {200}
     assert prober.slowest < LIMIT
     calm = offer(slow, CAPACITY / 3, 1)  # right after it
