@@ -141,6 +141,7 @@ def test_sigterm_finishes_the_request_in_hand_and_says_unready_meanwhile(
                 httpx.patch, f"{server.url}/items/{item.pk}/", json={"quantity": 7}, timeout=20
             )
             eventually(lambda: waiting_for_a_lock(holder))
+            assert server.program
             os.kill(server.program.pid, signal.SIGTERM)
             time.sleep(0.3)  # seconds in which the worker learns of it
             # On the connection it has: no new one is taken.
