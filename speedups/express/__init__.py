@@ -16,5 +16,6 @@ then a verdict to let in is remembered. Whatever knows neither keeps the lane cl
 """
 
 from speedups.express.lane import ExpressLane, closed_because
+from speedups.express.routes import stepped_aside
 
-__all__ = ["ExpressLane", "closed_because"]
+__all__ = ["ExpressLane", "closed_because", "stepped_aside"]

@@ -86,7 +86,8 @@ def _lane() -> Answering:
 def _answered(routes: Routes, environ: Environ) -> Answer | None:
     """Return the answer; None if it is Django's to give."""
     path = environ["PATH_INFO"]
-    if environ["SCRIPT_NAME"] or not path.isascii() or not upkeep.alone():
+    odd = environ.get("SCRIPT_NAME") or "HTTP_HOST" not in environ or not path.isascii()
+    if odd or not upkeep.alone():
         return None
     found = routes.find(path)
     if found is None:

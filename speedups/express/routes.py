@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 from rest_framework.exceptions import APIException
+from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import ModelViewSet
 
 from speedups.answers.action import Action
@@ -16,6 +17,7 @@ from speedups.stepping_aside import StepAside, stock, unless
 
 AS_VIEW: Any = ModelViewSet.as_view({"get": "list"})
 MOST_REMEMBERED = 1024  # verdicts
+NO_VIEW_SET = "it is no view set with finished answers"
 
 Kwargs = dict[str, Any]
 
@@ -34,8 +36,9 @@ class Stop:
         self.known = knowledge(callback.cls)
         unless(self.known.describes(view), "as_view() was given something of its own")
         self.headers = [*view.default_response_headers.items()]
+        self._gated = bool(view.authentication_classes or view.permission_classes)
         self._deciding = _deciding(view)
-        unless(self._deciding is not None and not self.known.has_own_gate, "it has its own gate")
+        unless(not self.known.has_own_gate, "it has its own gate")
         self._let_in: set[tuple[Any, ...]] = set()
         self._by_method = {
             action.method: action
@@ -53,7 +56,7 @@ class Stop:
         if accepted is None:
             asked = Asked(environ, environ["PATH_INFO"])
             accepted = self.known.accepts_json(self.view_of(asked), asked.django)
-        if not (accepted and (not self._deciding or self._lets_in(action, environ))):
+        if not accepted or (self._gated and not self._lets_in(action, environ)):
             return None
         return action
 
@@ -68,7 +71,7 @@ class Stop:
 
     def _lets_in(self, action: Action, environ: dict[str, Any]) -> bool:
         """Tell whether authentication and permissions let such a request in."""
-        key = (action.method, *[environ.get(name) for name in self._deciding or ()])
+        key = (action.method, *[environ.get(name) for name in self._deciding])
         if key in self._let_in:
             return True
         asked = Asked(environ, environ["PATH_INFO"])
@@ -90,9 +93,12 @@ class Routes:
 
     def __init__(self) -> None:
         chains = [*_chains(get_resolver())]
-        while chains and chains[-1][1] is None:
+        while chains and not isinstance(chains[-1][1], Stop):
             chains.pop()
-        self._chains = [(_matcher(patterns), stop) for patterns, stop in chains]
+        self._chains = [
+            (_matcher(patterns), stop if isinstance(stop, Stop) else None)
+            for patterns, stop in chains
+        ]
 
     def find(self, path: str) -> tuple[Stop, Kwargs] | None:
         """Return the first route that matches, None if it is no stop's or there is none."""
@@ -148,7 +154,7 @@ def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tup
             yield chain, _stop(one, "".join(str(pattern) for pattern in chain[1:]))
 
 
-def _stop(pattern: URLPattern, route: str) -> Stop | None:
+def _stop(pattern: URLPattern, route: str) -> Stop | StepAside:
     try:
         unless(not pattern.default_args, "the route has arguments of its own")
         named = not isinstance(pattern.pattern, RegexPattern) or (
@@ -156,15 +162,22 @@ def _stop(pattern: URLPattern, route: str) -> Stop | None:
         )
         unless(named, "the route has arguments without names")
         return Stop(pattern.callback, route)
-    except StepAside:
-        return None
+    except StepAside as reason:
+        return reason
+
+
+def stepped_aside() -> Iterator[tuple[str, str]]:
+    """Yield the routes to view sets with finished answers that are not in the lane, and why."""
+    for patterns, stop in _chains(get_resolver()):
+        if isinstance(stop, StepAside) and str(stop) != NO_VIEW_SET:
+            yield "".join(str(pattern) for pattern in patterns[1:]), str(stop)
 
 
 def _check_callback(callback: Any) -> None:
     """Raise `StepAside` unless it is what `as_view` returns, with nothing around it."""
     view_class = getattr(callback, "cls", None)
     ours = isinstance(view_class, type) and issubclass(view_class, FinishedAnswers)
-    unless(ours, "it is no view set with finished answers")
+    unless(ours, NO_VIEW_SET)
     around, view = (_code(one) for one in (callback, getattr(callback, "__wrapped__", None)))
     plain = around is _code(AS_VIEW) and view is _code(AS_VIEW.__wrapped__)
     unless(plain, "something is wrapped around the view")
@@ -176,12 +189,12 @@ def _code(function: Any) -> Any:
     return getattr(function, "__code__", None)
 
 
-def _deciding(view: Any) -> tuple[str, ...] | None:
-    """Return the environment keys that decide who gets in; None if anything may."""
+def _deciding(view: Any) -> tuple[str, ...]:
+    """Return the environment keys that decide who gets in. Raises `StepAside` if anything may."""
     names: list[str] = []
     for gate in (*view.authentication_classes, *view.permission_classes):
-        decides_by = getattr(gate, "decides_by", None)
+        decides_by = () if gate is AllowAny else getattr(gate, "decides_by", None)
         if decides_by is None:
-            return None
+            raise StepAside(f"{gate.__name__} does not say what it decides by")
         names += decides_by
     return tuple(names)

@@ -13,12 +13,12 @@ from django.test import override_settings
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import AllowAny, BasePermission
 
 from crud.models import Item
 from crud.views import ItemViewSet
 from speedups import upkeep
-from speedups.express import ExpressLane, closed_because
+from speedups.express import ExpressLane, closed_because, stepped_aside
 from speedups.statements import Statement
 
 MIDDLEWARE = ["project.middleware.RequestContext", "whitenoise.middleware.WhiteNoiseMiddleware"]
@@ -166,6 +166,14 @@ def test_a_patch_leaves_what_it_does_not_name(lane, rows):
     assert (item.name, item.description, item.quantity) == ("New", "kept", 5)
 
 
+def test_a_request_without_a_host_is_django_s(lane, rows):
+    asked = environ("GET", "/items/", SERVER_PROTOCOL="HTTP/1.0")
+    del asked["HTTP_HOST"]
+    told = []
+    lane.lane(asked, lambda status, headers: told.append(status))
+    assert (told, lane.left) == (["200 OK"], 1)
+
+
 def test_an_error_of_a_statement_is_explained_once_and_not_tried_again(lane, rows, monkeypatch):
     tries = []
 
@@ -212,6 +220,21 @@ class OwnDispatch(ItemViewSet):
         return super().dispatch(request, *args, **kwargs)
 
 
+class Nobody(BasePermission):
+    decides_by = ()
+
+    def has_permission(self, request, view):
+        return False
+
+
+class Closed(ItemViewSet):
+    permission_classes = [Nobody]
+
+
+class ToAll(ItemViewSet):
+    permission_classes = [AllowAny]
+
+
 READING: Any = {"get": "retrieve"}
 urlpatterns = [
     path("guarded/<int:pk>", Guarded.as_view(READING)),
@@ -219,6 +242,8 @@ urlpatterns = [
     path("dispatch/<int:pk>", OwnDispatch.as_view(READING)),
     path("unknown/<int:pk>", Unknown.as_view(READING)),
     path("given/<int:pk>", ItemViewSet.as_view(READING, lookup_field="id")),
+    path("closed/<int:pk>", Closed.as_view(READING)),
+    path("to-all/<int:pk>", ToAll.as_view(READING)),
     path("open/<int:pk>", Open.as_view(READING)),
     path("open/<int:pk>/extra", Open.as_view(READING), {"more": 1}),
 ]
@@ -243,12 +268,20 @@ def test_a_verdict_that_a_header_decides_is_asked_once_per_header(other_routes, 
 
 @pytest.mark.parametrize(("route", "left"), [
     ("open/{}", 0), ("wrapped/{}", 1), ("dispatch/{}", 1), ("unknown/{}", 1), ("given/{}", 1),
-    ("open/{}/extra", 1),
+    ("open/{}/extra", 1), ("closed/{}", 1), ("to-all/{}", 0),
 ])  # fmt: skip
 def test_what_the_lane_does_not_know_is_django_s(other_routes, rows, route, left):
     target = "/" + route.format(rows[0])
     assert ask(other_routes.lane, "GET", target) == ask(other_routes.django, "GET", target)
     assert other_routes.left == left
+
+
+def test_each_route_that_stays_out_of_the_lane_says_why(other_routes):
+    reasons = dict(stepped_aside())
+    assert set(reasons) == {"wrapped/<int:pk>", "dispatch/<int:pk>", "unknown/<int:pk>",
+                            "given/<int:pk>", "open/<int:pk>/extra"}  # fmt: skip
+    assert reasons["dispatch/<int:pk>"] == "dispatch is its own"
+    assert "SilentPermission" in reasons["unknown/<int:pk>"]
 
 
 @pytest.mark.parametrize(("change", "reason"), [

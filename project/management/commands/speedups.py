@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from speedups.answers import FinishedAnswers, explained
-from speedups.express import closed_because
+from speedups.express import closed_because, stepped_aside
 from speedups.upkeep import look_before_closing
 
 
@@ -20,10 +20,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         look_before_closing()  # as project.wsgi does it
         self.stdout.write(f"express lane: {closed_because() or 'on'}")
+        for route, reason in stepped_aside():
+            self.stdout.write(f"  not in it: {route} ({reason})")
         for view_set in dict.fromkeys(_view_sets(get_resolver())):
             self.stdout.write(view_set.__name__)
             for action, state in explained(view_set):
-                self.stdout.write(f"  {action:<10}{state}")
+                self.stdout.write(f"  {action:<16}{state}")
 
 
 def _view_sets(resolver: URLResolver) -> Iterator[Any]:
