@@ -57,7 +57,9 @@ class Cell:
         """Name it within its implementation."""
         c = self.conditions
         load = f"{c.arrival_rate:g} requests/s" if c.arrival_rate else f"{c.users} users"
-        return f"{counted(c.workers, 'worker')} × {counted(c.threads, 'thread')}, {load}"
+        at_once = self.slots // c.workers
+        threads = f" × {counted(at_once, 'thread')}" if at_once > 1 else ""
+        return f"{counted(c.workers, 'worker')}{threads}, {load}"
 
     @property
     def target(self) -> str:
@@ -82,7 +84,7 @@ class Cell:
     @property
     def slots(self) -> int:
         """Requests that can be inside the workers at once: threads, or pooled connections."""
-        return self.conditions.workers * self.conditions.threads
+        return self.all[0].slots
 
     def median(self, value: Value) -> float | None:
         """Return the median over valid trials; None when none was measured."""

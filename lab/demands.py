@@ -83,7 +83,7 @@ def network(trial: Trial, cpu: Mapping[str, float], wait: float) -> Network:
         if parties == ["generator"]:
             servers = 1.0  # it is one process
         stations.append(Station(name, sum(cpu[party] for party in parties), servers))
-    return Network(tuple(stations), wait, trial.conditions.workers * trial.conditions.threads)
+    return Network(tuple(stations), wait, trial.slots)
 
 
 def demands(cells: Sequence[Cell]) -> Demands:

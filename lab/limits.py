@@ -119,7 +119,7 @@ def _latency(cell: Cell) -> float:
 
 def queues(trial: Trial) -> bool:
     """Whether more requests were under way than workers can hold."""
-    return _under_way(trial) > QUEUE * trial.conditions.workers * trial.conditions.threads
+    return _under_way(trial) > QUEUE * trial.slots
 
 
 def _under_way(trial: Trial) -> float:
@@ -127,8 +127,7 @@ def _under_way(trial: Trial) -> float:
 
 
 def _queueing(trial: Trial) -> str:
-    slots = trial.conditions.workers * trial.conditions.threads
-    return f"{_under_way(trial):.0f} requests queue for {counted(slots, 'slot')}"
+    return f"{_under_way(trial):.0f} requests queue for {counted(trial.slots, 'slot')}"
 
 
 def _fullest(parts: tuple[Part, ...]) -> str:
@@ -209,7 +208,7 @@ def flushes(trial: Trial) -> Part | None:
 
 def slots(trial: Trial) -> Part | None:
     """Worker slots: threads or pooled connections that requests hold while they wait."""
-    held = trial.conditions.workers * trial.conditions.threads
+    held = trial.slots
     inside = min(1.0, _under_way(trial) / held)
     full = "the only one is" if held == 1 else f"all {held} are"
     detail = f"{full} held" if inside == 1 else f"{percent(inside)} of {held} are held"

@@ -17,7 +17,7 @@ from lab import pgstat
 from lab.errors import LabError
 from lab.plan import Step
 from lab.processes import program
-from lab.targets import is_url
+from lab.targets import is_url, named
 
 CREATE, DROP = SQL("CREATE DATABASE {}"), SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 LOCK = 7_461_989  # any number: who holds this advisory lock with a name owns that database
@@ -49,7 +49,8 @@ class Database:
         """Raise `LabError` when a server would hold more connections than there may be."""
         most = int(self.settings["max_connections"]) - CONNECTIONS_OF_OTHERS
         for step in steps:
-            workers, threads = step.conditions.workers, step.conditions.threads
+            workers = step.conditions.workers
+            threads = named(step.target).at_once(step.conditions.threads, step.env)
             if workers * threads > most and not is_url(step.target):
                 raise LabError(
                     f"{workers} workers with {threads} threads each hold {workers * threads} "

@@ -64,6 +64,12 @@ class Trial:
             raise ValueError(f"trial {self.number} has no window or no answer in it")
 
     @property
+    def slots(self) -> int:
+        """Requests that can be inside the workers at once: threads, or pooled connections."""
+        at_once: int = self.settings.get("at_once", self.conditions.threads)
+        return self.conditions.workers * at_once
+
+    @property
     def seconds(self) -> float:
         """The length of the window."""
         return self.conditions.seconds

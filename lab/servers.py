@@ -82,7 +82,8 @@ def settings(
     """Return what a target is started with, without this machine's addresses and secrets."""
     words = {"python": "python", "workers": str(workers), "threads": str(threads)}
     command, environment = _filled_in(target, words, env)
-    return {"command": " ".join(command), "env": environment}
+    at_once = target.at_once(threads, env)
+    return {"command": " ".join(command), "env": environment, "at_once": at_once}
 
 
 def _filled_in(

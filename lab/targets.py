@@ -23,7 +23,16 @@ class Target:
     load: tuple[str, ...] = ()
     ready: str = "/items/?limit=1"
     packages: tuple[str, ...] = ()
+    worker_class: str = ""  # gunicorn's, where it is one of `ONE_AT_A_TIME`
 
+    def at_once(self, threads: int, env: Mapping[str, str]) -> int:
+        """Return how many requests a worker has in hand; `env` may choose another class."""
+        chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
+        return 1 if chosen in ONE_AT_A_TIME else threads
+
+
+BUFFERED = "speedups.worker.BufferedWorker"
+ONE_AT_A_TIME = {"sync", BUFFERED}
 
 # The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
 # that both a thread pool and an async pool hold workers x threads database connections.
@@ -57,6 +66,7 @@ TARGETS: Mapping[str, Target] = {
             },
             load=("--preset", "django"),
             packages=("django", "djangorestframework", "gunicorn", "psycopg"),
+            worker_class=BUFFERED,
         ),
         Target(
             name="fastapi-sqlalchemy",
@@ -89,6 +99,7 @@ TARGETS: Mapping[str, Target] = {
             env={"DJANGO_SECRET_KEY": "{secret}"},
             load=("--preset", "django", "--list-field", "results"),
             packages=("django", "djangorestframework", "gunicorn", "psycopg"),
+            worker_class="sync",
         ),
     )
 }
