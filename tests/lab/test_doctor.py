@@ -1,0 +1,38 @@
+import re
+import signal
+
+import pytest
+
+from lab import doctor
+from lab.__main__ import main
+from lab.errors import LabError
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Keep pytest's signals, and do not watch other programs for a second."""
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(doctor, "_others", lambda: doctor.Finding(doctor.GOOD, "others"))
+
+
+def test_the_doctor_says_of_each_thing_how_it_stands_and_what_follows(capsys, tmp_path):
+    assert main(["doctor", "--results", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(re.match(r" (ok|but) {1,2}\S|but  \S", line) for line in lines), lines
+    said = "\n".join(lines)
+    for word in ("Python", "locust", "cores", "CPU", "memory", "open files", "free", "PostgreSQL"):
+        assert word in said
+
+
+def test_what_cannot_be_done_without_is_exit_2(capsys, tmp_path, monkeypatch):
+    def away(*_where, **_name):
+        raise LabError("PostgreSQL cannot be reached: no")
+
+    monkeypatch.setattr(doctor, "database", away)
+    blocked = tmp_path / "file"
+    blocked.touch()
+    assert main(["doctor", "--results", str(blocked)]) == 2
+    out, err = capsys.readouterr()
+    assert " NO  PostgreSQL: PostgreSQL cannot be reached" in out
+    assert f" NO  cannot write to {blocked}" in out
+    assert "must be mended before anything can be measured here" in err
