@@ -109,7 +109,7 @@ COMMANDS: dict[str, tuple[Run, str]] = {
     "run": (run, "measure one implementation, or the four figures of the article"),
     "sweep": (sweep, "measure over workers, threads and users: how many workers?"),
     "compare": (compare, "measure implementations in turns: which one?"),
-    "ladder": (ladder, "measure our service with one speed-up more at a time"),
+    "ladder": (ladder, "measure stock DRF, then our service with one speed-up more at a time"),
     "resume": (resume, "go on with a run that was stopped"),
     "report": (report, "redraw the report of a results folder"),
 }

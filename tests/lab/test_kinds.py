@@ -43,8 +43,10 @@ def test_the_article_has_four_figures_and_two_boxes():
     assert figures[3].title == "figure 4: 4 workers on 1 CPU and 512 MB, 100 users"
 
 
-def test_the_ladder_adds_one_piece_at_each_rung():
-    rungs = kinds.ladder(Conditions())
+def test_the_ladder_begins_with_the_stock_framework_and_adds_one_piece_at_each_rung():
+    stock, *rungs = kinds.ladder(Conditions())
+    assert (stock.target, stock.label) == ("drf-stock", "stock DRF")
+    assert {cell.target for cell in rungs} == {"django"}
     pieces = [set(cell.env["SPEEDUPS"].split(",")) - {"none"} for cell in rungs[:-1]]
     assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 6
     assert all(before < after for before, after in pairwise(pieces))
