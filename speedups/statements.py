@@ -86,8 +86,7 @@ class Statement:
         watched = connection.execute_wrappers or connection.queries_logged
         if watched or connection.in_atomic_block or NotImplemented in values:
             return None
-        if connection.connection is None:
-            connection.ensure_connection()
+        connection.ensure_connection()  # always: a backend may look whether it was lost while idle
         native: Any = connection.connection
         result = self._execute(native, values)
         if result.status in DONE:
