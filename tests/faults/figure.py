@@ -14,20 +14,19 @@ from matplotlib import pyplot as plt
 
 WORKERS = 2
 CAPACITY = WORKERS / DELAY  # requests/s, as if nothing but the delay took time
-LOADS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0)  # times that
+LOADS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)  # times that
 SECONDS = 4.0
-CALM = 0.5, 2.0  # load and seconds between two measurements
 CURVES = {"refused after 1 s (the default)": "1", "everybody waits (MAX_WAIT_SECONDS=0)": "0"}
 
 
 def measured(own: Cluster, folder: Path, wait: str) -> list[Answers]:
-    """Return what came of each of `LOADS`."""
-    with slowed(own, folder / f"{wait}.log", MAX_WAIT_SECONDS=wait) as stage:
-        found = []
-        for load in LOADS:
+    """Return what came of each of `LOADS`; each meets a service that has just started."""
+    found = []
+    for load in LOADS:
+        log = folder / f"{wait}-{load}.log"
+        with slowed(own, log, MAX_WAIT_SECONDS=wait) as stage:
             found.append(offer(stage, load * CAPACITY, SECONDS))
-            offer(stage, CALM[0] * CAPACITY, CALM[1])
-        return found
+    return found
 
 
 def draw(curves: dict[str, list[Answers]], path: Path) -> None:

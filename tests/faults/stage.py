@@ -155,7 +155,7 @@ def _good_since(answers: list[Answer], moment: float) -> int:
 
 def settle(sent: Load, over: float, recovery: float) -> None:
     """Let the load go on until all is well, or clearly is not."""
-    wait_for_answers(sent, 10, since=over, patience=recovery + 3)
+    wait_for_answers(sent, 5, since=over, patience=recovery + 3)
     time.sleep(max(0.0, over + 0.3 - time.monotonic()))
 
 

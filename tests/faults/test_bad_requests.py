@@ -35,7 +35,7 @@ def no_connection_left(cluster):
         cluster.admin(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
 
 
-@pytest.mark.parametrize("worker", ["buffered", "gthread"])
+@pytest.mark.parametrize("worker", ["buffered", pytest.param("gthread", marks=pytest.mark.torture)])
 def test_a_bad_request_takes_no_connection(worker, request):
     stage = request.getfixturevalue(worker)
     with no_connection_left(stage.cluster), httpx.Client(base_url=stage.server.url) as client:

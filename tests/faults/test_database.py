@@ -13,9 +13,16 @@ from tests.faults.databases import (
 )
 from tests.faults.stage import survive
 
+# Much like another one that stays: they wait for `make torture`, or the suite would be too slow.
+ALIKE = ("PostgreSQL crashed", "PostgreSQL stopped", "link stalled")
+
 
 def _named(faults):
-    return [pytest.param(fault, id=fault.name) for fault in faults]
+    later = pytest.mark.torture
+    return [
+        pytest.param(fault, id=fault.name, marks=[later] if fault.name.startswith(ALIKE) else [])
+        for fault in faults
+    ]
 
 
 def assert_survived(fault, stage):

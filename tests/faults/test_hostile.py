@@ -21,7 +21,7 @@ def test_others_hardly_notice(buffered, nuisance):
     assert during < 2 * max(before, after) + NOISE
 
 
-@pytest.mark.parametrize("worker", ["buffered", "gthread"])
+@pytest.mark.parametrize("worker", ["buffered", pytest.param("gthread", marks=pytest.mark.torture)])
 @pytest.mark.parametrize("case", SMUGGLING)
 def test_no_request_is_smuggled_past_a_proxy(request, worker, case):
     stage = request.getfixturevalue(worker)

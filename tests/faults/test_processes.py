@@ -41,7 +41,7 @@ def test_a_worker_that_hangs_or_has_served_enough_is_replaced(
         assert_kept(survive(fault, stage))
 
 
-@pytest.mark.parametrize("kind", WORKER_CLASSES)
+@pytest.mark.parametrize("kind", ["buffered", pytest.param("gthread", marks=pytest.mark.torture)])
 def test_sigterm_leaves_no_accepted_request_without_an_answer(own_cluster, tmp_path, kind):
     with staged(own_cluster, WORKER_CLASSES[kind], tmp_path / "log") as stage:
         assert_kept(stop_under_load(stage, kind))

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.races import RACES, run
 
-ROUNDS = 15
+ROUNDS = 10
 
 
 @pytest.mark.parametrize("race", RACES)
