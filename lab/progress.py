@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.live import Live
 
+from lab.cells import counted
 from lab.load import Tail
 from lab.plan import Plan, Step, expected_seconds
 from lab.records import Trial
@@ -31,10 +32,10 @@ class Progress:
     def __enter__(self) -> Self:
         again = f", {len(self._done)} of them done" if self._done else ""
         self._ends = time.monotonic() + self._left
+        trials = counted(len(self._plan.steps), "trial")
         self._say(
-            f"{len(self._plan.steps)} trials{again}, each {_spans(self._plan.steps)}: about "
-            f"{_minutes(self._left)}. Ctrl-C stops all; completed trials stay in "
-            f"{_from_here(self._folder)}"
+            f"{trials}{again}, each {_spans(self._plan.steps)}: about {_minutes(self._left)}. "
+            f"Ctrl-C stops all; completed trials stay in {_from_here(self._folder)}"
         )
         if self._plan.open_shares and not self._plan.has_open_steps:
             shares = ", ".join(f"{share:.0%}" for share in self._plan.open_shares)

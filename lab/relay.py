@@ -67,7 +67,10 @@ class Relay:
         return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
+        try:
+            client, _ = self._listener.accept()
+        except OSError:  # it is gone again
+            return
         try:
             database = _connected(self._to)
         except OSError:  # the client sees what it would see without us: no database

@@ -61,7 +61,7 @@ def whole_run(tmp_path_factory):
 
 def test_a_sweep_says_how_long_it_takes_and_what_it_found(whole_run):
     _, out, err = whole_run
-    assert "1 trials, each 0 s warm-up and 1 s measured: about" in err
+    assert "1 trial, each 0 s warm-up and 1 s measured: about" in err
     assert "then an open load at 50% of the capacity found" in err
     assert "trial 2 of 2, stub, 1 x 4, " in err
     assert "# How many workers: stub" in out
