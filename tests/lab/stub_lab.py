@@ -1,4 +1,4 @@
-"""The lab's command line with stub targets instead of real ones: `python -m tests.lab.stub_lab`."""
+"""The lab's command line with a stub instead of real targets: `python -m tests.lab.stub_lab`."""
 
 import sys
 
@@ -7,11 +7,8 @@ from lab.__main__ import main
 from lab.targets import Target
 
 COMMAND = ("{python}", "-m", "tests.lab.stub_service", "{port}")
-STUBS = (
-    Target("stub", COMMAND, load=("--preset", "django")),
-    Target("dying", ("{python}", "-c", "raise SystemExit('no such table')")),
-)
+STUB = Target("stub", COMMAND, load=("--preset", "django"))
 
 if __name__ == "__main__":
-    targets.TARGETS = {stub.name: stub for stub in STUBS}
+    targets.TARGETS = {STUB.name: STUB}
     sys.exit(main())
