@@ -98,12 +98,10 @@ class Answering(Worker):  # type: ignore[misc]
 
     def serve(self, connection: Connection) -> None:
         """Answer the request in hand, with 503 if it has waited too long."""
-        if self.LONGEST_WAIT and time.monotonic() - connection.arrived > self.LONGEST_WAIT:
-            request: Any = connection.request
-            if request.path not in self.NEVER_REFUSED:
-                self._guarded(connection, self._shed)
-                return
-        self._guarded(connection, self._answer)
+        request: Any = connection.request
+        late = self.LONGEST_WAIT and time.monotonic() - connection.arrived > self.LONGEST_WAIT
+        refused = late and request.path not in self.NEVER_REFUSED
+        self._guarded(connection, self._shed if refused else self._answer)
 
     def _shed(self, connection: Connection) -> None:
         """Answer 503 as cheaply as it can be done: a new connection would cost more than that."""
@@ -115,7 +113,9 @@ class Answering(Worker):  # type: ignore[misc]
             return
         connection.request = None
         connection.send(self.BUSY)
-        self._await_next(connection) if not connection.out else self.close(connection)
+        if connection.out:
+            raise ClientGoneError("it has not read its last answers either")
+        self._await_next(connection)
 
     def _answer(self, connection: Connection) -> None:
         """Call the application; the request is whole, so it never waits for the client."""
