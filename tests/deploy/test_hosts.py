@@ -86,8 +86,8 @@ def test_a_lost_worker_of_the_load_does_not_end_it(whole, tmp_path):
         whole.hosts["load1"].running(following, tmp_path / "load1.log") as first,
         whole.hosts["load2"].running(following, tmp_path / "load2.log"),
     ):
-        wait_until_said(tmp_path / "master.log", "All users spawned")
-        time.sleep(2)
+        wait_until_said(tmp_path / "master.log", "Sending spawn jobs")
+        time.sleep(3)  # seconds, of 14
         os.killpg(first.pid, signal.SIGKILL)
         code = master.wait(40)
         said = (tmp_path / "master.log").read_text()
