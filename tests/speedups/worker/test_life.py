@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psutil
 import pytest
@@ -28,7 +29,11 @@ CONNECTIONS = 120
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("life")
-    settings = {"workers": WORKERS, "keepalive": 60, "errorlog": str(folder / "error.log")}
+    settings: dict[str, Any] = {
+        "workers": WORKERS,
+        "keepalive": 60,
+        "errorlog": str(folder / "error.log"),
+    }
     with gunicorn(folder, **settings) as (address, started):
         yield address, started, folder
 
