@@ -195,6 +195,7 @@ def _deciding(view: Any) -> tuple[str, ...]:
     for gate in (*view.authentication_classes, *view.permission_classes):
         decides_by = () if gate is AllowAny else getattr(gate, "decides_by", None)
         if decides_by is None:
-            raise StepAside(f"{gate.__name__} does not say what it decides by")
+            name = getattr(gate, "__name__", "a composed permission")
+            raise StepAside(f"{name} does not say what it decides by")
         names += decides_by
     return tuple(names)
