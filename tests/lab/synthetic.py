@@ -151,7 +151,7 @@ def large():
         for workers, users in conditions:
             number += 1
             cell = Conditions(workers=workers, users=users, think_time=PAUSE)
-            changes = {"requests": 50_000, "seconds_of_load": load(50_000, 50 * users / 50)}
+            changes = {"requests": 50_000, "seconds_of_load": load(50_000, users - 1000 * PAUSE)}
             yield measured(number, pair, "django", cell, **changes)
 
 

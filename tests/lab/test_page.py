@@ -1,0 +1,128 @@
+"""The report's page in a real browser that reaches no network."""
+
+import pytest
+
+from lab.analysis import analyse
+from lab.charts.all import charts
+from lab.page.render import page, parts
+from lab.report import report
+from tests.browser import open_page
+from tests.lab.examples import comparison
+from tests.lab.synthetic import article, ladder, sweep
+
+SMALL = {"labels": ("django",), "workers": (1, 2, 4, 8), "users": (50, 300), "repeats": 1}
+RUNS = {
+    "compare": comparison,
+    "sweep": lambda: list(sweep(**SMALL)),
+    "article": lambda: list(article()),
+    "ladder": lambda: list(ladder()),
+}
+EVERYWHERE = {"by-operation", "cpu", "memory", "over-time-1"}
+CHARTS = {
+    "compare": EVERYWHERE | {"ratios-1", "by-percentile"},
+    "sweep": EVERYWHERE
+    | {"throughput-over-workers-1", "p95-over-workers-1", "knee-1", "open-load-1"}
+    | {"predicted-throughput", "predicted-latency"},
+    "article": EVERYWHERE | {f"over-time-{figure}" for figure in (1, 2, 3, 4)},
+    "ladder": EVERYWHERE | {"ladder", "by-percentile"},
+}
+INVISIBLE = """svgs => svgs.filter(svg => !svg.querySelector("title").textContent
+    || !svg.querySelector("desc").textContent || svg.getBoundingClientRect().height < 50)
+    .map(svg => svg.parentElement.id)"""
+INK = "() => getComputedStyle(document.querySelector('figure svg text')).fill"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The page of each kind of run."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name, run in RUNS.items():
+        found = analyse(run())
+        text = page(report(found, charts(found)))
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return folder
+
+
+class Visitor:
+    """A browser that notes what a page complains about and whom it asks."""
+
+    def __init__(self, page, folder):
+        self.page, self.folder = page, folder
+        self.faults: list[str] = []
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda said: self.faults.append(said.text))
+        page.on("request", lambda asked: self.faults.append(asked.url))
+
+    def visit(self, run):
+        """Open the page of a run; return what was wrong, but for asking for the file itself."""
+        self.faults.clear()
+        address = (self.folder / f"{run}.html").as_uri()
+        self.page.goto(address)
+        return [fault for fault in self.faults if fault not in (address, "data:,")]
+
+
+@pytest.fixture(scope="module")
+def visitor(pages):
+    with open_page() as opened:
+        yield Visitor(opened, pages)
+
+
+@pytest.fixture
+def browser(visitor):
+    return visitor.page
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_report_needs_no_network_and_shows_every_chart_with_its_words(run, browser, visitor):
+    assert visitor.visit(run) == []
+    figures = browser.locator("figure").evaluate_all("all => all.map(one => one.id.slice(6))")
+    assert set(figures) == CHARTS[run]
+    assert len(figures) == len(set(figures))
+    assert browser.locator("figure svg[role=img]").evaluate_all(INVISIBLE) == []
+    assert browser.get_by_role("img", name="Where the CPU went").count() == 1
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_narrow_screen_scrolls_down_only(run, browser, visitor):
+    browser.set_viewport_size({"width": 390, "height": 800})
+    visitor.visit(run)
+    assert browser.evaluate("document.documentElement.scrollWidth") == 390
+    browser.set_viewport_size({"width": 1200, "height": 1000})
+
+
+def test_charts_follow_light_and_dark(browser, visitor):
+    inks = []
+    for scheme in ("light", "dark"):
+        browser.emulate_media(color_scheme=scheme)
+        visitor.visit("compare")
+        inks.append(browser.evaluate(INK))
+    browser.emulate_media(color_scheme="light")
+    assert inks[0] != inks[1]
+
+
+def test_evidence_that_is_folded_is_printed(browser, visitor):
+    visitor.visit("sweep")
+    folded = browser.locator("details:not([open]) li").first
+    assert not folded.is_visible()
+    browser.emulate_media(media="print")
+    assert folded.is_visible()
+    browser.emulate_media(media="screen")
+
+
+def test_ids_are_unique_though_many_charts_share_a_page(browser, visitor):
+    visitor.visit("sweep")
+    found = browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(found) == len(set(found))
+
+
+def test_names_from_records_cannot_write_into_the_page():
+    wild = [one for one in comparison() if one.label == "django"]
+    for one in wild:
+        object.__setattr__(one, "label", '<img src="http://nowhere.test/x">')
+    found = analyse(wild)
+    assert "<img" not in page(report(found, charts(found)))
+
+
+def test_a_figure_is_set_apart_from_its_spread():
+    assert parts("413 (410 to 421)") == ("413", " (", "410 to 421)")
+    assert parts("GET /items (gone)") == ("GET /items (gone)", "", "")
