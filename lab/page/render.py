@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lab.blocks import Block, Heading, Table
 
 HERE = Path(__file__).parent
-FIGURE = re.compile(r"[-+]?[\d,.]+(?: |$|%)")
+FIGURE = re.compile(r"[-+]?[\d,.]+(?: %)?(?: \(.*| of [\d,]+)?$")
 NO_FIGURE = ("", "-", "not measured")
 
 

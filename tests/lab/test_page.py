@@ -4,7 +4,7 @@ import pytest
 
 from lab.analysis import analyse
 from lab.charts.all import charts
-from lab.page.render import page, parts
+from lab.page.render import kind, page, parts
 from lab.report import report
 from tests.browser import open_page
 from tests.lab.examples import comparison
@@ -126,3 +126,10 @@ def test_names_from_records_cannot_write_into_the_page():
 def test_a_figure_is_set_apart_from_its_spread():
     assert parts("413 (410 to 421)") == ("413", " (", "410 to 421)")
     assert parts("GET /items (gone)") == ("GET /items (gone)", "", "")
+
+
+def test_figures_stand_to_the_right_and_words_to_the_left():
+    for figure in ("1,212", "0.50", "143 %", "0 of 90,300", "413 (410 to 421)", "not measured"):
+        assert kind(figure) == "figure"
+    for words in ("400 ms for one request", "converged", "2026-11-24T09:01:00+00:00"):
+        assert kind(words) == "words"
