@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from lab.errors import LabError
 from lab.processes import Placement
 
@@ -172,9 +174,18 @@ def _made(root: Path, controller: str, groups: list[Path]) -> Path:
         if groups:
             return groups[0]
         group = parent / name
+    _remove_abandoned(group.parent)
     group.mkdir()
     groups.append(group)
     return group
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the groups of labs that were killed; the kernel keeps those with processes."""
+    for group in parent.glob("lab-*-*"):
+        if not psutil.pid_exists(int(group.name.split("-")[1])):
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def _remove(group: Path, seconds: float = 2.0) -> None:

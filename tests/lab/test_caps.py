@@ -75,6 +75,17 @@ def test_version_2_gets_one_group_with_both_limits(tree):
         assert "cap of 2 CPU enforced by a control group (v2)" in cap.sentences
 
 
+def test_the_group_of_a_lab_that_was_killed_is_removed_by_the_next(tree):
+    root = tree(2)
+    abandoned = root / "shop/floor" / f"lab-{2**22 + 1}-abcdef"
+    others = root / "shop/floor" / f"lab-{os.getppid()}-abcdef"
+    for group in (abandoned, others):
+        group.mkdir()
+    with enforced(APART, 1, None, root):
+        assert not abandoned.exists()
+        assert others.exists()
+
+
 def test_without_the_right_only_the_pinning_holds_and_it_says_so(tmp_path):
     with enforced(APART, 1, None, tmp_path / "nothing here") as cap:
         assert cap.placement.groups == ()
