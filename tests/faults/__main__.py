@@ -1,6 +1,7 @@
 """`make torture`: every fault, many rounds, both kinds of worker; prints a table."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -95,6 +96,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}; known are {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves no server behind
     failed = False
     with cluster("torture") as own, tempfile.TemporaryDirectory() as folder:
         for kind in [options.workers] if options.workers else WORKER_CLASSES:
