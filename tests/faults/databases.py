@@ -18,9 +18,9 @@ SLOW = """
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
 AS 'BEGIN PERFORM pg_sleep(5); RETURN NEW; END'
 """
-LONG_ROWS = """
+ROWS = """
 INSERT INTO crud_item (name, price, description)
-SELECT 'filler', 1, repeat('x', 1000) FROM generate_series(1, 20)
+SELECT 'filler', 1, repeat('x', {}) FROM generate_series(1, 20)
 """
 
 
@@ -83,9 +83,10 @@ def _disk_full(stage: Stage) -> None:
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(b"\0" * 65_536):
                 pass
-        with contextlib.suppress(psycopg.errors.DiskFull):  # the pages that are there already
-            while True:
-                stage.cluster.admin(LONG_ROWS)
+        for length in (1000, 0):  # the pages that are there already, to their last gap
+            with contextlib.suppress(psycopg.errors.DiskFull):
+                while True:
+                    stage.cluster.admin(ROWS.format(length))
         time.sleep(MEANWHILE)
         filler.unlink()
         stage.cluster.admin("DELETE FROM crud_item WHERE name = 'filler'")
