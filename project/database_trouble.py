@@ -1,6 +1,7 @@
 """What a client is told when the database refuses or is not there, and what the log says of it."""
 
 import logging
+import threading
 import time
 from dataclasses import dataclass
 
@@ -71,7 +72,10 @@ class Burst:
 
     def note(self, state: str) -> None:
         """Count a request, and log if it is time."""
-        now = time.monotonic()
+        with _one_at_a_time:  # or two threads of a worker begin one burst twice
+            self._note(state, time.monotonic())
+
+    def _note(self, state: str, now: float) -> None:
         begins = now - self.last_at > self.QUIET
         self.last_at = now
         if not begins and now - self.logged_at < self.INTERVAL:
@@ -83,3 +87,4 @@ class Burst:
 
 
 _bursts: dict[str, Burst] = {}
+_one_at_a_time = threading.Lock()

@@ -70,7 +70,8 @@ class Cluster:
         """Make sure that `/items/1/` is there to be read."""
         self.admin(
             "INSERT INTO crud_item (id, name, price) OVERRIDING SYSTEM VALUE VALUES (1, 'one', 1)"
-            " ON CONFLICT DO NOTHING"
+            " ON CONFLICT DO NOTHING",
+            "SELECT nextval(pg_get_serial_sequence('crud_item', 'id'))",  # the next is not 1, too
         )
 
     def set(self, **settings: str) -> None:
