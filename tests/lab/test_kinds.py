@@ -47,7 +47,9 @@ def test_the_ladder_begins_with_the_stock_framework_and_adds_one_piece_at_each_r
     stock, *rungs = kinds.ladder(Conditions())
     assert (stock.target, stock.label) == ("drf-stock", "stock DRF")
     assert {cell.target for cell in rungs} == {"django"}
-    pieces = [set(cell.env["SPEEDUPS"].split(",")) - {"none"} for cell in rungs[:-1]]
+    classes = [cell.env.get("GUNICORN_WORKER_CLASS") for cell in rungs]
+    assert classes == ["gthread", *[None] * 7]
+    pieces = [set(cell.env["SPEEDUPS"].split(",")) - {"none"} for cell in rungs[1:]]
     assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 6
     assert all(before < after for before, after in pairwise(pieces))
     assert len({cell.label for cell in rungs}) == len(rungs)
