@@ -67,7 +67,7 @@ def _answers(found: Sequence[Cell], aim: Aim) -> tuple[Answer, ...]:
     names = labels(found)
     about = ", ".join(names)
     if any(cell.is_rung for cell in found):
-        answers.append(answered(Question.BOUGHT, about, bought, found, aim.floor))
+        answers.append(answered(Question.BOUGHT, about, bought, found))
     else:
         for other in names[1:]:
             about, pair = f"{names[0]}, {other}", (names[0], other)

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from lab.kinds import OPEN_SHARES
@@ -83,8 +83,10 @@ def _sweep(part: argparse.ArgumentParser) -> None:
 
 
 def _ladder(part: argparse.ArgumentParser) -> None:
-    _add_conditions(part)
-    _add_run(part, repeats=3)
+    # Users who pause: the rungs differ by twenty times, and the fastest would fill the generator.
+    paced = replace(DEFAULTS, workers=1, threads=16, users=64, think_time=0.08)
+    _add_conditions(part, defaults=paced)
+    _add_run(part, repeats=5)
 
 
 def _folder(part: argparse.ArgumentParser) -> None:
@@ -108,11 +110,13 @@ def _add_targets(part: argparse.ArgumentParser) -> None:
 
 
 def _add_conditions(
-    part: argparse.ArgumentParser, grid: Mapping[str, tuple[int, ...]] | None = None
+    part: argparse.ArgumentParser,
+    grid: Mapping[str, tuple[int, ...]] | None = None,
+    defaults: Conditions = DEFAULTS,
 ) -> None:
     add = part.add_argument
     for name, what in CONDITIONS.items():
-        value = getattr(DEFAULTS, name)
+        value = getattr(defaults, name)
         if grid and name in grid:
             shown = ",".join(map(str, grid[name]))
             add(f"--{name}", type=_numbers, default=grid[name], help=f"{what} (default {shown})")
@@ -124,7 +128,7 @@ def _add_conditions(
         ("--think-time",): "pause of a user after an answer",
         ("--db-rtt",): "added to each round trip to the database, such as 2ms",
     }.items():
-        value = getattr(DEFAULTS, flags[0][2:].replace("-", "_"))
+        value = getattr(defaults, flags[0][2:].replace("-", "_"))
         add(*flags, type=_seconds, default=value, help=f"{what} (default {value:g}s)")
     add("--cpus", type=float, help="cap of the server in cores, such as 1 or 0.5")
     add("--memory", type=_bytes, help="cap of the server, such as 512m or 1g")

@@ -39,6 +39,12 @@ def demand(trial: Trial) -> float | None:
     return trial.server_ms_per_request
 
 
+def per_cpu_second(trial: Trial) -> float | None:
+    """Return the requests that a CPU second of the server serves."""
+    spent = trial.server_ms_per_request
+    return 1000 / spent if spent else None
+
+
 @dataclass(frozen=True)
 class Cell:
     """Trials of the same label and conditions, one or more; `refused` are those not believed.

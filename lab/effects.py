@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lab.answers import Answer, Kind, Question
-from lab.cells import Cell, counted, demand, p95, ratio, throughput
+from lab.cells import Cell, counted, demand, p95, per_cpu_second, ratio, throughput
 from lab.errors import CannotTellError
 from lab.statistics import FEWEST, Estimate, distinguishable, noise_floor
 from lab.words import estimated, hundredths, percent
@@ -141,22 +141,25 @@ def _single(effect: Effect, ours: str, theirs: str, real: bool) -> tuple[Kind, s
     return Kind.ANSWER, text
 
 
-def bought(cells: Sequence[Cell], floor: float | None) -> Answer:
-    """Say what each rung of the ladder added to the one below it. Raises `CannotTellError`."""
-    rungs = labels([cell for cell in cells if cell.is_rung])
+def bought(cells: Sequence[Cell]) -> Answer:
+    """Say what each rung of the ladder added to the one below it. Raises `CannotTellError`.
+
+    In requests per CPU second: throughput would show the users, or the generator, once they are
+    what sets the pace.
+    """
+    rungs = {cell.label: cell for cell in cells if cell.is_rung}
     if len(rungs) < 2:
         raise CannotTellError("no ladder was measured: python -m lab ladder")
     steps, numbers = [], {}
     for below, rung in pairwise(rungs):
-        found = effects(cells, rung, below)
-        if not found:
+        found = ratio(per_cpu_second, rungs[rung], rungs[below])
+        if found is None:
             steps.append(f"{rung}: no valid trial beside {below}")
             continue
-        numbers[rung] = found[0].throughput.middle
-        saved = found[0].demand
-        cpu = f", {times(saved)} the CPU per request" if saved else ""
-        steps.append(f"{rung} {gain(found[0].throughput, floor)}{cpu}")
-    whole = effects(cells, rungs[-1], rungs[0])
-    total = f"{times(whole[0].throughput)} the throughput of {rungs[0]}" if whole else "not known"
-    text = f"all together: {total}. Step by step: {'; '.join(steps)}."
+        numbers[rung] = found.middle
+        steps.append(f"{rung} {gain(found, None)}")
+    first, *_, last = rungs.values()
+    whole = ratio(per_cpu_second, last, first)
+    total = f"{times(whole)} those of {first.label}" if whole else "not known"
+    text = f"requests per CPU second: all together {total}. Step by step: {'; '.join(steps)}."
     return Answer(Question.BOUGHT, ", ".join(rungs), Kind.ANSWER, text, tuple(steps), numbers)

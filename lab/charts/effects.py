@@ -6,11 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from lab.blocks import Chart
-from lab.cells import Cell, counted
+from lab.cells import Cell, counted, per_cpu_second
 from lab.charts.drawing import INK, SERIES, SHADE, Look, draw, looks, plain_numbers
 from lab.charts.series import brief, differing, some, whiskers
 from lab.effects import Effect, effects, labels
-from lab.records import Trial
 from lab.statistics import Estimate
 from lab.words import estimated, hundredths
 
@@ -90,7 +89,7 @@ def _said_repeats(rows: Mapping[str, Estimate]) -> str:
 def ladder(cells: Sequence[Cell]) -> list[Chart]:
     """Draw what a CPU second of the server serves at each rung."""
     rungs = {cell.label: cell for cell in cells if cell.is_rung}
-    found = {name: cell.estimate(_per_cpu_second) for name, cell in rungs.items()}
+    found = {name: cell.estimate(per_cpu_second) for name, cell in rungs.items()}
     rows = {name: estimate for name, estimate in found.items() if estimate}
     if len(rows) < 2:
         return []
@@ -107,8 +106,3 @@ def ladder(cells: Sequence[Cell]) -> list[Chart]:
     )
     return [draw("ladder", "What each improvement buys", f"Requests per CPU second: {said}.",
                  paint, note=note, height=1.0 + ROW * len(rows))]  # fmt: skip
-
-
-def _per_cpu_second(trial: Trial) -> float | None:
-    spent = trial.server_ms_per_request
-    return 1000 / spent if spent else None

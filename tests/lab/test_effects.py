@@ -84,12 +84,18 @@ def test_over_several_settings_wins_are_counted():
     assert len(answer.evidence) == 2
 
 
-def test_a_ladder_says_what_each_rung_bought():
-    rungs = {"stock": 15_000, "+ serializer": 22_000, "+ json": 22_000}
-    trials = rounds(rungs, kind="ladder", target="django", served_by={"django/1": 1, "django/2": 1})
+def test_a_ladder_says_what_each_rung_bought_per_cpu_second():
+    spent = {"stock": 1.5, "+ serializer": 1.0, "+ json": 1.0}  # ms per request
+    served = {"django/1": 1, "django/2": 1}
+    trials = [
+        trial(10 * pair + place, rung, pair, demand=demand * noise, kind="ladder",
+              target="django", served_by=served)
+        for pair, noise in enumerate((0.99, 1.0, 1.02), start=1)
+        for place, (rung, demand) in enumerate(spent.items())
+    ]  # fmt: skip
     answer = only(trials, Question.BOUGHT)
-    assert "all together: 1.47 times" in answer.text
-    assert "+ serializer adds 47 % (" in answer.text
+    assert "all together 1.50 times" in answer.text
+    assert "+ serializer adds 50 % (" in answer.text
     assert "+ json adds 0 % (not distinguishable)" in answer.text
     assert not analyse(trials).answer(Question.BETTER)
 
