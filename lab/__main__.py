@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-
 from lab.arguments import parser
-from lab.blocks import Block, markdown, show
+from lab.blocks import say
 from lab.commands import COMMANDS
 from lab.errors import LabError
 from lab.output import PAGE, SUMMARY, analysed
@@ -56,20 +54,12 @@ def _say(folder: Path, options: argparse.Namespace) -> int:
     if options.json:
         print((folder / SUMMARY).read_text(encoding="utf-8"), end="")  # noqa: T201
     else:
-        _print(summary(found))
+        say(summary(found))
         print(f"\nThe whole report is {folder / PAGE}")  # noqa: T201
     failures = [*failed(found, options.objective_ms or found.trials[0].objective_ms)]
     for failure in failures:
         _complain(failure)
     return FAILED if failures else GOOD
-
-
-def _print(blocks: Sequence[Block]) -> None:
-    console = Console(highlight=False)
-    if console.is_terminal:
-        show(blocks, console)
-    else:  # no terminal width to wrap tables to
-        print(markdown(blocks))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.kinds import OPEN_SHARES
 from lab.plan import Conditions
+from lab.platforms import PLATFORMS
 from lab.targets import TARGETS
 
 DEFAULTS = Conditions()
@@ -25,6 +26,9 @@ examples:
   python -m lab run django --cpus 1 --memory 512m             one box
   python -m lab run article --duration 10m                    the four figures of the article
   python -m lab resume results/20261124-093000-sweep          go on after Ctrl-C
+  python -m lab plan results/sweep --users 1000,1000000       what would that many users need?
+  python -m lab plan results/sweep --users 5000 --think-time 5s --platform cloudrun
+  python -m lab plan results/sweep --check --simulate         are its predictions to be believed?
   python -m lab report results/20261124-093000-sweep          redraw the report
 
 exit codes: 0 good, 1 a threshold or verdict failed, 2 wrong use, 130 interrupted
@@ -94,13 +98,38 @@ def _folder(part: argparse.ArgumentParser) -> None:
     _add_output(part)
 
 
+def _plan(part: argparse.ArgumentParser) -> None:
+    add = part.add_argument
+    add("folder", type=Path, help="a results folder, best of a sweep; its records are planned from")
+    add("--users", type=_numbers, default=(1000,), help="at the busiest moment (default 1000)")
+    add("--think-time", type=_seconds, default=10.0, help="pause of a user after an answer "
+        "(default 10s)")  # fmt: skip
+    add("--p95", type=_milliseconds, metavar="TIME", dest="objective_ms", help="what the 95th "
+        "percentile must stay below (default: the records' own, or 300ms)")  # fmt: skip
+    add("--utilisation", type=float, default=70.0, metavar="PERCENT",
+        help="of CPU, slots and pooled connections, at most (default 70)")  # fmt: skip
+    add("--vcpus", type=float, default=1.0, help="of one instance (default 1)")
+    add("--memory", type=_bytes, default=512 * 1024**2, help="of one instance (default 512m)")
+    add("--db-rtt", type=_seconds, help="a whole round trip to the database there (default: as "
+        "measured)")  # fmt: skip
+    add("--db-vcpus", type=int, default=16, help="of the largest database to be had (default 16)")
+    add("--max-connections", type=int, help="of the database (default: of the measured one)")
+    for what in ("vcpu", "gib", "db-vcpu"):
+        add(f"--price-{what}-hour", type=float, default=0.0, metavar="PRICE")
+    add("--platform", choices=PLATFORMS, help="also print the values for its files, with the sums")
+    add("--target", help="plan this implementation only (default: all in the folder)")
+    add("--check", action="store_true", help="also predict each measured size from the others")
+    add("--simulate", action="store_true", help="also play the plan, event by event")
+    add("--json", action="store_true", help="print the plan as JSON")
+
+
 def _doctor(part: argparse.ArgumentParser) -> None:
     part.add_argument("--results", type=Path, default=Path("results"), help="where results go")
 
 
 DECLARED: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run, "sweep": _sweep, "compare": _compare, "ladder": _ladder,
-    "resume": _folder, "report": _folder, "doctor": _doctor,
+    "resume": _folder, "report": _folder, "plan": _plan, "doctor": _doctor,
 }  # fmt: skip
 
 

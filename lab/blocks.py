@@ -111,6 +111,15 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
+def say(blocks: Sequence[Block]) -> None:
+    """Print blocks: drawn on a terminal, as Markdown into anything else."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        show(blocks, console)
+    else:  # no terminal width to wrap tables to
+        print(markdown(blocks))  # noqa: T201
+
+
 def show(blocks: Iterable[Block], console: Console) -> None:
     """Print blocks as tables and lines."""
     for block in blocks:

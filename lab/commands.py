@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import doctor, engine, kinds
+from lab import doctor, engine, kinds, planning
 from lab.arguments import Run, conditions
 from lab.errors import LabError
 from lab.machine import refuse_impossible
@@ -111,5 +111,9 @@ COMMANDS: dict[str, tuple[Run, str]] = {
     "compare": (compare, "measure implementations in turns: which one?"),
     "ladder": (ladder, "measure stock DRF, then our service with one speed-up more at a time"),
     "resume": (resume, "go on with a run that was stopped"),
+    "plan": (
+        planning.plan,
+        "say what so many users need, from what one request was measured to cost",
+    ),
     "report": (report, "redraw the report of a results folder"),
 }

@@ -90,7 +90,7 @@ def demands(cells: Sequence[Cell]) -> Demands:
     """Return the service demands of one implementation, from its closed and valid trials.
 
     CPU: the service demand law D = U T / C, busy time over completed requests (Denning & Buzen).
-    The wait is what explains the throughput of the setting with the most idle CPU, where it shows
+    The wait is what explains the latency of the setting with the most idle CPU, where it shows
     clearest. Raises `CannotTellError` when nothing valid was measured.
     """
     usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
@@ -105,7 +105,7 @@ def demands(cells: Sequence[Cell]) -> Demands:
     idlest = min(usable, key=lambda cell: _busiest(cell, cpu))
     c, found = idlest.conditions, _measured(idlest)
     wait = wait_that_explains(
-        network(idlest.trials[0], cpu, 0.0), c.users, c.think_time, found.throughput
+        network(idlest.trials[0], cpu, 0.0), c.users, c.think_time, found.latency
     )
     return Demands(idlest.label, cpu, wait, idlest, _busiest(idlest, cpu) < IDLE)
 

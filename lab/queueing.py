@@ -87,18 +87,26 @@ def mva(stations: Sequence[Station], delay: float, customers: int) -> Floats:
     Reiser & Lavenberg (1980). A station of m servers is, after Seidmann, Schweitzer &
     Shalev-Oren (1987), one server m times as fast and a delay of D (m - 1) / m.
     """
-    parts = [_seidmann(station) for station in stations]
+    return met(stations, delay, customers)[0]
+
+
+def met(stations: Sequence[Station], delay: float, customers: int) -> tuple[Floats, Floats]:
+    """Return the throughputs of `mva`, and how many others a customer meets at each station.
+
+    The second is customers × stations: by the arrival theorem the queues with one customer less.
+    """
+    parts = [seidmann(station) for station in stations]
     demands = np.array([queueing for queueing, _ in parts])
     delay += sum(pure for _, pure in parts)
-    queues, found = np.zeros(len(parts)), np.empty(customers)
+    throughputs, queues = np.empty(customers), np.zeros((customers + 1, len(parts)))
     for number in range(1, customers + 1):
-        residence = demands * (1 + queues)
-        found[number - 1] = number / (delay + residence.sum())
-        queues = found[number - 1] * residence
-    return found
+        residence = demands * (1 + queues[number - 1])
+        throughputs[number - 1] = number / (delay + residence.sum())
+        queues[number] = throughputs[number - 1] * residence
+    return throughputs, queues[:-1]
 
 
-def _seidmann(station: Station) -> tuple[float, float]:
+def seidmann(station: Station) -> tuple[float, float]:
     """Return the demand that queues and the one that does not."""
     whole = math.ceil(station.servers)
     demand = station.demand * whole / station.servers  # two servers at 0.75 speed are 1.5
@@ -114,28 +122,57 @@ def predict(network: Network, users: int, think_time: float) -> Performance:
     Service times are taken as exponential, which a queue's mean hardly notices when it is full.
     """
     inside = mva(network.stations, network.wait, min(users, network.slots))
-    if not think_time:
-        throughput = float(inside[-1])
-    else:
-        speeds = inside[np.minimum(np.arange(users), len(inside) - 1)]  # with 1 … users there
-        arriving = np.arange(users, 0, -1) / think_time
-        logs = np.concatenate([[0.0], np.cumsum(np.log(arriving) - np.log(speeds))])
-        shares = np.exp(logs - logs.max())
-        throughput = float(shares[1:] @ speeds / shares.sum())
+    shares = population(inside, users, think_time)
+    throughput = float(shares[1:] @ _speeds(inside, users))
     return Performance(throughput, users / throughput - think_time)
 
 
-def wait_that_explains(network: Network, users: int, think_time: float, throughput: float) -> float:
-    """Return the wait with which `predict` gives a measured throughput; 0 when none is needed."""
+def population(inside: Floats, users: int, think_time: float) -> Floats:
+    """Return the share of time with 0, 1, … users in the service; the others think.
+
+    `inside` is the throughput with 1, 2, … requests inside the slots, from `mva`.
+    """
+    if not think_time or not users:
+        return np.append(np.zeros(users), 1.0)
+    arriving = np.arange(users, 0, -1) / think_time
+    growth = np.cumsum(np.log(arriving) - np.log(_speeds(inside, users)))
+    logs = np.concatenate([[0.0], growth])
+    weights = np.exp(logs - logs.max())
+    shares: Floats = weights / weights.sum()
+    return shares
+
+
+def _speeds(inside: Floats, users: int) -> Floats:
+    speeds: Floats = inside[np.minimum(np.arange(users), len(inside) - 1)]
+    return speeds
+
+
+def erlang_c(load: float, servers: int) -> float:
+    """Return the share of arrivals that must wait for one of so many servers.
+
+    `load` is arrivals x service time, below `servers`; Erlang (1917), by the recursion of his
+    loss formula, which does not overflow.
+    """
+    blocked = 1.0
+    for number in range(1, servers + 1):
+        blocked = load * blocked / (number + load * blocked)
+    return blocked / (1 - load / servers * (1 - blocked))
+
+
+def wait_that_explains(network: Network, users: int, think_time: float, latency: float) -> float:
+    """Return the wait (s) with which `predict` gives a measured latency; 0 when none is needed.
+
+    From latency, not from throughput: that of users who think hardly depends on the wait.
+    """
 
     def gap(wait: float) -> float:
         waiting = Network(network.stations, wait, network.slots)
-        return predict(waiting, users, think_time).throughput - throughput
+        return predict(waiting, users, think_time).latency - latency
 
-    low, high = 0.0, users / throughput  # nobody can wait longer than the whole cycle
-    if gap(low) <= 0:
+    low, high = 0.0, latency
+    if gap(low) >= 0:
         return 0.0
-    for _ in range(50):
+    for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if gap(middle) > 0 else (low, middle)
+        low, high = (middle, high) if gap(middle) < 0 else (low, middle)
     return high

@@ -48,9 +48,9 @@ def _setting(cell: Cell) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     if cell.trials:
         figures = {
-            "throughput_per_s": _estimate(cell.estimate(throughput)),
-            **{f"p{wanted}_ms": _estimate(cell.percentile(wanted)) for wanted in PERCENTILES},
-            "server_cpu_ms_per_request": _estimate(cell.estimate(demand)),
+            "throughput_per_s": estimate(cell.estimate(throughput)),
+            **{f"p{wanted}_ms": estimate(cell.percentile(wanted)) for wanted in PERCENTILES},
+            "server_cpu_ms_per_request": estimate(cell.estimate(demand)),
         }
     return {
         **_place(cell),
@@ -64,15 +64,16 @@ def _place(cell: Cell) -> dict[str, Any]:
     return {"label": cell.label, "conditions": asdict(cell.conditions)}
 
 
-def _estimate(estimate: Estimate | None) -> Mapping[str, float | None] | None:
-    if estimate is None:
+def estimate(found: Estimate | None) -> Mapping[str, float | None] | None:
+    """Return a number with its interval, ready for JSON."""
+    if found is None:
         return None
-    ends = estimate.interval
+    ends = found.interval
     return {
-        "middle": estimate.middle,
+        "middle": found.middle,
         "low": ends.low if ends else None,
         "high": ends.high if ends else None,
-        "repeats": estimate.repeats,
+        "repeats": found.repeats,
     }
 
 

@@ -39,6 +39,13 @@ def estimated(estimate: Estimate, written: Callable[[float], str] = number) -> s
     return f"{written(estimate.middle)} ({ends})"
 
 
+def ranged(estimate: Estimate, written: Callable[[float], str] = number) -> str:
+    """Return an estimate, without an interval that would be the same number twice."""
+    ends = estimate.interval
+    same = ends and written(ends.low) == written(ends.high)
+    return written(estimate.middle) if same else estimated(estimate, written)
+
+
 def ordinal(number: int) -> str:
     """Return 2nd, 3rd, 4th and so on."""
     teen = number % 100 in (11, 12, 13)

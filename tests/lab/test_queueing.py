@@ -80,10 +80,10 @@ def test_the_prediction_meets_a_simulated_service(users):
 
 def test_a_wait_is_found_from_what_was_measured():
     network = Network((CPU,), wait=0.030, slots=6)
-    measured = predict(network, 40, 0.1).throughput
+    measured = predict(network, 40, 0.1).latency
     blank = Network((CPU,), wait=0.0, slots=6)
     assert wait_that_explains(blank, 40, 0.1, measured) == pytest.approx(0.030, rel=0.01)
-    assert wait_that_explains(blank, 40, 0.1, throughput=1000.0) == 0
+    assert wait_that_explains(blank, 40, 0.1, latency=0.001) == 0
 
 
 def test_impossible_stations_are_refused():

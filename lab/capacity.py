@@ -1,0 +1,244 @@
+"""From what one request costs to what so many users need: instances, database, connections, money.
+
+Operational laws and the closed network of `lab/queueing.py`. Times are in seconds, memory in bytes.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from lab.costs import Costs, Measured
+from lab.demands import SERVER
+from lab.errors import CannotTellError
+from lab.latencies import percentile
+from lab.queueing import Network, Station, erlang_c, knee, predict
+from lab.statistics import TAIL, Estimate, Interval
+from lab.wanted import Wanted
+
+MEMORY_ROOM = 0.8  # of an instance's memory that workers may fill: the rest is peaks
+MOST_WORKERS = 256  # of one instance
+NEARLY = 0.999
+LOST = TAIL / 100  # of the draws: with more than these unanswered the interval has no end
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a number of users needs; each is a plain number, so that draws can be compared."""
+
+    throughput: float  # requests/s
+    instances: int
+    workers: float  # of all instances
+    vcpus: float
+    memory: float
+    used: float  # share of the application's CPU
+    latency: float
+    p95: float
+    knee: float  # requests/s of all instances, all their CPU in use or all their slots held
+    knee_users: float
+    connections: float  # to the database, without a pooler
+    pool: float  # server connections, with one
+    database_vcpus: float
+    writing_vcpus: float  # of these, what no replica takes off the primary
+    flushing: float  # share of the time, if no two commits shared a flush
+    cost: float  # an hour
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance of a plan: how many workers it runs, and what it is as a network.
+
+    `held` is how long a request holds a database connection.
+    """
+
+    workers: int
+    network: Network
+    held: float
+
+    def fills(self, vcpus: float) -> bool:
+        """Whether its workers can use so much CPU before their slots are all held."""
+        (station,) = self.network.stations
+        return self.workers >= vcpus and self.network.capacity >= NEARLY * station.capacity
+
+
+def waiting(costs: Costs, measured: Measured, wanted: Wanted) -> float:
+    """Return what a request waits for round trips, flushes and the rest, at the wanted distance."""
+    if wanted.round_trip is None:
+        return costs.wait
+    return max(0.0, costs.wait + costs.round_trips * (wanted.round_trip - measured.round_trip))
+
+
+def instance(
+    costs: Costs, measured: Measured, wanted: Wanted, users: int, workers: int | None = None
+) -> Instance:
+    """Return the instance with the fewest workers whose slots do not hold its CPU up.
+
+    Or with as many as fit into its memory, or with `workers`. The database's part of a request
+    is a wait there: its CPU time and, by Erlang's formula, its queue at the wanted utilisation.
+    """
+    fitting = int(MEMORY_ROOM * wanted.memory / costs.worker)
+    if not fitting:
+        raise CannotTellError(
+            f"no worker of {costs.worker / 2**20:.0f} MB fits into {100 * MEMORY_ROOM:.0f} % of "
+            f"{wanted.memory / 2**20:.0f} MB: give --memory more"
+        )
+    outside = waiting(costs, measured, wanted)
+    asked = users / (wanted.think_time + costs.application + costs.database + outside)
+    database = _at_database(costs.database, asked, wanted.utilisation)
+    trip = measured.round_trip if wanted.round_trip is None else wanted.round_trip
+    held = database + costs.round_trips * trip + costs.flush
+    tried = []
+    for count in [workers] if workers else range(1, min(fitting, MOST_WORKERS) + 1):
+        station = Station(SERVER, costs.application, min(wanted.vcpus, float(count)))
+        network = Network((station,), outside + database, count * measured.at_once)
+        tried.append(Instance(count, network, held))
+    return next((one for one in tried if one.fills(wanted.vcpus)), tried[-1])
+
+
+def _at_database(demand: float, asked: float, utilisation: float) -> float:
+    """Return the time in the database's CPU: M/M/m, as many cores as keep the utilisation."""
+    cores = max(1, math.ceil(asked * demand / utilisation))
+    load = min(asked * demand, utilisation * cores)
+    return demand * (1 + erlang_c(load, cores) / (cores - load))
+
+
+def instances(one: Instance, wanted: Wanted, users: int) -> int:
+    """Return the fewest instances that keep utilisation and p95.
+
+    Raises `CannotTellError` when not even one instance for each user would.
+    """
+    alone = percentile(one.network, 1, wanted.think_time)
+    if alone > wanted.objective:
+        raise CannotTellError(
+            f"a request alone takes {1000 * alone:.3g} ms at p95 and more instances shorten none: "
+            f"no number of them meets {1000 * wanted.objective:g} ms"
+        )
+    most = users / (wanted.think_time + one.network.demand)  # requests/s, by the asymptotic bound
+    guess = max(1, math.ceil(most / (wanted.utilisation * one.network.capacity)))
+    return _smallest(lambda count: _holds(one, wanted, share(users, count)), guess)
+
+
+def _smallest(holds: Callable[[int], bool], guess: int) -> int:
+    """Return the smallest number that holds; all larger ones do, too."""
+    low, high, step = 0, guess, 1
+    while not holds(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle, step = max((low + high) // 2, high - step), 2 * step
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def share(users: int, count: int) -> int:
+    """Return the users of the fullest of so many instances."""
+    return math.ceil(users / count)
+
+
+def _holds(one: Instance, wanted: Wanted, users: int) -> bool:
+    if users == 1:
+        return True
+    throughput = predict(one.network, users, wanted.think_time).throughput
+    if throughput > wanted.utilisation * one.network.capacity:
+        return False
+    return percentile(one.network, users, wanted.think_time) <= wanted.objective
+
+
+def needs(
+    costs: Costs,
+    measured: Measured,
+    wanted: Wanted,
+    users: int,
+    one: Instance,
+    bought: int | None = None,
+) -> Needs:
+    """Return what so many users need of an instance's kind. Raises `CannotTellError`.
+
+    The knee is that of the instances `bought`, or of those needed.
+    """
+    count = instances(one, wanted, users)
+    bought = bought or count
+    here = share(users, count)
+    found = predict(one.network, here, wanted.think_time)
+    throughput = min(count * found.throughput, users * found.throughput / here)
+    (station,) = one.network.stations
+    database = max(1, math.ceil(throughput * costs.database / wanted.utilisation))
+    return Needs(
+        throughput=throughput,
+        instances=count,
+        workers=count * one.workers,
+        vcpus=count * wanted.vcpus,
+        memory=count * wanted.memory,
+        used=station.utilisation(throughput / count),
+        latency=found.latency,
+        p95=percentile(one.network, here, wanted.think_time),
+        knee=bought * one.network.capacity,
+        knee_users=bought * knee(one.network, wanted.think_time),
+        connections=count * one.network.slots,
+        pool=math.ceil(throughput * one.held / wanted.utilisation),
+        database_vcpus=database,
+        writing_vcpus=throughput * costs.database * (1 - measured.reads) / wanted.utilisation,
+        flushing=throughput * costs.flush,
+        cost=wanted.prices.an_hour(count * wanted.vcpus, count * wanted.memory, database),
+    )
+
+
+@dataclass(frozen=True)
+class Size:
+    """What `users` need: by the middles of what was measured, and the interval of each figure."""
+
+    users: int
+    one: Instance
+    needs: Needs
+    low: Needs
+    high: Needs
+    draws: int
+
+    def estimate(self, name: str, unit: float = 1.0) -> Estimate:
+        """Return a figure of `Needs`, in units of `unit`, with its interval."""
+        low, middle, high = (getattr(one, name) / unit for one in (self.low, self.needs, self.high))
+        return Estimate(middle, Interval(low, high), self.draws)
+
+
+def sized(measured: Measured, wanted: Wanted, users: int) -> Size:
+    """Return what so many users need. Raises `CannotTellError`, also when too many draws cannot.
+
+    The workers of an instance are decided once: the intervals are of what then is needed.
+    """
+    one = instance(measured.costs, measured, wanted, users)
+    middle = needs(measured.costs, measured, wanted, users, one)
+    found: list[Needs] = []
+    why: CannotTellError | None = None
+    for costs in measured.draws:
+        try:
+            of_draw = instance(costs, measured, wanted, users, one.workers)
+            found.append(needs(costs, measured, wanted, users, of_draw, middle.instances))
+        except CannotTellError as error:
+            why = error
+    if why and len(found) < (1 - LOST) * len(measured.draws):
+        raise CannotTellError(f"the repeats leave open whether it can be: {why}")
+    rows = np.array([astuple(one) for one in found] + [astuple(middle)])
+    low, high = np.percentile(rows, (TAIL, 100 - TAIL), axis=0)
+    low, high = np.minimum(low, rows[-1]), np.maximum(high, rows[-1])
+    return Size(users, one, middle, Needs(*low.tolist()), Needs(*high.tolist()), len(found))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one implementation needs for each number of users, or why that cannot be told."""
+
+    measured: Measured
+    wanted: Wanted
+    sizes: tuple[Size, ...]
+    unknown: tuple[tuple[int, CannotTellError], ...]
+
+
+def planned(measured: Measured, wanted: Wanted, users: Sequence[int]) -> Plan:
+    """Return the plan for each number of users."""
+    sizes, unknown = [], []
+    for count in users:
+        try:
+            sizes.append(sized(measured, wanted, count))
+        except CannotTellError as why:
+            unknown.append((count, why))
+    return Plan(measured, wanted, tuple(sizes), tuple(unknown))

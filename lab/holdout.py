@@ -1,0 +1,107 @@
+"""Predictions of sizes that were held out: each from what the other sizes cost."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab.blocks import Table
+from lab.cells import Cell
+from lab.demands import MISS, Demands, Prediction, demands, network, predictions
+from lab.errors import CannotTellError
+from lab.latencies import percentile
+from lab.words import number, percent
+
+AXES = ("users", "workers", "threads")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One setting that the prediction has not seen; p95 in ms."""
+
+    prediction: Prediction
+    predicted_p95: float
+    measured_p95: float
+
+    @property
+    def p95_miss(self) -> float:
+        """By which share the predicted p95 is off."""
+        return self.predicted_p95 / self.measured_p95 - 1
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether throughput, mean latency or p95 are off by more than `MISS`."""
+        return self.prediction.is_flagged or abs(self.p95_miss) > MISS
+
+
+def held_out(cells: Sequence[Cell]) -> list[Forecast]:
+    """Return each closed and valid setting as predicted from the trials of all other sizes.
+
+    A size is a number of users, or of workers where all had the same users. Raises
+    `CannotTellError` when there is one size only.
+    """
+    usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
+    axis = next((axis for axis in AXES if len(_sizes(usable, axis)) > 1), None)
+    if axis is None:
+        raise CannotTellError(
+            "all its valid trials have one size, so none can be held out: "
+            "python -m lab sweep --users 50,200,500"
+        )
+    found = []
+    for size in _sizes(usable, axis):
+        held = [cell for cell in usable if getattr(cell.conditions, axis) == size]
+        cost = demands([cell for cell in usable if cell not in held])
+        found += [_forecast(one, cost) for one in predictions(held, cost)]
+    return found
+
+
+def _sizes(cells: Sequence[Cell], axis: str) -> list[int]:
+    return sorted({getattr(cell.conditions, axis) for cell in cells})
+
+
+def _forecast(prediction: Prediction, cost: Demands) -> Forecast:
+    cell = prediction.cell
+    laws = network(cell.trials[0], cost.cpu, cost.wait)
+    p95 = 1000 * percentile(laws, cell.conditions.users, cell.conditions.think_time)
+    return Forecast(prediction, p95, cell.p95.middle)
+
+
+def table(forecasts: Sequence[Forecast]) -> Table:
+    """Return prediction, measurement and miss of each."""
+    rows = [
+        [
+            one.prediction.cell.sentence,
+            *_three(one.prediction.predicted.throughput, one.prediction.measured.throughput),
+            *_three(
+                1000 * one.prediction.predicted.latency, 1000 * one.prediction.measured.latency
+            ),
+            *_three(one.predicted_p95, one.measured_p95),
+            "MISSED" if one.is_missed else "",
+        ]
+        for one in forecasts
+    ]
+    header = ("", "requests/s, predicted", "measured", "off by", "mean ms, predicted", "measured",
+              "off by", "p95 ms, predicted", "measured", "off by", "")  # fmt: skip
+    note = (
+        "Each size is predicted from the trials of the other sizes alone, load generator and "
+        f"all. MISSED: more than {percent(MISS)} off."
+    )
+    return Table(header, rows, note)
+
+
+def _three(predicted: float, measured: float) -> list[str]:
+    return [number(predicted), number(measured), percent(predicted / measured - 1)]
+
+
+def document(one: Forecast) -> dict[str, Any]:
+    """Return one prediction beside its measurement, for other programs."""
+    said, cell = one.prediction, one.prediction.cell
+    return {
+        "conditions": asdict(cell.conditions),
+        "predicted_throughput_per_s": said.predicted.throughput,
+        "measured_throughput_per_s": said.measured.throughput,
+        "predicted_mean_ms": 1000 * said.predicted.latency,
+        "measured_mean_ms": 1000 * said.measured.latency,
+        "predicted_p95_ms": one.predicted_p95,
+        "measured_p95_ms": one.measured_p95,
+        "is_missed": one.is_missed,
+    }

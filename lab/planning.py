@@ -1,0 +1,140 @@
+"""`python -m lab plan`: what the users of tomorrow need, from what requests cost today."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab import advice, holdout, platforms, records
+from lab.blocks import Block, Bullets, Heading, say
+from lab.capacity import Plan, Size, planned, share
+from lab.cells import Cell, cells
+from lab.costs import measured
+from lab.demands import families
+from lab.errors import CannotTellError, LabError
+from lab.holdout import Forecast, held_out
+from lab.records import Trial
+from lab.simulation import Simulated, beside, simulate
+from lab.summary import estimate
+from lab.wanted import Prices, Wanted
+
+VERSION = 1
+OBJECTIVE_MS = 300.0  # when neither the caller nor the records name one
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is found out about one implementation; `plan` is a reason when there is none."""
+
+    label: str
+    plan: Plan | str
+    forecasts: Sequence[Forecast] | str | None  # None: not asked for
+    simulated: Sequence[Simulated] | None
+    platform: str | None
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Print a plan from the records of a folder. Raises `LabError` when none can be made."""
+    trials = records.read(options.folder / records.FILE)
+    if not trials:
+        raise LabError(f"there is no completed trial in {options.folder} to plan from")
+    wanted = _wanted(options, trials[0])
+    found = [_inquire(family, wanted, options) for family in _families(trials, options)]
+    if options.json:
+        document = {"version": VERSION, "plans": [_document(one, wanted) for one in found]}
+        print(json.dumps(document, indent=1, ensure_ascii=False))  # noqa: T201
+    else:
+        say([block for one in found for block in _blocks(one)])
+    if all(isinstance(one.plan, str) for one in found):
+        raise LabError(f"no plan: {found[0].plan}")
+
+
+def _wanted(options: argparse.Namespace, trial: Trial) -> Wanted:
+    allowed = trial.machine.get("postgresql", {}).get("max_connections", 100)
+    return Wanted(
+        think_time=options.think_time,
+        objective=(options.objective_ms or trial.objective_ms or OBJECTIVE_MS) / 1000,
+        utilisation=options.utilisation / 100,
+        vcpus=options.vcpus,
+        memory=options.memory,
+        round_trip=options.db_rtt,
+        max_connections=int(options.max_connections or allowed),
+        database_vcpus=options.db_vcpus,
+        prices=Prices(options.price_vcpu_hour, options.price_gib_hour, options.price_db_vcpu_hour),
+    )
+
+
+def _families(trials: Sequence[Trial], options: argparse.Namespace) -> list[list[Cell]]:
+    found = families(cells(trials))
+    labels = [family[0].label for family in found]
+    if options.target and options.target not in labels:
+        raise LabError(f"no {options.target!r} in {options.folder}: there are {', '.join(labels)}")
+    return [one for one in found if options.target in (None, one[0].label)]
+
+
+def _inquire(family: Sequence[Cell], wanted: Wanted, options: argparse.Namespace) -> Inquiry:
+    label = family[0].label
+    forecasts: Sequence[Forecast] | str | None = None
+    if options.check:
+        try:
+            forecasts = held_out(family)
+        except CannotTellError as why:
+            forecasts = f"I cannot check {label}, because {why}"
+    try:
+        made = planned(measured(family), wanted, options.users)
+    except CannotTellError as why:
+        return Inquiry(
+            label, f"I cannot tell what {label} needs, because {why}", forecasts, None, None
+        )
+    played = [_played(size, wanted) for size in made.sizes] if options.simulate else None
+    return Inquiry(label, made, forecasts, played, options.platform)
+
+
+def _played(size: Size, wanted: Wanted) -> Simulated:
+    users = share(size.users, size.needs.instances)
+    return simulate(size.one.network, users, wanted.think_time)
+
+
+def _blocks(found: Inquiry) -> Iterator[Block]:
+    if isinstance(found.plan, str):
+        yield Bullets([found.plan])
+    else:
+        yield from advice.blocks(found.plan)
+        if found.simulated is not None:
+            yield Heading("The same, simulated")
+            yield beside(found.plan.sizes, found.simulated)
+        if found.platform:
+            for size in found.plan.sizes:
+                yield from platforms.blocks(found.plan, size)
+    if found.forecasts is not None:
+        yield Heading(f"Checked against trials it has not seen: {found.label}")
+        yield (
+            Bullets([found.forecasts])
+            if isinstance(found.forecasts, str)
+            else holdout.table(found.forecasts)
+        )
+
+
+def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
+    """Return everything about one implementation; seconds and bytes where no unit is named."""
+    document: dict[str, Any] = {"label": found.label, "wanted": asdict(wanted)}
+    if isinstance(found.plan, str):
+        document["cannot_tell"] = found.plan
+    else:
+        document |= advice.document(found.plan)
+        if found.simulated is not None:
+            document["simulated"] = [_estimates(one) for one in found.simulated]
+        if found.platform:
+            document[found.platform] = [platforms.document(found.plan, s) for s in found.plan.sizes]
+    if found.forecasts is not None:
+        document["check"] = (
+            found.forecasts
+            if isinstance(found.forecasts, str)
+            else [holdout.document(one) for one in found.forecasts]
+        )
+    return document
+
+
+def _estimates(found: Simulated) -> dict[str, Any]:
+    return {name: estimate(value) for name, value in vars(found).items()}
