@@ -15,7 +15,7 @@ engine = create_async_engine(
     isolation_level="AUTOCOMMIT",  # one statement needs no BEGIN and COMMIT: one round trip, not 3
     pool_size=int(os.environ.get("POOL_SIZE", "4")),  # per worker
     max_overflow=0,
-    pool_timeout=5,  # seconds
+    pool_timeout=30,  # seconds, its default: everybody waits, as in the others
     pool_reset_on_return=None,  # no transaction is ever open, so there is none to roll back
     connect_args={
         "timeout": 5,  # seconds
