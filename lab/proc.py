@@ -57,6 +57,12 @@ def stat_of(pid: int) -> Stat | None:
     )
 
 
+def run_seconds(pid: int) -> float:
+    """Return the CPU seconds of all threads that live, as the scheduler counts them: no ticks."""
+    spent = (_read(f"/proc/{pid}/task/{task}/schedstat").split() for task in _tasks(pid))
+    return sum(int(words[0]) for words in spent if words) / 1e9
+
+
 def switches(pid: int) -> tuple[int, int]:
     """Return the context switches of all threads so far: voluntary, involuntary."""
     voluntary = involuntary = 0

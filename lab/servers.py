@@ -131,7 +131,7 @@ def _wait_until_it_answers(target: Target, port: int, started: Program, patience
             )
         if said == "200":
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
     raise LabError(
         f"{target.name} did not answer GET {target.ready} with 200 within {patience:.0f} s "
         f"(last: {said}); its last lines:\n{started.last_lines()}"

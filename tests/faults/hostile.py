@@ -31,14 +31,19 @@ def address(stage: Stage) -> tuple[str, int]:
     return str(parts.hostname), int(parts.port or 80)
 
 
-@contextlib.contextmanager
-def half_sent_requests(stage: Stage) -> Iterator[None]:
+def half_sent_requests(stage: Stage) -> contextlib.AbstractContextManager[None]:
     """Requests that stop in the middle of their head or of their body."""
+    return half_sent(address(stage))
+
+
+@contextlib.contextmanager
+def half_sent(at: tuple[str, int]) -> Iterator[None]:
+    """The same, to any server."""
     heads = b"GET /items/ HTTP/1.1\r\nHost: 127"
     bodies = head("POST /items/ HTTP/1.1", HOST, JSON, "Content-Length: 100", body=b'{"name"')
     with contextlib.ExitStack() as opened:
         for begin in itertools.islice(itertools.cycle([heads, bodies]), HALF_SENT):
-            link = opened.enter_context(socket.create_connection(address(stage), timeout=10))
+            link = opened.enter_context(socket.create_connection(at, timeout=10))
             link.sendall(begin)
         yield
 

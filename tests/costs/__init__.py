@@ -1,0 +1,1 @@
+"""What one request, one worker and one start cost: `python -m tests.costs --help`."""
