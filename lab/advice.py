@@ -22,6 +22,8 @@ ALWAYS = (
     "again, and only the mean of its thoughts matters",
     "service times spread exponentially; where they spread less, latency is lower",
     "the balancer gives all instances the same; none is spare for when one is lost: add it",
+    "what a request was on its way here, load generator apart, it is there: the way from the users "
+    "to the balancer comes on top",
     "the database's cores do not hinder one another, and what is read stays in its memory",
     "a read costs the database what a write costs: they were not told apart",
 )
@@ -177,7 +179,8 @@ def costs(found: Measured) -> Iterator[str]:
     for name, of, unit, what in (
         ("application CPU", "application", 1 / MS, "ms"),
         ("database CPU", "database", 1 / MS, "ms"),
-        ("waiting", "wait", 1 / MS, "ms"),
+        ("waiting in a worker", "wait", 1 / MS, "ms"),
+        ("on its way to one and back", "outside", 1 / MS, "ms"),
         ("round trips to the database", "round_trips", 1.0, ""),
         ("WAL flush", "flush", 1 / MS, "ms"),
         ("memory of a worker", "worker", MIB, "MB"),
@@ -219,7 +222,8 @@ def _distance(found: Measured, wanted: Wanted) -> str:
         trip, said = wanted.round_trip, f"here it took {number(MS * found.round_trip)} ms"
     wait = number(MS * waiting(found.costs, found, wanted))
     return (
-        f"a round trip to the database takes {number(MS * trip)} ms ({said}); all waits {wait} ms"
+        f"a round trip to the database takes {number(MS * trip)} ms ({said}); all waits in a "
+        f"worker take {wait} ms"
     )
 
 

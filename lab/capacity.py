@@ -13,7 +13,7 @@ from lab.costs import Costs, Measured
 from lab.demands import SERVER
 from lab.errors import CannotTellError
 from lab.latencies import percentile
-from lab.queueing import Network, Station, erlang_c, knee, predict
+from lab.queueing import Network, Performance, Station, erlang_c, knee, predict
 from lab.statistics import TAIL, Estimate, Interval
 from lab.wanted import Wanted
 
@@ -49,17 +49,27 @@ class Needs:
 class Instance:
     """One instance of a plan: how many workers it runs, and what it is as a network.
 
-    `held` is how long a request holds a database connection.
+    `held` is how long a request holds a database connection, `outside` how long it is on its way.
     """
 
     workers: int
     network: Network
     held: float
+    outside: float
 
     def fills(self, vcpus: float) -> bool:
         """Whether its workers can use so much CPU before their slots are all held."""
         (station,) = self.network.stations
         return self.workers >= vcpus and self.network.capacity >= NEARLY * station.capacity
+
+    def performance(self, users: int, think_time: float) -> Performance:
+        """Return what so many users of this instance find."""
+        found = predict(self.network, users, think_time + self.outside)
+        return Performance(found.throughput, found.latency + self.outside)
+
+    def p95(self, users: int, think_time: float) -> float:
+        """Return the 95th percentile of their latencies."""
+        return self.outside + percentile(self.network, users, think_time + self.outside)
 
 
 def waiting(costs: Costs, measured: Measured, wanted: Wanted) -> float:
@@ -83,16 +93,16 @@ def instance(
             f"no worker of {costs.worker / 2**20:.0f} MB fits into {100 * MEMORY_ROOM:.0f} % of "
             f"{wanted.memory / 2**20:.0f} MB: give --memory more"
         )
-    outside = waiting(costs, measured, wanted)
-    asked = users / (wanted.think_time + costs.application + costs.database + outside)
+    wait = waiting(costs, measured, wanted)
+    asked = users / (wanted.think_time + costs.application + costs.database + wait)
     database = _at_database(costs.database, asked, wanted.utilisation)
     trip = measured.round_trip if wanted.round_trip is None else wanted.round_trip
     held = database + costs.round_trips * trip + costs.flush
     tried = []
     for count in [workers] if workers else range(1, min(fitting, MOST_WORKERS) + 1):
         station = Station(SERVER, costs.application, min(wanted.vcpus, float(count)))
-        network = Network((station,), outside + database, count * measured.at_once)
-        tried.append(Instance(count, network, held))
+        network = Network((station,), wait + database, count * measured.at_once)
+        tried.append(Instance(count, network, held, costs.outside))
     return next((one for one in tried if one.fills(wanted.vcpus)), tried[-1])
 
 
@@ -108,13 +118,15 @@ def instances(one: Instance, wanted: Wanted, users: int) -> int:
 
     Raises `CannotTellError` when not even one instance for each user would.
     """
-    alone = percentile(one.network, 1, wanted.think_time)
+    alone = one.p95(1, wanted.think_time)
     if alone > wanted.objective:
         raise CannotTellError(
             f"a request alone takes {1000 * alone:.3g} ms at p95 and more instances shorten none: "
             f"no number of them meets {1000 * wanted.objective:g} ms"
         )
-    most = users / (wanted.think_time + one.network.demand)  # requests/s, by the asymptotic bound
+    most = users / (
+        wanted.think_time + one.outside + one.network.demand
+    )  # requests/s, by the asymptotic bound
     guess = max(1, math.ceil(most / (wanted.utilisation * one.network.capacity)))
     return _smallest(lambda count: _holds(one, wanted, share(users, count)), guess)
 
@@ -138,10 +150,10 @@ def share(users: int, count: int) -> int:
 def _holds(one: Instance, wanted: Wanted, users: int) -> bool:
     if users == 1:
         return True
-    throughput = predict(one.network, users, wanted.think_time).throughput
+    throughput = one.performance(users, wanted.think_time).throughput
     if throughput > wanted.utilisation * one.network.capacity:
         return False
-    return percentile(one.network, users, wanted.think_time) <= wanted.objective
+    return one.p95(users, wanted.think_time) <= wanted.objective
 
 
 def needs(
@@ -159,7 +171,7 @@ def needs(
     count = instances(one, wanted, users)
     bought = bought or count
     here = share(users, count)
-    found = predict(one.network, here, wanted.think_time)
+    found = one.performance(here, wanted.think_time)
     throughput = min(count * found.throughput, users * found.throughput / here)
     (station,) = one.network.stations
     database = max(1, math.ceil(throughput * costs.database / wanted.utilisation))
@@ -171,9 +183,9 @@ def needs(
         memory=count * wanted.memory,
         used=station.utilisation(throughput / count),
         latency=found.latency,
-        p95=percentile(one.network, here, wanted.think_time),
+        p95=one.p95(here, wanted.think_time),
         knee=bought * one.network.capacity,
-        knee_users=bought * knee(one.network, wanted.think_time),
+        knee_users=bought * knee(one.network, wanted.think_time + one.outside),
         connections=count * one.network.slots,
         pool=math.ceil(throughput * one.held / wanted.utilisation),
         database_vcpus=database,

@@ -1,14 +1,13 @@
 """What one request and one worker cost, as measured, and what the repeats leave open about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lab.cells import Cell
-from lab.demands import demands, network
+from lab.demands import demands, waits
 from lab.errors import CannotTellError
-from lab.queueing import wait_that_explains
 from lab.records import Trial
 from lab.statistics import FEWEST, TAIL, Estimate, Floats, Interval, few, median
 
@@ -22,7 +21,8 @@ class Costs:
 
     application: float  # CPU of the server
     database: float  # CPU of the database
-    wait: float  # round trips, flushes, and whatever else is no CPU
+    wait: float  # while it holds a slot: round trips, flushes, and whatever else is no CPU
+    outside: float  # until it has one and after: the machine's way to the workers
     round_trips: float  # how many: transactions, as PostgreSQL counts them
     flush: float  # time during which its share of WAL flushes is under way
     worker: float  # bytes of memory of one worker
@@ -72,8 +72,9 @@ class Measured:
 def measured(cells: Sequence[Cell]) -> Measured:
     """Return the costs of one implementation from its valid trials under a closed load.
 
-    The middles are those of `demands`. Raises `CannotTellError` for fewer than `FEWEST` trials,
-    or when something that a plan needs was not measured.
+    They are those of `demands`, and the wait is at least what round trips and flushes explain.
+    Raises `CannotTellError` for fewer than `FEWEST` trials, or when something that a plan needs
+    was not measured.
     """
     found = demands(cells)
     closed = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
@@ -83,13 +84,17 @@ def measured(cells: Sequence[Cell]) -> Measured:
             f"only {len(trials)} of its trials are valid: no interval follows from fewer than "
             f"{FEWEST}; measure with --repeats {FEWEST}"
         )
-    rows = {id(trial): _row(trial) for trial in trials}
-    costs: Floats = np.median(np.array([*rows.values()]), axis=0)
+    groups = [np.array([_row(trial) for trial in cell.trials]) for cell in closed]
+    costs: Floats = np.median(np.concatenate(groups), axis=0)
     costs[:2] = found.cpu["server"], found.cpu["database"]
     costs[2] = max(found.wait, costs[2])
-    waits = [_wait(trial, found.cpu, rows[id(trial)]) for trial in found.calibrated.trials]
-    groups = [np.array([rows[id(trial)] for trial in cell.trials]) for cell in closed]
-    draws = tuple(_costs(row) for row in _draws(costs, groups, np.array(waits)))
+    costs[3] = max(0.0, found.wait + found.outside - costs[2])
+    rng = np.random.default_rng(0)
+    drawn = costs * _factors(groups, rng)
+    for column, cell in zip((2, 3), found.calibrated, strict=True):
+        own = np.array(waits(cell, found.cpu))[:, None]
+        drawn[:, column] = costs[column] * _factors([own], rng)[:, 0]
+    draws = tuple(_costs(row) for row in drawn)
     return Measured(found.label, _costs(costs), draws, tuple(trials), found.is_sure)
 
 
@@ -98,7 +103,8 @@ def _costs(row: Floats) -> Costs:
 
 
 def _row(trial: Trial) -> list[float]:
-    """Return a trial's `Costs` as a row; its wait is what round trips and flushes explain."""
+    """Return a trial's `Costs` as a row; its wait is what round trips and flushes explain,
+    nothing is outside."""
     counters, trip = trial.counters.get("database"), trial.round_trip
     commits = counters.during("commits", 0, trial.seconds) if counters else None
     memory = trial.usage["server"].peak_pss
@@ -111,37 +117,24 @@ def _row(trial: Trial) -> list[float]:
     trips = commits / requests
     cpu = [trial.usage[party].cpu_seconds / requests for party in ("server", "database")]
     wait = trips * trip.service_ms / 1000 + flush
-    return [*cpu, wait, trips, flush, memory / trial.conditions.workers]
+    return [*cpu, wait, 0.0, trips, flush, memory / trial.conditions.workers]
 
 
-def _wait(trial: Trial, cpu: Mapping[str, float], row: Sequence[float]) -> float:
-    """Return a trial's own wait: what explains its latency, and at least what is explained."""
-    c = trial.conditions
-    alone = network(trial, cpu, 0.0)
-    return max(row[2], wait_that_explains(alone, c.users, c.think_time, trial.total.mean_ms / 1000))
+def _factors(groups: Sequence[Floats], rng: np.random.Generator) -> Floats:
+    """Return by what to multiply middles, from the means of resampled rows: draws × columns.
 
-
-def _draws(middle: Floats, groups: Sequence[Floats], waits: Floats) -> Floats:
-    """Return resampled costs: draws × the fields of `Costs`.
-
-    Settings are drawn, with all their repeats, because settings differ more than repeats do;
-    when there are fewer than `FEWEST`, trials are. The waits are drawn from the repeats of the
-    setting in which the wait was found. All are widened for few, as in `mean_estimate`.
+    `groups` are settings, with a row for each repeat. Settings are drawn, with all their repeats,
+    because settings differ more than repeats do; when there are fewer than `FEWEST`, trials are.
+    The factors are widened for few, as in `mean_estimate`.
     """
-    rng = np.random.default_rng(0)
     units = groups if len(groups) >= FEWEST else [row[None] for group in groups for row in group]
-    means = np.array([unit.mean(axis=0) for unit in units])
-    found = middle * _factors(means, rng)
-    found[:, 2] = middle[2] * _factors(waits[:, None], rng)[:, 0]
-    return found
-
-
-def _factors(values: Floats, rng: np.random.Generator) -> Floats:
-    """Return by what to multiply a middle, from the means of resampled rows: draws × columns."""
-    count, means = len(values), values.mean(axis=0)
+    count, values = len(units), np.array([unit.mean(axis=0) for unit in units])
     if count < FEWEST:  # claims nothing
         return np.ones((DRAWS, values.shape[1]))
-    drawn = values[rng.integers(count, size=(DRAWS, count))].mean(axis=1)
+    means, drawn = (
+        values.mean(axis=0),
+        values[rng.integers(count, size=(DRAWS, count))].mean(axis=1),
+    )
     ratios = np.divide(drawn, means, out=np.ones_like(drawn), where=means > 0)
     factors: Floats = np.maximum(LEAST, 1 + few(count) * (ratios - 1))
     return factors

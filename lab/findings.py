@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.answers import Answer, Kind, Question
 from lab.cells import Cell, alike
-from lab.demands import NAMES, SERVER, Demands, demands, network
+from lab.demands import NAMES, SERVER, Demands, demands, laws
 from lab.errors import CannotTellError
 from lab.growth import Course
 from lab.limits import NOTHING, Limit, limit
@@ -94,6 +94,7 @@ def cost(cells: Sequence[Cell]) -> Answer:
     numbers = {f"{names[party]}, ms": MS * spent for party, spent in found.cpu.items()}
     if found.is_sure:
         numbers["waiting, ms"] = MS * found.wait
+        numbers["on its way, ms"] = MS * found.outside
     parts = [f"{written(value)} ms {name.removesuffix(', ms')}" for name, value in numbers.items()]
     per_core = 1 / found.cpu["server"] if found.cpu["server"] else float("inf")
     waits = "" if found.is_sure else "; how long it waits cannot be told: no setting left CPU idle"
@@ -108,10 +109,11 @@ def cost(cells: Sequence[Cell]) -> Answer:
 
 def _capacity(cell: Cell, found: Demands) -> str:
     """Say what the demands promise at best: the asymptotic bounds."""
-    laws, users = network(cell.trials[0], found.cpu, found.wait), cell.conditions.users
-    think_time = cell.conditions.think_time
-    best = bounds(laws, users, think_time)
+    one, users = laws(cell, found), cell.conditions.users
+    think_time = cell.conditions.think_time + one.delay
+    best = bounds(one.network, users, think_time)
+    most, latency = one.network.capacity, MS * (best.latency + one.delay)
     return (
-        f"{cell.sentence}: a capacity of {written(laws.capacity)} requests/s, reached from "
-        f"{written(knee(laws, think_time))} users on; at best {written(MS * best.latency)} ms"
+        f"{cell.sentence}: a capacity of {written(most)} requests/s, reached from "
+        f"{written(knee(one.network, think_time))} users on; at best {written(latency)} ms"
     )

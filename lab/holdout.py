@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.blocks import Table
 from lab.cells import Cell
-from lab.demands import MISS, Demands, Prediction, demands, network, predictions
+from lab.demands import MISS, Demands, Prediction, demands, laws, predictions
 from lab.errors import CannotTellError
 from lab.latencies import percentile
 from lab.words import number, percent
@@ -60,9 +60,9 @@ def _sizes(cells: Sequence[Cell], axis: str) -> list[int]:
 
 def _forecast(prediction: Prediction, cost: Demands) -> Forecast:
     cell = prediction.cell
-    laws = network(cell.trials[0], cost.cpu, cost.wait)
-    p95 = 1000 * percentile(laws, cell.conditions.users, cell.conditions.think_time)
-    return Forecast(prediction, p95, cell.p95.middle)
+    one, c = laws(cell, cost), cell.conditions
+    p95 = one.delay + percentile(one.network, c.users, c.think_time + one.delay)
+    return Forecast(prediction, 1000 * p95, cell.p95.middle)
 
 
 def table(forecasts: Sequence[Forecast]) -> Table:

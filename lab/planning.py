@@ -93,7 +93,7 @@ def _inquire(family: Sequence[Cell], wanted: Wanted, options: argparse.Namespace
 
 def _played(size: Size, wanted: Wanted) -> Simulated:
     users = share(size.users, size.needs.instances)
-    return simulate(size.one.network, users, wanted.think_time)
+    return simulate(size.one.network, users, wanted.think_time + size.one.outside)
 
 
 def _blocks(found: Inquiry) -> Iterator[Block]:

@@ -140,12 +140,14 @@ def beside(sizes: Sequence[Size], played: Sequence[Simulated]) -> Table:
         needs = size.needs
         pairs = (
             (needs.throughput / needs.instances, found.throughput, 1.0),
-            (needs.latency, found.latency, 1000.0),
-            (needs.p95, found.p95, 1000.0),
+            (needs.latency - size.one.outside, found.latency, 1000.0),
+            (needs.p95 - size.one.outside, found.p95, 1000.0),
         )
         rows.append([f"{size.users:,} users", *(_pair(*pair) for pair in pairs)])
     header = ("one of its instances", "requests/s, laws : simulated", "mean ms", "p95 ms")
-    return Table(header, rows, "Exponential service times. Intervals: batch means.")
+    return Table(
+        header, rows, "Exponential service times, nothing on the way. Intervals: batch means."
+    )
 
 
 def _pair(said: float, found: Estimate, unit: float) -> str:

@@ -14,7 +14,13 @@ from tests.lab.examples import MIB, comparison, trial
 from tests.lab.simulated import swept
 
 COSTS = Costs(
-    application=0.001, database=0.0005, wait=0.001, round_trips=1.0, flush=0.0001, worker=50 * MIB
+    application=0.001,
+    database=0.0005,
+    wait=0.001,
+    outside=0.0,
+    round_trips=1.0,
+    flush=0.0001,
+    worker=50 * MIB,
 )
 DRAWS = tuple(
     replace(COSTS, application=share * COSTS.application) for share in (0.9, 0.95, 1, 1.05, 1.1)
@@ -39,9 +45,9 @@ def test_every_figure_carries_what_the_draws_leave_open():
     assert ends
     assert ends.low == pytest.approx(13, abs=0.5)
     assert ends.high == pytest.approx(16, abs=0.5)
-    assert found.estimate("knee").interval.low < found.needs.knee
-    fixed = sized(replace(MEASURED, draws=(COSTS,) * 5), WANTED, 100_000).estimate("instances")
-    assert fixed.interval.low == fixed.interval.high
+    assert found.low.knee < found.needs.knee < found.high.knee
+    certain = sized(replace(MEASURED, draws=(COSTS,) * 5), WANTED, 100_000)
+    assert certain.low == certain.needs == certain.high
 
 
 def test_a_farther_database_takes_more_workers_and_connections_but_no_more_cpu():

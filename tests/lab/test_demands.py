@@ -1,7 +1,7 @@
 import pytest
 
 from lab.cells import cells
-from lab.demands import demands, families, network, predictions
+from lab.demands import demands, families, network, predictions, sending
 from lab.errors import CannotTellError
 from lab.plan import Conditions
 from tests.lab.examples import comparison, processes, trial
@@ -16,12 +16,23 @@ def test_cpu_per_request_is_busy_time_over_completed_requests():
 
 
 def test_parties_on_the_same_cores_are_one_station():
-    one = trial()
-    shared = network(one, {"server": 0.001, "database": 0.002, "generator": 0.003}, 0.0)
+    one = trial(cores={"server": (0,), "database": (1,), "relay": (1,), "generator": (2,)})
+    shared = network(one, {"server": 0.001, "database": 0.002, "relay": 0.003}, 0.0)
     assert [(s.name, s.servers) for s in shared.stations] == [
-        ("application CPU", 1.0), ("database CPU and load generator", 1.0),
+        ("application CPU", 1.0), ("database CPU and relay", 1.0),
     ]  # fmt: skip
     assert shared.stations[1].demand == pytest.approx(0.005)
+
+
+def test_the_load_generator_holds_no_slot_but_takes_its_share_of_a_core():
+    cpu = {"server": 0.001, "database": 0.002, "generator": 0.003}
+    (_, database) = network(trial(), cpu, 0.0, throughput=100).stations
+    assert (database.name, database.demand) == ("database CPU", 0.002)
+    assert database.servers == pytest.approx(1 - 100 * 0.003)
+    assert sending(trial(), cpu, 100) == pytest.approx(0.003 / (1 - 100 * 0.005))
+    apart = trial(cores={"server": (0,), "database": (1,), "generator": (2,)})
+    assert network(apart, cpu, 0.0, throughput=100).stations[1].servers == 1
+    assert sending(apart, cpu, 100) == pytest.approx(0.003 / (1 - 100 * 0.003))
 
 
 def test_a_cap_and_few_workers_make_the_server_smaller():

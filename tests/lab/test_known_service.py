@@ -153,7 +153,7 @@ def test_a_known_service_is_found_out(sweep):
     assert answer.numbers["workers"] == 12
     assert answer.numbers["throughput_per_s"] == pytest.approx(12 / 0.02, rel=0.2)
     (demand,) = found.demands
-    assert demand.wait + sum(demand.cpu.values()) == pytest.approx(0.02, rel=0.15)
+    assert demand.held == pytest.approx(0.02, rel=0.15)
     (limit,) = found.answer(Question.LIMIT)
     assert "too few workers" in limit.text
     assert [one for one in found.predictions if one.is_flagged] == []

@@ -1,6 +1,7 @@
 """`python -m lab plan`, from records of a service whose answers are known."""
 
 import json
+import math
 import re
 import signal
 from functools import cache
@@ -80,12 +81,12 @@ def test_the_same_for_programs(capsys, folder):
 
 def test_cloud_runs_values_come_with_their_arithmetic(capsys, folder):
     out = planned(capsys, folder, "--users", "1000", "--platform", "cloudrun", "--p95", "200ms")
-    numbers = [*map(int, re.search(
+    ((*factors, held, room),) = re.findall(
         r"(\d) x (\d+) instances x (\d+) workers x (\d) thread = (\d+) <= (\d+) = max", out
-    ).groups())]  # fmt: skip
-    assert numbers[0] * numbers[1] * numbers[2] * numbers[3] == numbers[4] <= numbers[5]
-    rate, at_once = map(int, re.search(r"(\d+) requests/s x 0.2 s = (\d+)", out).groups())
-    assert int(rate * 0.2) == at_once
+    )
+    assert math.prod(map(int, factors)) == int(held) <= int(room)
+    ((rate, at_once),) = re.findall(r"(\d+) requests/s x 0.2 s = (\d+)", out)
+    assert int(int(rate) * 0.2) == int(at_once)
     assert f"| containerConcurrency | {at_once} |" in out
 
 
