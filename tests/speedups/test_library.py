@@ -1,11 +1,10 @@
 """View sets of all kinds: whichever pieces are on, each answers as stock REST framework does.
 
-The default run asks each view set the essential questions and some of the others. With
-FUZZ_EXAMPLES set, each view set is asked everything, with each piece alone too.
+The default run asks each view set the essential questions and some of the others, with all pieces;
+the long one (`pytest -m torture`) asks everything, with no piece, each alone and all.
 """
 
 import json
-import os
 
 import pytest
 from django.conf import settings
@@ -23,8 +22,7 @@ pytestmark = [
 ]
 ROUTES = {view_set.__name__: f"/{prefix}/" for prefix, view_set, _ in router.registry}
 ALL = tuple(settings.SPEEDUPS)
-EACH = [(), *((piece,) for piece in ALL)]
-LONG = "FUZZ_EXAMPLES" in os.environ
+COMBINATIONS = [(), *((piece,) for piece in ALL), ALL]
 GROUPS = 8
 SHARE = 12  # of the questions that are not essential, one in so many
 BASIC = "Basic bm9ib2R5Om5vdGhpbmc="  # of nobody
@@ -92,13 +90,17 @@ def changes(route):
     yield Asked("GET", route)
 
 
-def conversation(name):
+def everything(name):
     """Return requests of every kind to one view set, those that change it last."""
     route = ROUTES[name]
+    return [*reads(route), *changes(route), *essentials(route)]
+
+
+def some(name):
+    """Return the essential ones of them and a few others."""
+    route = ROUTES[name]
     others = [*reads(route), *changes(route)]
-    if not LONG:
-        others = others[[*VIEW_SETS].index(name) % SHARE :: SHARE]
-    return [*others, *essentials(route)]
+    return [*others[[*VIEW_SETS].index(name) % SHARE :: SHARE], *essentials(route)]
 
 
 REASONS = {
@@ -166,6 +168,14 @@ def test_a_default_is_asked_for_at_each_row(pieces):
 @pytest.mark.parametrize("first", range(GROUPS))  # emptying tables after each would take longer
 def test_the_framework_s_answers_are_given_whatever_a_view_set_does(first, subtests):
     for name in [*VIEW_SETS][first::GROUPS]:
-        for pieces in (*EACH, ALL) if LONG else [ALL]:
-            with subtests.test(f"{name} with {pieces}"):
-                assert_same(conversation(name), pieces)
+        with subtests.test(name):
+            assert_same(some(name), ALL)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("pieces", COMBINATIONS, ids=lambda pieces: "+".join(pieces) or "none")
+def test_each_piece_alone_gives_them_too_to_every_question(pieces, subtests):
+    for name in VIEW_SETS:
+        with subtests.test(name):
+            assert_same(everything(name), pieces)

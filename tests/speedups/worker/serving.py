@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,22 @@ def eventually(true: Callable[[], Any], seconds: float = 20) -> Any:
 
 @contextlib.contextmanager
 def gunicorn(
-    folder: Path, application: str = "simple", *, worker_class: str = BUFFERED, **settings: Any
+    folder: Path,
+    application: str = "simple",
+    *,
+    worker_class: str = BUFFERED,
+    also: Sequence[str] = (),
+    **settings: Any,
 ) -> Iterator[tuple[Address, Program]]:
-    """Serve one of `applications` by a real gunicorn until the block ends."""
+    """Serve one of `applications` by a real gunicorn until the block ends.
+
+    It listens at a free port, which is yielded, and at the addresses in `also`.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = probe.getsockname()
     log = folder / f"{len(list(folder.iterdir()))}.log"
-    given = {"bind": f"{address[0]}:{address[1]}", "worker_class": worker_class, **settings}
+    binds = [f"{address[0]}:{address[1]}", *also]
+    given = {"bind": binds, "worker_class": worker_class, **settings}
     # Not `-m gunicorn`: started anew by SIGUSR2, its `http` would hide Python's.
     script = str(Path(sys.executable).with_name("gunicorn"))
     command = (sys.executable, script, "-c", "python:tests.speedups.worker.configuration",
