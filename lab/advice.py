@@ -125,23 +125,19 @@ def pooler(wanted: Wanted, size: Size) -> str:
     """Say whether PgBouncer is due."""
     needs, room = size.needs, wanted.max_connections - RESERVED
     held = ROLLOUT * int(needs.connections)
-    slots = size.one.network.slots
-    sum_of = (
-        f"{ROLLOUT} (old and new in a rollout) × {needs.instances} instances × {slots} = {held:,}"
-    )
+    count = counted(needs.instances, "instance")
+    sum_of = f"{ROLLOUT} (old and new in a rollout) × {count} × {size.one.network.slots} = {held:,}"
     limit = f"{room:,} = max_connections {wanted.max_connections:,} - {RESERVED} reserved"
     if held <= room:
         return f"no PgBouncer: {sum_of} connections ≤ {limit}"
-    pooled = (
-        f"{number(needs.throughput)} requests/s × {number(MS * size.one.held)} ms / "
-        f"{percent(wanted.utilisation)} = {whole(needs.pool)} server connections"
+    enough = "then do"
+    if needs.pool > room:
+        enough = f"are still too many: raise max_connections to {needs.pool + RESERVED:.0f}"
+    return (
+        f"PgBouncer is due: {sum_of} connections > {limit}; {number(needs.throughput)} requests/s "
+        f"× {number(MS * size.one.held)} ms / {percent(wanted.utilisation)} = {whole(needs.pool)} "
+        f"server connections {enough}"
     )
-    enough = (
-        "then do"
-        if needs.pool <= room
-        else f"are still too many: raise max_connections to {needs.pool + RESERVED:.0f}"
-    )
-    return f"PgBouncer is due: {sum_of} connections > {limit}; {pooled} {enough}"
 
 
 def replica(plan: Plan, size: Size) -> str:

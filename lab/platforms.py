@@ -48,7 +48,7 @@ def cloud_run(plan: Plan, size: Size) -> CloudRun:
     at_once = max(1, min(MOST_AT_ONCE, int(rate * wanted.objective)))
     threads_said = counted(threads, "thread")
     arithmetic = [
-        f"{ROLLOUT} x {most} instances x {counted(one.workers, 'worker')} x {threads_said} = "
+        f"{ROLLOUT} x {counted(most, 'instance')} x {counted(one.workers, 'worker')} x {threads_said} = "
         f"{ROLLOUT * most * slots} <= {room} = max_connections {wanted.max_connections} - "
         f"{RESERVED} reserved",
         f"{rate} requests/s x {wanted.objective:g} s = {int(rate * wanted.objective)}",

@@ -6,6 +6,7 @@ import pytest
 from lab.latencies import latencies, percentile
 from lab.queueing import Network, Station, predict
 from lab.simulation import SERVICES, simulate
+from tests.lab.formulas import table
 
 CPU = Station("cpu", 0.010)
 
@@ -61,3 +62,12 @@ def test_service_times_have_a_mean_of_one():
     for draw in SERVICES.values():
         rng = np.random.default_rng(3)
         assert np.mean([draw(rng) for _ in range(20_000)]) == pytest.approx(1, rel=0.05)
+
+
+def test_the_table_of_the_formulas_says_that_bounds_are_too_good_and_laws_too_careful():
+    (few, many) = table((0.5, 2.0), requests=4_000).rows
+    off = [float(cell.removesuffix(" %")) for cell in few[3:]]
+    assert max(map(abs, off[:2])) <= 5  # requests/s
+    assert off[2] < -15  # the mean latency of bounds
+    assert off[6] > 30  # p95 where service times do not spread
+    assert float(many[3].removesuffix(" %")) > 5
