@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_with_reuse_port_all_workers_answer_and_nobody_waits_for_another(tmp_pat
 
 
 def test_with_reuse_port_a_stop_under_load_still_answers_whom_it_accepted(tmp_path):
-    settings = {"workers": 2, "reuse_port": True, "graceful_timeout": 5}
+    settings: dict[str, Any] = {"workers": 2, "reuse_port": True, "graceful_timeout": 5}
     with gunicorn(tmp_path, **settings) as (address, started), ThreadPoolExecutor() as pool:
         slow = [pool.submit(asked, address, head("GET /sleep/0.4 HTTP/1.0")) for _ in range(4)]
         time.sleep(0.2)

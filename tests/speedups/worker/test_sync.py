@@ -2,6 +2,7 @@
 
 import json
 import socket
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ DIFFERENCES: dict[str, tuple[int | None, int | None, str]] = {  # sync, this wor
 def both(tmp_path_factory):
     """Return the addresses of a `sync` gunicorn and of ours, serving the same echo."""
     folder = tmp_path_factory.mktemp("both")
-    settings = {"timeout": 60, "loglevel": "critical"}
+    settings: dict[str, Any] = {"timeout": 60, "loglevel": "critical"}
     with (
         gunicorn(folder, "echo", worker_class="sync", **settings) as (theirs, _),
         gunicorn(folder, "echo", worker_class=BUFFERED, **settings) as (mine, _),
