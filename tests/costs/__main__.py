@@ -19,6 +19,7 @@ PARTS: Mapping[str, Callable[[Stage], Found]] = {
     "connections": connections.measured,
     "pgbench": limit.measured,
     "instructions": instructions.measured,
+    "pieces": instructions.pieces,
 }
 PACKAGES = ("django", "djangorestframework", "gunicorn", "psycopg", "fastapi", "uvicorn",
             "uvloop", "sqlalchemy", "asyncpg")  # fmt: skip

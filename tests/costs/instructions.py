@@ -5,11 +5,12 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lab.blocks import Table
 from lab.errors import LabError
+from lab.kinds import CLIMBED, LADDER
 from lab.postgres import Database
 from lab.targets import TARGETS, Target
 from lab.words import number
@@ -18,7 +19,11 @@ from tests.costs.client import Clients, worker
 from tests.costs.rows import OPERATIONS, Make
 from tests.costs.stage import Found, Stage
 
-CHOSEN = ("django", "drf-stock", "fastapi-sqlalchemy", "fastapi-asyncpg")
+Cells = Mapping[str, tuple[str, Mapping[str, str]]]  # targets and their environment, by label
+PEERS: Cells = {
+    name: (name, {}) for name in ("django", "drf-stock", "fastapi-sqlalchemy", "fastapi-asyncpg")
+}
+RUNGS: Cells = {rung: (CLIMBED, env) for rung, env in LADDER}
 ASKED = {"retrieve": "retrieve", "list": "list, first page", "create": "create"}
 REQUESTS = 60  # N; then 2 N are counted, too
 WARM_UP = 30
@@ -30,7 +35,7 @@ TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 def measured(
     stage: Stage,
-    targets: Sequence[str] = CHOSEN,
+    cells: Cells = PEERS,
     asked: Mapping[str, str] = ASKED,
     requests: int = REQUESTS,
 ) -> Found:
@@ -41,8 +46,8 @@ def measured(
     counts = {}
     with stage.database() as database:
         database.reset(ROWS)
-        for name in targets:
-            counts[name] = _counted(stage, database, TARGETS[name], asked, requests)
+        for label, (name, env) in cells.items():
+            counts[label] = _counted(stage, database, TARGETS[name], env, asked, requests)
         settings = database.settings
     return Found("Instructions per request", [_table(counts, asked)], [
         f"callgrind, user land, the whole worker process (server, framework, driver), one worker, "
@@ -52,6 +57,11 @@ def measured(
         "instructions are no time: what the kernel does for a request and what a cache miss costs "
         "is not in them",
     ], settings)  # fmt: skip
+
+
+def pieces(stage: Stage) -> Found:
+    """Count for our service with one piece more each time, as `python -m lab ladder` climbs."""
+    return measured(stage, RUNGS)
 
 
 class Counter:
@@ -96,16 +106,21 @@ class Counter:
 
 
 def _counted(
-    stage: Stage, database: Database, target: Target, asked: Mapping[str, str], requests: int
+    stage: Stage,
+    database: Database,
+    target: Target,
+    env: Mapping[str, str],
+    asked: Mapping[str, str],
+    requests: int,
 ) -> dict[str, float]:
     """Return the instructions of one request of each operation."""
     out = stage.folder / target.name
     valgrind = ("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", "--trace-children=yes",
                 f"--callgrind-out-file={out}.%p")  # fmt: skip
     slow = dataclasses.replace(target, command=(*valgrind, *target.command))
-    env = {"PYTHONHASHSEED": "0"}
+    steady = {**env, "PYTHONHASHSEED": "0"}
     with (
-        stage.serving(slow, database, env=env, patience=PATIENCE) as server,
+        stage.serving(slow, database, env=steady, patience=PATIENCE) as server,
         Clients(server.url, CONNECTIONS) as clients,
     ):
         (first,) = clients.done([asking.retrieve(1)])
