@@ -7,9 +7,10 @@ from typing import Any
 
 from lab.answers import Answer, Kind, Question
 from lab.blocks import Answers, Block, Bullets, Heading, Table
-from lab.capacity import MEMORY_ROOM, Needs, Plan, Size, waiting
+from lab.capacity import Needs, Plan, Size
 from lab.cells import counted
 from lab.costs import Costs, Measured
+from lab.instances import MEMORY_ROOM, waiting
 from lab.limits import FLUSHING
 from lab.summary import estimate
 from lab.wanted import GIB, RESERVED, ROLLOUT, Wanted

@@ -8,12 +8,13 @@ from typing import Any
 
 from lab import advice, holdout, platforms, records
 from lab.blocks import Block, Bullets, Heading, say
-from lab.capacity import Plan, Size, planned, share
+from lab.capacity import Plan, Size, planned
 from lab.cells import Cell, cells
 from lab.costs import measured
 from lab.demands import families
 from lab.errors import CannotTellError, LabError
 from lab.holdout import Forecast, held_out
+from lab.instances import share
 from lab.records import Trial
 from lab.simulation import Simulated, beside, simulate
 from lab.summary import estimate

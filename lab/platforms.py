@@ -46,11 +46,10 @@ def cloud_run(plan: Plan, size: Size) -> CloudRun:
     most = min(needed, fitting)
     rate = round(one.network.capacity)
     at_once = max(1, min(MOST_AT_ONCE, int(rate * wanted.objective)))
-    threads_said = counted(threads, "thread")
+    workers = f"{counted(one.workers, 'worker')} x {counted(threads, 'thread')}"
     arithmetic = [
-        f"{ROLLOUT} x {counted(most, 'instance')} x {counted(one.workers, 'worker')} x {threads_said} = "
-        f"{ROLLOUT * most * slots} <= {room} = max_connections {wanted.max_connections} - "
-        f"{RESERVED} reserved",
+        f"{ROLLOUT} x {counted(most, 'instance')} x {workers} = {ROLLOUT * most * slots} <= {room} "
+        f"= max_connections {wanted.max_connections} - {RESERVED} reserved",
         f"{rate} requests/s x {wanted.objective:g} s = {int(rate * wanted.objective)}",
     ]
     values = {

@@ -1,10 +1,10 @@
-"""Where simple formulas stop holding: `python -m tests.lab.formulas` prints docs/planning.md's table.
+"""Where simple formulas stop holding: `python -m tests.lab.formulas`, for docs/planning.md.
 
 One instance: a core that each request needs for 0.4 ms, a wait of 0.8 ms, four slots. Users think
 a second. Each load is a share of the users at the knee, where bounds say that queueing begins.
 """
 
-from lab.blocks import Table, markdown
+from lab.blocks import Table, say
 from lab.latencies import percentile
 from lab.queueing import Network, Station, bounds, knee, mva, predict
 from lab.simulation import simulate
@@ -46,9 +46,9 @@ def row(load, requests):
 
 
 def off(said, found):
-    """By which share it is off, and how sure that is."""
+    """By which share it is off."""
     return percent(said / found.middle - 1)
 
 
 if __name__ == "__main__":
-    print(markdown([table()]))
+    say([table()])
