@@ -13,7 +13,7 @@ from tests.costs import connections, instructions, limit, memory, rows, start
 from tests.costs.stage import Found, Stage, circumstances, staged
 
 PARTS: Mapping[str, Callable[[Stage], Found]] = {
-    "rows": rows.measured,  # about five minutes, most of them to seed ten million
+    "rows": rows.measured,  # about four minutes, half of them to seed ten million
     "memory": memory.measured,
     "start": start.measured,
     "connections": connections.measured,

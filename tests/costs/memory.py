@@ -7,6 +7,7 @@ from lab import proc
 from lab.blocks import Table
 from lab.machine import MIB
 from lab.servers import Server
+from lab.statistics import median
 from lab.words import percent, spread
 from tests.costs.asking import Mix
 from tests.costs.client import Clients, all_at_work
@@ -18,7 +19,7 @@ ROWS = 100_000
 REQUESTS = 500  # for each worker
 CONNECTIONS = 8  # for each worker
 OURS, THEIRS = "django", "fastapi-sqlalchemy"
-GOALS = {4: "at most half", 16: "within 512 MB"}
+GOALS = {4: (0.5, "at most half of theirs"), 16: (512, "within 512 MB")}
 
 
 def measured(
@@ -63,10 +64,17 @@ def _table(sizes: dict[tuple[str, int], list[float]], workers: Sequence[int]) ->
     rows = []
     for count in workers:
         ours, theirs = sizes[OURS, count], sizes[THEIRS, count]
-        share = sum(ours) / sum(theirs)
-        rows.append([
-            str(count), *(spread(group) for group in (ours, theirs)), percent(share),
-            spread([size / count for size in ours]), GOALS.get(count, ""),
-        ])  # fmt: skip
+        each = [size / count for size in ours]
+        share = median(ours) / median(theirs)
+        told = [percent(share), spread(each), _verdict(count, share, max(ours))]
+        rows.append([str(count), spread(ours), spread(theirs), *told])
     header = ("workers", f"{OURS}, MB", f"{THEIRS}, MB", "share", "ours per worker, MB", "goal")
     return Table(header, rows)
+
+
+def _verdict(workers: int, share: float, most: float) -> str:
+    if workers not in GOALS:
+        return ""
+    limit, goal = GOALS[workers]
+    found = share if limit < 1 else most
+    return f"{goal}: {'yes' if found <= limit else 'NO'}"

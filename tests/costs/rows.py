@@ -14,7 +14,7 @@ from tests.costs.client import Answer, Clients
 from tests.costs.stage import Found, Spent, Stage, metered
 
 SIZES = (1_000, 100_000, 10_000_000)
-ROUNDS = 8
+ROUNDS = 6
 REQUESTS = 1500  # of an operation on a table in a round
 WARM_UP = 200
 CONNECTIONS = 16

@@ -102,10 +102,9 @@ def conversation(route):
     yield from (Asked("GET", f"{route}{tail}") for tail in ("1/", "99/", "", "?limit=2"))
 
 
-@pytest.mark.parametrize("on", [True, False])
 @pytest.mark.parametrize("route", ROUTES)
-def test_the_framework_s_answers_and_rows_are_left_by_all_pieces(route, on):
-    with atomic_requests(on):
+def test_the_framework_s_answers_and_rows_are_left_by_all_pieces(route):
+    with atomic_requests():
         answers = assert_same(conversation(route), ALL)
     assert answers[0][0] == "201 Created"
     assert answers[1][0].startswith("500" if "crash" in route else "400")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -114,26 +115,23 @@ def workers_of(addresses):
 
 
 def test_with_reuse_port_all_workers_answer_and_nobody_waits_for_another(tmp_path):
-    with gunicorn(tmp_path, workers=3, keepalive=60, reuse_port=True) as (address, _):
+    settings: dict[str, Any] = {"workers": 3, "keepalive": 60, "reuse_port": True}
+    with gunicorn(tmp_path, **settings) as (address, started), ThreadPoolExecutor() as pool:
         eventually(lambda: len(workers_of([address] * 30)) == 3)
+        times = []
         with contextlib.ExitStack() as held:
-            links, times = [], []
+            links = []
             for _ in range(60):
                 begun = time.monotonic()
                 links.append(held.enter_context(connected(address)))
                 who_answers(links[-1])
                 times.append(time.monotonic() - begun)
             # The kernel chooses by a hash, and a worker can take its own connections only.
-            assert set(Counter(map(who_answers, links))) == set(workers_of([address] * 30))
+            assert len(Counter(map(who_answers, links))) == 3
         assert sorted(times)[54] < 0.1
-
-
-def test_with_reuse_port_a_stop_under_load_still_answers_whom_it_accepted(tmp_path):
-    settings: dict[str, Any] = {"workers": 2, "reuse_port": True, "graceful_timeout": 5}
-    with gunicorn(tmp_path, **settings) as (address, started), ThreadPoolExecutor() as pool:
-        slow = [pool.submit(asked, address, head("GET /sleep/0.4 HTTP/1.0")) for _ in range(4)]
-        time.sleep(0.2)
-        os.kill(started.pid, 15)
+        slow = [pool.submit(asked, address, head("GET /sleep/0.3 HTTP/1.0")) for _ in range(4)]
+        time.sleep(0.15)
+        os.kill(started.pid, signal.SIGTERM)
         assert started.wait(10) == 0
         assert {one.result()[8:15] for one in slow} == {b" 200 OK"}
 
