@@ -25,7 +25,7 @@ test: $(INSTALLED) ## run all tests
 
 torture: $(INSTALLED) ## every fault many times, with a table; then poolers, several hosts, the image
 	@$(BIN)/python -m tests.faults $(PARTS)
-	@$(BIN)/python -m pytest -m torture
+	@$(BIN)/python -m pytest -n 0 -m torture
 
 serve: $(INSTALLED) ## the service under gunicorn on :8000, with the embedded PostgreSQL
 	@$(BIN)/python manage.py migrate --verbosity 0

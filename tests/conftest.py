@@ -7,6 +7,18 @@ from django.conf import settings
 from django.db import connection
 
 from project.embedded import SERVER
+from tests.sharing import (
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
+
+__all__ = [
+    "database_url",
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 
 @pytest.fixture(scope="session")

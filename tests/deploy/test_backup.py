@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
@@ -67,7 +67,9 @@ def run(*words: object) -> None:
 def test_a_restored_backup_is_the_same_table_and_goes_on_counting(database_url, folder):
     here = Server(ROOT / ".postgres")
     programs, log = here.programs(), folder / "log"
-    original, restored = (database_url.replace("/test_crud", f"/{n}") for n in ("kept", "restored"))
+    original, restored = (
+        urlsplit(database_url)._replace(path=f"/{name}").geturl() for name in ("kept", "restored")
+    )
     with psycopg.connect(database_url, autocommit=True) as admin:
         for name in ("kept", "restored"):
             admin.execute(f"DROP DATABASE IF EXISTS {name}".encode())

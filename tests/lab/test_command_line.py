@@ -44,9 +44,9 @@ def running_lab(*words):
     try:
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        if process.poll() is None:
+            process.terminate()  # as the lab ends, it ends what it has started
+        process.communicate(timeout=40)
 
 
 @pytest.fixture(scope="module")

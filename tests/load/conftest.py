@@ -49,9 +49,14 @@ def finish(process: subprocess.Popen[str]) -> Outcome:
     try:
         out, err = process.communicate(timeout=60)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        end(process)
     return Outcome(process.returncode, out, err)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End what is left of a run."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def locust(*arguments: object) -> Outcome:
@@ -85,6 +90,7 @@ def started(cases: Mapping[str, Case], logs: Path) -> Iterator[dict[str, subproc
             log = ("--request-log", logs / f"{name.replace('/', '_')}.csv")
             typed = f"{case.users} {case.arguments}".split()
             runs[name] = start_headless(stub.url, *log, *typed)
+            services.callback(end, runs[name])
         yield runs
 
 

@@ -120,7 +120,11 @@ def row_locked(url: str, key: int):
 
 
 def waiting_for_a_lock(holder: psycopg.Connection) -> bool:
-    found = holder.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    """Tell whether somebody waits for what the connection holds."""
+    found = holder.execute(
+        "SELECT count(*) FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    ).fetchone()
     return found != (0,)
 
 

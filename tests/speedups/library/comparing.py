@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -57,6 +57,14 @@ class Asked:
         environ: dict[str, Any] = request.environ
         environ["PATH_INFO"] = request.path_info.encode().decode("latin-1")  # as WSGI has it
         return environ
+
+
+@dataclass(frozen=True)
+class Told:
+    """The answer to each request of a conversation, and all rows after the last."""
+
+    answers: list[tuple[Any, ...]]
+    rows: dict[str, list[dict[str, Any]]]
 
 
 def answer(application: Any, asked: Asked) -> tuple[Any, ...]:
@@ -157,19 +165,31 @@ def forget() -> None:
     shared_fields._shared.clear()
 
 
-def told(requests: Iterable[Asked], pieces: Iterable[str] | None) -> tuple[list[Any], Any]:
-    """Return the answer to each request and all rows after the last."""
-    with only(pieces), mock.patch("django.utils.timezone.now", return_value=NOW):
-        seed()
-        with served() as application:
-            return [answer(application, asked) for asked in requests], stored()
+def told(conversations: Iterable[Sequence[Asked]], pieces: Iterable[str] | None) -> list[Told]:
+    """Return what came of each conversation; all begin with the same rows.
+
+    One application has all of them: to look at every view set anew takes longer than to talk.
+    """
+    now = mock.patch("django.utils.timezone.now", return_value=NOW)
+    with only(pieces), now, served() as application:
+        return [_told(application, requests) for requests in conversations]
 
 
-def assert_same(requests: Iterable[Asked], pieces: Iterable[str]) -> list[Any]:
-    """Fail unless these pieces give the framework's answers and rows; return them."""
+def _told(application: Any, requests: Sequence[Asked]) -> Told:
+    seed()
+    return Told([answer(application, asked) for asked in requests], stored())
+
+
+def assert_same(requests: Iterable[Asked], pieces: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Fail unless these pieces give the framework's answers and rows; return the answers."""
     asked = list(requests)
-    stock, fast = told(asked, None), told(asked, pieces)
-    for one, theirs, ours in zip(asked, stock[0], fast[0], strict=True):
-        assert (one, ours) == (one, theirs)
-    assert fast[1] == stock[1]
-    return stock[0]
+    (theirs,), (ours,) = told([asked], None), told([asked], pieces)
+    assert_alike(asked, theirs, ours)
+    return theirs.answers
+
+
+def assert_alike(requests: Sequence[Asked], theirs: Told, ours: Told) -> None:
+    """Fail unless both got the same answers and left the same rows."""
+    for asked, one, other in zip(requests, theirs.answers, ours.answers, strict=True):
+        assert (asked, other) == (asked, one)
+    assert ours.rows == theirs.rows

@@ -1,0 +1,64 @@
+"""How pytest-xdist's workers share the tests: what stays together, and what begins first."""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling, Scheduling
+
+from lab.targets import TARGETS
+
+WORKERS = 2  # more would not end sooner: what is in MACHINE takes one of them most of the time
+# What fills the machine, and what a full machine would falsify: one after the other.
+MACHINE = (
+    "tests/faults/",
+    "tests/lab/test_command_line.py",
+    "tests/lab/test_known_service.py",
+    "tests/lab/test_relay.py",
+    "tests/load/",
+    "tests/speedups/worker/test_life.py",
+)
+CONTRACT = "tests/contract/"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share all tests; a file or a test that was named is run as ever."""
+    return WORKERS if config.args_source is config.ArgsSource.TESTPATHS else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    """Give each worker whole shares."""
+    return Shares(config)
+
+
+@pytest.hookimpl(trylast=True)  # pytest-randomly has shuffled them
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the long shares, so that the last one to end is a short one."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(item.nodeid))
+
+
+class Shares(LoadScopeScheduling):
+    """Gives out shares in the order of their first tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return share(nodeid)
+
+
+def share(test: str) -> str:
+    """Return the name of a test's share: mostly its file, whose fixtures are then made once."""
+    if test.startswith(MACHINE):
+        return "the machine"
+    if test.startswith(CONTRACT):
+        return f"{CONTRACT} {implementation(test)}"
+    return test.partition("::")[0]
+
+
+def implementation(test: str) -> str:
+    """Return whom a test of the contract asks."""
+    case = test.partition("[")[2]
+    return max((name for name in TARGETS if case.startswith(name)), key=len, default="django")
+
+
+def rank(test: str) -> int:
+    """Return when a test's share begins: 0 is first."""
+    return [test.startswith(MACHINE), test.startswith(CONTRACT), True].index(True)

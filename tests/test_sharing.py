@@ -1,0 +1,27 @@
+"""Tests that are kept apart in time are there, and shares are what their names say."""
+
+import pytest
+
+from tests.sharing import MACHINE, rank, share
+from tests.test_layout import ROOT
+
+
+@pytest.mark.parametrize("path", MACHINE)
+def test_what_is_kept_apart_is_there(path):
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize(("test", "found"), [
+    ("tests/load/test_runs.py::test_steps", "the machine"),
+    ("tests/lab/test_plan.py::test_it[tests/load/]", "tests/lab/test_plan.py"),
+    ("tests/contract/test_items.py::test_it[django-ninja-name]", "tests/contract/ django-ninja"),
+    ("tests/contract/test_items.py::test_it[django-name]", "tests/contract/ django"),
+    ("tests/contract/test_ours.py::test_it", "tests/contract/ django"),
+])  # fmt: skip
+def test_a_share_is_a_file_or_what_is_dear_to_start(test, found):
+    assert share(test) == found
+
+
+def test_long_shares_begin_first():
+    tests = ["tests/crud/test_seed.py", "tests/contract/test_items.py", "tests/faults/test_x.py"]
+    assert [rank(test) for test in tests] == [2, 1, 0]
