@@ -11,7 +11,7 @@ from lab.words import estimated, spread
 from tests.costs.stage import Found, Stage
 
 WORKERS = (1, 4)
-REPEATS = 8
+REPEATS = 6
 OURS, THEIRS = "django", "fastapi-sqlalchemy"
 Times = list[tuple[float, float]]  # wall and CPU, seconds
 
