@@ -25,6 +25,7 @@ examples:
   python -m lab ladder                                        what does each speed-up buy?
   python -m lab run django --cpus 1 --memory 512m             one box
   python -m lab run article --duration 10m                    the four figures of the article
+  python -m lab run --hosts hosts.toml --users 500            service and load on other hosts
   python -m lab resume results/20261124-093000-sweep          go on after Ctrl-C
   python -m lab plan results/sweep --users 1000,1000000       what would that many users need?
   python -m lab plan results/sweep --users 5000 --think-time 5s --platform cloudrun
@@ -67,7 +68,10 @@ def conditions(options: argparse.Namespace) -> Conditions:
 
 def _run(part: argparse.ArgumentParser) -> None:
     names = "a target, or `article` and perhaps targets (django)"
-    part.add_argument("target", nargs="+", help=names)
+    part.add_argument("target", nargs="*", help=names)
+    part.add_argument(
+        "--hosts", type=Path, metavar="FILE", help="hosts that serve and load: docs/hosts.md"
+    )
     _add_conditions(part)
     _add_run(part, repeats=1)
 

@@ -1,6 +1,7 @@
 """How it was measured, in words: load, caps, implementations, machine, command."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from lab.records import Trial
 from lab.statistics import median
@@ -94,10 +95,20 @@ def machine(trial: Trial) -> list[str]:
     commit = f"commit {m['commit']}, {state}" if "commit" in m else "no git commit known"
     return [
         f"{hardware(trial)}, {m['kernel']}",
+        *(f"host {name}: {_host(trial, name, one)}" for name, one in m.get("hosts", {}).items()),
         f"PostgreSQL: {database or 'settings not known'}",
         f"Python {m['python']}, {tools}",
         commit,
     ]
+
+
+def _host(trial: Trial, name: str, one: Mapping[str, Any]) -> str:
+    own = [process for process in trial.processes if process.host == name]
+    spent = sum(process.during("cpu_seconds", 0, trial.seconds) for process in own)
+    return (
+        f"{one['role']} on {one['cores']} cores, {one['memory'] / GIB:.0f} GiB, {one['kernel']}; "
+        f"its processes ({len(own)}) used {number(spent / trial.seconds)} cores"
+    )
 
 
 def hardware(trial: Trial) -> str:

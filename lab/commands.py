@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import doctor, engine, kinds, planning
+from lab import doctor, engine, hosts, kinds, planning
 from lab.arguments import Run, conditions
 from lab.errors import LabError
 from lab.machine import refuse_impossible
@@ -20,11 +20,18 @@ AXES = ("workers", "threads", "users")
 
 def run(options: argparse.Namespace) -> Path:
     """Measure each target alone, or the article's figures."""
-    first, *rest = options.target
+    names = options.target
+    if options.hosts:
+        if names:
+            raise LabError("--hosts names the URL already: leave the target out")
+        names = [hosts.read(options.hosts).url]
+    if not names:
+        raise LabError("name what to measure: a target, an http:// address, or --hosts FILE")
+    first, *rest = names
     if first == ARTICLE:
         cells = kinds.article(rest or [kinds.CLIMBED], conditions(options))
         return _carried_out(ARTICLE, cells, options)
-    return _carried_out("run", kinds.compared("run", options.target, conditions(options)), options)
+    return _carried_out("run", kinds.compared("run", names, conditions(options)), options)
 
 
 def compare(options: argparse.Namespace) -> Path:
@@ -72,6 +79,7 @@ def _carried_out(kind: str, cells: Sequence[Cell], options: argparse.Namespace) 
         objective_ms=options.objective_ms,
         url_load=tuple(shlex.split(options.load)),
         url_pid=options.pid,
+        hosts=str(options.hosts) if getattr(options, "hosts", None) else None,
     )
     _refuse_what_cannot_be(wanted)
     return _measured(new_folder(options.results, wanted))

@@ -113,7 +113,7 @@ def sending(trial: Trial, cpu: Mapping[str, float], throughput: float) -> float:
     As in an open queue, M/M/1, together with who works on the same core.
     """
     demand = cpu.get("generator", 0.0)
-    used = throughput * demand
+    used = throughput * demand / max(1, len(trial.generators))
     for cores, parties in _places(trial, cpu).items():
         if _beside(trial, cores):
             used += throughput * sum(cpu[party] for party in parties)
@@ -209,7 +209,7 @@ def _busiest(cell: Cell, cpu: Mapping[str, float]) -> float:
     trial, throughput = cell.trials[0], _measured(cell).throughput
     stations = network(trial, cpu, 0.0, throughput).stations
     parts = [station.utilisation(throughput) for station in stations]
-    return max(*parts, throughput * cpu.get("generator", 0.0))
+    return max(*parts, throughput * cpu.get("generator", 0.0) / max(1, len(trial.generators)))
 
 
 def _measured(cell: Cell) -> Performance:

@@ -5,7 +5,7 @@ import csv
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,25 +33,30 @@ def driving(
     server: Server, conditions: Conditions, requests: Path, log: Path, placement: Placement
 ) -> Iterator[Program]:
     """Send the load to a server; the program ends by itself after warm-up and window."""
+    words = locust_options(server.url, conditions, seeded=bool(server.program))
+    words += ["--request-log", str(requests), "--headless", *server.target.load]
+    command = [sys.executable, "-m", "locust", *words]
+    with program(command, log=log, env={}, placement=placement) as started:
+        yield started
+
+
+def locust_options(url: str, conditions: Conditions, *, seeded: bool) -> list[str]:
+    """Return Locust's options for a load; without `seeded` it learns the ids from the list."""
     run_time = conditions.warm_up + conditions.seconds + SPARE_SECONDS
     options = {
-        "--host": server.url,
+        "--host": url,
         "--users": conditions.users,
         "--spawn-rate": _spawn_rate(conditions),
         "--run-time": f"{run_time:.0f}s",
         "--think-time": conditions.think_time,
         "--arrival-rate": conditions.arrival_rate or 0,
         "--mix": conditions.mix,
-        "--seeded-rows": conditions.rows if server.program else 0,  # 0: learn the ids
+        "--seeded-rows": conditions.rows if seeded else 0,
         "--seed": conditions.seed,
-        "--request-log": requests,
         "--loglevel": "WARNING",
         "--exit-code-on-error": 0,  # failures are counted here
     }
-    words = [str(word) for option in options.items() for word in option]
-    command = [sys.executable, "-m", "locust", "--headless", *words, *server.target.load]
-    with program(command, log=log, env={}, placement=placement) as started:
-        yield started
+    return [str(word) for option in options.items() for word in option]
 
 
 def _spawn_rate(conditions: Conditions) -> int:
@@ -166,6 +171,16 @@ def _columns(rows: "csv.DictReader[str]") -> Requests:
         **{name: np.array(column, object if name in WORDS else float)
            for name, column in columns.items()}
     )  # fmt: skip
+
+
+def merged(parts: Sequence[Requests]) -> Requests:
+    """Return what several load generators sent, as one."""
+    return Requests(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in Requests.__dataclass_fields__
+        )
+    )
 
 
 class Tail:

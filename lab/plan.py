@@ -87,6 +87,7 @@ class Plan:
     objective_ms: float | None = None  # what p95 must stay below, for advice and exit code
     url_load: tuple[str, ...] = ()  # options of locust/locustfile.py for targets that are URLs
     url_pid: int | None = None  # the process that answers at the URL, to see what it uses
+    hosts: str | None = None  # the file that says which hosts serve and load that URL
 
     def __post_init__(self) -> None:
         if not self.steps:

@@ -69,20 +69,23 @@ def program(
     log: Path,
     env: Mapping[str, str],
     placement: Placement | None = None,
+    reading: Path = Path(os.devnull),
 ) -> Iterator[Program]:
     """Run `command` in the project's root until the block ends, then end its whole group.
+
+    Its standard input is what is in the file `reading`.
 
     Of this process's environment it sees `INHERITED` only, then `env`: a stray variable must
     not change what is measured. Raises `LabError` when the command cannot be started.
     """
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    with log.open("ab") as output:
+    with log.open("ab") as output, reading.open("rb") as text:
         try:
             process = subprocess.Popen(
                 [*(placement or Placement()).launcher(), *command],
                 env=inherited | dict(env),
                 cwd=ROOT,
-                stdin=subprocess.DEVNULL,
+                stdin=text,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is the lab's, which then stops in order

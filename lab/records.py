@@ -144,6 +144,15 @@ class Trial:
         return used.cpu_seconds / self.seconds if used else 0.0
 
     @property
+    def generators(self) -> Mapping[str, float]:
+        """Cores used by the load generator on each host."""
+        own = [process for process in self.processes if process.party == "generator"]
+        used = dict.fromkeys((process.host for process in own), 0.0)
+        for process in own:
+            used[process.host] += process.during("cpu_seconds", 0, self.seconds) / self.seconds
+        return used
+
+    @property
     def mix(self) -> Mapping[str, float]:
         """The share of each of `ROLES` in the window's requests."""
         shares = dict.fromkeys(ROLES, 0.0)

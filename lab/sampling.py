@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import psutil
 
@@ -39,6 +40,20 @@ class _Column:
     party: str
     first: Stat
     rows: list[tuple[float, float, int, int, int, int | None]] = field(default_factory=list)
+
+
+class Samples(Protocol):
+    """What was sampled, here or on other hosts; times are since `begin` (epoch seconds)."""
+
+    @property
+    def parties(self) -> Mapping[str, Party]:
+        """Who took part, and where."""
+
+    def processes(self, begin: float) -> tuple[Process, ...]:
+        """Return the processes of all parties."""
+
+    def counters(self, begin: float) -> dict[str, Counters]:
+        """Return the running totals of all sources."""
 
 
 class Sampler:

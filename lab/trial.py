@@ -4,14 +4,15 @@ import datetime
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab import parity, pgstat
+from lab import hosts, parity, pgstat
 from lab.caps import Cores, Enforced, divide, enforced
 from lab.distance import further_away
+from lab.distributed import load_from
 from lab.errors import LabError
 from lab.load import Requests
 from lab.machine import versions
@@ -25,6 +26,7 @@ from lab.surroundings import Cap, RoundTrip, Table
 from lab.targets import Target, is_url, named
 from lab.watch import Files, Loaded, Watch, load
 
+ELSEWHERE = "service and load ran on hosts of their own: not pinned, not capped, table not reset"
 NOT_OURS = "what answers was running already: not pinned, not capped, its table not reset"
 
 
@@ -65,6 +67,7 @@ class Found:
     cap: Cap
     table: Table | None = None
     round_trip: RoundTrip | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)  # other than the lab's own
 
 
 def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
@@ -72,7 +75,9 @@ def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
     for left in bench.folder.glob(f"{step.name}-*"):  # by a run that was stopped here
         left.unlink()
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    if is_url(step.target):
+    if bench.plan.hosts:
+        found = _on_hosts(bench, step, Path(bench.plan.hosts), watch)
+    elif is_url(step.target):
         found = _running_already(bench, step, watch)
     else:
         with ExitStack() as stack:
@@ -87,6 +92,19 @@ def _running_already(bench: Bench, step: Step, watch: Watch) -> Found:
     cores, files = bench.cores(step).load, bench.files(step)
     loaded = load(server, step.conditions, None, parties, {}, cores, files, watch)
     return Found(loaded, Cap(None, None, None, (NOT_OURS,)))
+
+
+def _on_hosts(bench: Bench, step: Step, path: Path, watch: Watch) -> Found:
+    """Load what several hosts serve from several hosts."""
+    loaded, reported = load_from(
+        hosts.read(path),
+        step.conditions,
+        bench.target(step).load,
+        bench.files(step),
+        bench.scratch,
+        watch,
+    )
+    return Found(loaded, Cap(None, None, None, (ELSEWHERE,)), machine=reported.facts())
 
 
 def _started_here(bench: Bench, step: Step, watch: Watch, stack: ExitStack) -> Found:
@@ -185,7 +203,11 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         round_trip=found.round_trip,
         cap=found.cap,
         warnings=found.loaded.warnings,
-        machine={**bench.machine, "postgresql": bench.database.settings if bench.database else {}},
+        machine={
+            **bench.machine,
+            **found.machine,
+            "postgresql": bench.database.settings if bench.database else {},
+        },
         settings={
             **settings(target, conditions.workers, conditions.threads, step.env),
             "versions": versions(target.packages),

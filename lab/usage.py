@@ -37,6 +37,7 @@ class Process:
     voluntary: tuple[int, ...]  # running total of context switches: it waited
     involuntary: tuple[int, ...]  # it was made to wait
     pss: tuple[int | None, ...]  # bytes; None: not read in this sample
+    host: str = ""  # that it ran on; empty: the lab's own
 
     def __post_init__(self) -> None:
         columns = (self.cpu_seconds, self.threads, self.voluntary, self.involuntary, self.pss)

@@ -118,8 +118,10 @@ def _workers(trial: Trial) -> list[str]:
 
 def generator(trial: Trial) -> Iterator[str]:
     """The load generator had no room: the throughput may be its limit, not the server's."""
-    if (used := trial.cores_used("generator")) > NEAR_A_CORE:
-        yield f"the load generator used {percent(used)} of a core"
+    host, used = max(trial.generators.items(), key=lambda one: one[1], default=("", 0.0))
+    if used > NEAR_A_CORE:
+        where = f" of host {host}" if host else ""
+        yield f"the load generator used {percent(used)} of a core{where}"
 
 
 def generator_warning(trial: Trial) -> Iterator[str]:

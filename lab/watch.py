@@ -16,7 +16,7 @@ from lab.load import Requests, Tail, driving, read_requests
 from lab.plan import Conditions
 from lab.postgres import Database
 from lab.processes import Placement, Program
-from lab.sampling import Party, Sampler, Source
+from lab.sampling import Party, Sampler, Samples, Source
 from lab.servers import Server
 
 SAMPLE_SECONDS = 1.0
@@ -42,7 +42,7 @@ class Loaded:
     """What a load left."""
 
     requests: Requests
-    sampler: Sampler
+    sampler: Samples
     warnings: tuple[str, ...]  # of the load generator
 
 
@@ -73,8 +73,8 @@ def load(
         _sample(sampler)
         _refuse_failed_load(generator)
     requests = read_requests(files.requests)
-    _keep(files.requests, files.kept)
-    return Loaded(requests, sampler, _warnings(files.log))
+    keep(files.requests, files.kept)
+    return Loaded(requests, sampler, complaints(files.log.read_text("utf-8", "replace")))
 
 
 def _refuse_what_ended(server: Server, database: Database | None) -> None:
@@ -104,13 +104,12 @@ def _refuse_failed_load(load: Program) -> None:
         )
 
 
-def _warnings(log: Path) -> tuple[str, ...]:
+def complaints(said: str) -> tuple[str, ...]:
     """Return what the load generator complained about: Locust's warnings and failed thresholds."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return tuple(found["said"] for line in lines if (found := WARNING.match(line)))
+    return tuple(found["said"] for line in said.splitlines() if (found := WARNING.match(line)))
 
 
-def _keep(log: Path, destination: Path) -> None:
+def keep(log: Path, destination: Path) -> None:
     """Compress a request log to its place, which then holds all of it or is not there."""
     packed = log.with_suffix(".gz")
     with log.open("rb") as source, gzip.open(packed, "wb", compresslevel=5) as file:

@@ -24,6 +24,7 @@ from tests.project.production import PRODUCTION
 
 HOSTS = ("db", "web1", "web2", "proxy", "load", "load1", "load2")
 WEB = ("web1", "web2")
+GUNICORN = (sys.executable, "-m", "gunicorn", "project.wsgi")
 
 
 def haproxy() -> str | None:
@@ -48,10 +49,10 @@ class Site:
 
     # Instances
 
-    def start(self, name: str) -> None:
-        """Start an instance and wait until it is ready."""
-        host, stack = self.hosts[name], contextlib.ExitStack()
-        env = PRODUCTION | {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what an instance is started with."""
+        return PRODUCTION | {
             "DATABASE_URL": f"postgresql://{ROLE}@{self.hosts['db'].address}/crud?{IMPATIENT}",
             "DJANGO_ALLOWED_HOSTS": self.hosts["proxy"].address,
             "API_AUTH": "none",
@@ -59,8 +60,12 @@ class Site:
             "LOG_LEVEL": "WARNING",
             "MAX_WAIT_SECONDS": "0",  # seven hosts share this machine's cores
         }
-        words = (sys.executable, "-m", "gunicorn", "project.wsgi")
-        started = stack.enter_context(host.running(words, self.folder / f"{name}.log", env))
+
+    def start(self, name: str) -> None:
+        """Start an instance and wait until it is ready."""
+        host, stack = self.hosts[name], contextlib.ExitStack()
+        log, env = self.folder / f"{name}.log", self.environment
+        started = stack.enter_context(host.running(GUNICORN, log, env))
         self.instances[name] = started, stack
         host.wait_for(f"http://{host.address}:8000/readyz")
 

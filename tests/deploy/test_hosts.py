@@ -1,15 +1,20 @@
 """Several hosts: what happens to one of them loses nothing that was acknowledged."""
 
+import json
 import os
+import shlex
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from lab import records
+from lab.processes import ROOT
 from tests.deploy.hosts import may_make_hosts
-from tests.deploy.site import Site, haproxy, requests_of, site
+from tests.deploy.site import GUNICORN, WEB, Site, haproxy, requests_of, site
 
 pytestmark = [
     pytest.mark.torture,
@@ -96,6 +101,57 @@ def test_a_lost_worker_of_the_load_does_not_end_it(whole, tmp_path):
     assert failures == 0
     assert requests > 100
     assert "failed to send heartbeat" in said
+
+
+def test_the_lab_drives_all_hosts_and_its_record_says_which_did_what(whole, tmp_path):
+    whole.cluster.admin(
+        "TRUNCATE crud_item",
+        "INSERT INTO crud_item (name, price) SELECT 'item', 1 FROM generate_series(1, 300)",
+    )
+    for name in WEB:
+        whole.stop(name)
+    try:
+        code, said, (one,) = measured(whole, tmp_path)
+    finally:
+        for name in WEB:
+            whole.start(name)
+    assert code in (0, 1), said  # 1: so short a window, on so busy a machine, may not count
+    assert one.total.failures == 0 < one.throughput
+    worked = {process.host: process.party for process in one.processes}
+    assert worked == {
+        "db": "database", "web1": "server", "web2": "server",
+        "load": "generator", "load1": "generator", "load2": "generator",
+    }  # fmt: skip
+    assert one.usage["server"].cpu_seconds > 0 < one.usage["database"].cpu_seconds
+    assert set(one.generators) == {"load", "load1", "load2"}
+    assert one.machine["hosts"]["load2"]["role"] == "load-worker"
+    assert len(one.served_by) == 4  # two workers on each instance
+    assert "host web1: service on" in (next(tmp_path.rglob("report.md"))).read_text()
+    assert whole.cluster.sessions() == 0  # nothing is left
+
+
+def measured(whole, folder):
+    """Run the lab over all hosts: its exit code, what it said, and its records."""
+    env = " ".join(f"{name}={shlex.quote(value)}" for name, value in whole.environment.items())
+    start = f"cd {ROOT} && exec env {env} {shlex.join(GUNICORN)}"
+    more = {
+        "db": ("database", {"pid_file": str(whole.cluster.server.data / "postmaster.pid")}),
+        **{name: ("service", {"start": start}) for name in WEB},
+        "load": ("load-master", {"address": whole.hosts["load"].address}),
+        **{name: ("load-worker", {}) for name in ("load1", "load2")},
+    }
+    tables = [f"url = {json.dumps(whole.url)}\n"]
+    for name, (role, extra) in more.items():
+        keys = {"name": name, "role": role, "run": shlex.join(whole.hosts[name].command()), **extra}
+        tables += ["[[host]]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    (folder / "hosts.toml").write_text("\n".join(tables))
+    words = ("--users", 8, "--think-time", "50ms", "--seconds", 4, "--warm-up", 1, "--workers", 4)
+    lab = subprocess.run(
+        [sys.executable, "-m", "lab", "run", "--hosts", str(folder / "hosts.toml"),
+         *map(str, words), "--threads", "1", "--results", str(folder)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    return lab.returncode, lab.stderr, records.read(next(folder.rglob("records.jsonl")))
 
 
 def wait_until_said(log, words: str, seconds: float = 30) -> None:
