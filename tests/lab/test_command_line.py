@@ -21,7 +21,10 @@ from tests.lab.examples import comparison, trial
 from tests.load.stub import Stub
 
 ROOT = Path(__file__).parents[2]
-SHORT = ("--seconds", "1", "--warm-up", "0", "--rows", "200", "--workers", "1", "--users", "3")
+SHORT = (
+    *("--seconds", "1", "--warm-up", "0", "--rows", "200", "--workers", "1", "--users", "3"),
+    *("--think-time", "10ms"),  # or the load generator would take a whole core
+)
 
 
 @pytest.fixture(autouse=True)

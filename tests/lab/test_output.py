@@ -29,7 +29,7 @@ def test_all_is_drawn_from_the_records_alone_and_twice_the_same(tmp_path):
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one_whole(tmp_path, monkeypatch):
-    folder = folder_of(tmp_path, comparison())
+    folder = folder_of(tmp_path, [trial()])
     output.redraw(folder)
     before = (folder / output.PAGE).read_text()
     (folder / f"{output.PAGE}.unfinished").mkdir()  # nothing can be written there
