@@ -6,7 +6,7 @@ from dataclasses import replace
 from lab.plan import Conditions
 from lab.records import Trial
 from lab.statistics import FEWEST, repeat_difference
-from lab.words import number
+from lab.words import and_others, number
 
 NEAR_A_CORE = 0.9
 MAX_OTHERS = 0.1  # cores
@@ -16,6 +16,7 @@ SHORT_WINDOW = 30.0  # seconds
 STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
 
 Trials = Sequence[Trial]
+Charge = tuple[float, Trial, str]  # how grave it is, against which trial, in words
 
 
 def doubts(trials: Trials) -> list[str]:
@@ -25,31 +26,37 @@ def doubts(trials: Trials) -> list[str]:
 
 def imbalance(trials: Trials) -> Iterator[str]:
     """Workers got unequal shares."""
+    found: list[Charge] = []
     for trial in trials:
         shares = [count for who, count in trial.served_by.items() if who.partition("/")[2]]
         if len(shares) > 1 and max(shares) > MAX_IMBALANCE * min(shares):
-            yield (
-                f"{_name(trial)}: the busiest worker answered {max(shares) / min(shares):.1f} times"
-                " as many requests as the idlest"
-            )
+            times = max(shares) / min(shares)
+            said = f"the busiest worker answered {times:.1f} times as many requests as the idlest"
+            found.append((times, trial, said))
+    yield from _gravest(found)
 
 
 def complaints(trials: Trials) -> Iterator[str]:
     """What else the load generator said; that it lacks CPU is a verdict."""
+    found: dict[str, list[Charge]] = {}
     for trial in trials:
         for warning in [said for said in trial.warnings if "cpu usage" not in said.lower()][:3]:
-            yield f"{_name(trial)}: the load generator said: {warning}"
+            said = f"the load generator said: {warning}"
+            found.setdefault(warning, []).append((0.0, trial, said))
+    for charges in found.values():
+        yield from _gravest(charges)
 
 
 def nameless(trials: Trials) -> Iterator[str]:
     """Nobody says who answered: an address can be anything's."""
-    for trial in trials:
-        if trial.is_external and set(trial.served_by) == {""}:
-            yield f"{_name(trial)}: no answer says who gave it (header X-Served-By)"
+    said = "no answer says who gave it (header X-Served-By)"
+    unnamed = [trial for trial in trials if trial.is_external and set(trial.served_by) == {""}]
+    yield from _gravest([(0.0, trial, said) for trial in unnamed])
 
 
 def hidden_stalls(trials: Trials) -> Iterator[str]:
     """An open load met latencies that the closed load, which waits for answers, never showed."""
+    found: list[Charge] = []
     for one in (trial for trial in trials if trial.is_open):
         closed = [
             trial.total.p99_ms
@@ -59,11 +66,13 @@ def hidden_stalls(trials: Trials) -> Iterator[str]:
             and trial.throughput >= one.throughput
         ]
         if closed and one.total.p99_ms > STALL * max(closed):
-            yield (
-                f"{_name(one)}: at {number(one.throughput)} requests/s on a schedule p99 is "
+            said = (
+                f"at {number(one.throughput)} requests/s on a schedule p99 is "
                 f"{number(one.total.p99_ms)} ms; the closed load showed {number(max(closed))} ms, "
                 "because it waits when the server stalls (coordinated omission)"
             )
+            found.append((one.total.p99_ms / max(closed), one, said))
+    yield from _gravest(found)
 
 
 def _service(trial: Trial) -> tuple[str, Conditions]:
@@ -74,15 +83,18 @@ def _service(trial: Trial) -> tuple[str, Conditions]:
 
 def shared_core(trials: Trials) -> Iterator[str]:
     """Database and load generator compete for one core."""
+    found: list[Charge] = []
     for trial in trials:
         parties = [trial.usage[name] for name in ("database", "generator") if name in trial.usage]
         cores = {core for party in parties for core in party.cores}
         used = sum(party.cpu_seconds for party in parties) / trial.seconds
         if cores and parties[0].cores == parties[-1].cores and used > NEAR_A_CORE * len(cores):
-            yield (
-                f"{_name(trial)}: database and load generator together used {used:.2f} of the "
+            said = (
+                f"database and load generator together used {used:.2f} of the "
                 f"{len(cores)} core they share: they, not the server, set the pace"
             )
+            found.append((used, trial, said))
+    yield from _gravest(found)
 
 
 def others(trials: Trials) -> Iterator[str]:
@@ -128,6 +140,14 @@ def noise(trials: Trials) -> float | None:
     for trial in trials:
         groups.setdefault(trial.cell, []).append(trial.throughput)
     return repeat_difference(list(groups.values()))
+
+
+def _gravest(charges: Sequence[Charge]) -> Iterator[str]:
+    """Say the gravest charge of a rule, and against which other trials there is one like it."""
+    if charges:
+        (_, trial, said), *others = sorted(charges, key=lambda charge: -charge[0])
+        numbers = sorted(other.number for _, other, _ in others)
+        yield f"{_name(trial)}: {said}{and_others(numbers)}"
 
 
 def _name(trial: Trial) -> str:

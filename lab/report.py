@@ -7,7 +7,6 @@ from lab.analysis import Analysis
 from lab.answers import Answer, Question
 from lab.article import article
 from lab.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading
-from lab.cells import counted
 from lab.circumstances import conditions, hardware, implementations, machine
 from lab.doubts import doubts
 from lab.effects import labels
@@ -15,6 +14,7 @@ from lab.method import METHOD
 from lab.records import OPEN, Trial
 from lab.tables import by_operation, by_trial, predicted, side_by_side, who_had_the_machine
 from lab.verdicts import Reason
+from lab.words import and_others
 
 REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
 
@@ -117,10 +117,7 @@ def _refusal(group: Sequence[tuple[Trial, Reason]]) -> str:
     """Say what a rule has against a trial, and against which others it has the same."""
     (trial, reason), *others = group
     said = f"trial {trial.number}, {trial.label}, is {reason.level}: {reason.text}"
-    if not others:
-        return said
-    numbers = ", ".join(str(other.number) for other, _ in others)
-    return f"{said}; alike {counted(len(others), 'other')}: {numbers}"
+    return said + and_others([other.number for other, _ in others])
 
 
 def _drawn(charts: Mapping[str, Sequence[Chart]]) -> list[Block]:

@@ -50,3 +50,11 @@ def ordinal(number: int) -> str:
     """Return 2nd, 3rd, 4th and so on."""
     teen = number % 100 in (11, 12, 13)
     return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def and_others(numbers: Sequence[int]) -> str:
+    """Return the end of a sentence about one trial that holds for others, too."""
+    if not numbers:
+        return ""
+    others = f"{len(numbers)} other" + ("" if len(numbers) == 1 else "s")
+    return f"; alike {others}: {', '.join(map(str, numbers))}"

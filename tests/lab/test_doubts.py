@@ -42,6 +42,17 @@ def test_an_uneven_spread_over_workers_is_doubted():
     assert "2.0 times" in doubt
 
 
+def test_what_holds_for_many_trials_is_said_once_of_the_gravest():
+    shares = [(20_000, 10_000), (15_000, 14_000), (20_000, 8_000)]
+    uneven = [
+        trial(number, served_by={"django/11": most, "django/12": least})
+        for number, (most, least) in enumerate(shares, start=1)
+    ]
+    (doubt,) = [said for said in doubts(uneven) if "busiest" in said]
+    assert doubt.startswith("trial 3, django: the busiest worker answered 2.5 times")
+    assert doubt.endswith("; alike 1 other: 1")
+
+
 def test_what_the_generator_said_is_passed_on():
     (doubt,) = only(trial(warnings=("Too many open files",)))
     assert "the load generator said: Too many open files" in doubt
