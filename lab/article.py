@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from lab.blocks import Block, Bullets, Heading, Table
 from lab.cells import Cell, counted
-from lab.demands import server_cores
 from lab.errors import CannotTellError
 from lab.growth import growth_of
 from lab.limits import limit
+from lab.network import server_cores
 from lab.records import Trial
 from lab.words import number, percent
 

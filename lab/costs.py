@@ -8,6 +8,7 @@ import numpy as np
 from lab.cells import Cell
 from lab.demands import demands, waits
 from lab.errors import CannotTellError
+from lab.network import explained
 from lab.records import Trial
 from lab.statistics import FEWEST, TAIL, Estimate, Floats, Interval, few, median
 
@@ -72,9 +73,8 @@ class Measured:
 def measured(cells: Sequence[Cell]) -> Measured:
     """Return the costs of one implementation from its valid trials under a closed load.
 
-    They are those of `demands`, and the wait is at least what round trips and flushes explain.
-    Raises `CannotTellError` for fewer than `FEWEST` trials, or when something that a plan needs
-    was not measured.
+    CPU and waits are those of `demands`. Raises `CannotTellError` for fewer than `FEWEST` trials,
+    or when something that a plan needs was not measured.
     """
     found = demands(cells)
     closed = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
@@ -87,13 +87,13 @@ def measured(cells: Sequence[Cell]) -> Measured:
     groups = [np.array([_row(trial) for trial in cell.trials]) for cell in closed]
     costs: Floats = np.median(np.concatenate(groups), axis=0)
     costs[:2] = found.cpu["server"], found.cpu["database"]
-    costs[2] = max(found.wait, costs[2])
-    costs[3] = max(0.0, found.wait + found.outside - costs[2])
+    costs[2:4] = found.wait, found.outside
     rng = np.random.default_rng(0)
     drawn = costs * _factors(groups, rng)
-    for column, cell in zip((2, 3), found.calibrated, strict=True):
-        own = np.array(waits(cell, found.cpu))[:, None]
-        drawn[:, column] = costs[column] * _factors([own], rng)[:, 0]
+    for column, cell in ((2, found.fitted), (3, found.idlest)):
+        if cell:
+            own = np.array(waits(cell, found.cpu))[:, None]
+            drawn[:, column] = costs[column] * _factors([own], rng)[:, 0]
     draws = tuple(_costs(row) for row in drawn)
     return Measured(found.label, _costs(costs), draws, tuple(trials), found.is_sure)
 
@@ -114,9 +114,8 @@ def _row(trial: Trial) -> list[float]:
         raise CannotTellError("the memory of its workers was not measured")
     requests = trial.total.requests
     flush = (counters.during("wal_flush_ms", 0, trial.seconds) or 0.0) / 1000 / requests
-    trips = commits / requests
+    trips, wait = commits / requests, explained(trial) or 0.0
     cpu = [trial.usage[party].cpu_seconds / requests for party in ("server", "database")]
-    wait = trips * trip.service_ms / 1000 + flush
     return [*cpu, wait, 0.0, trips, flush, memory / trial.conditions.workers]
 
 

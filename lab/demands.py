@@ -1,19 +1,16 @@
 """From records to service demands, and from those to what the laws predict for each setting."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.cells import Cell, alike
 from lab.errors import CannotTellError
-from lab.queueing import Network, Performance, Station, predict, wait_that_explains
+from lab.network import NAMES, explained, network, sending
+from lab.queueing import Network, Performance, predict, wait_that_explains
 from lab.records import Trial
 from lab.statistics import median
 
-SERVER = "application CPU"
-NAMES = {"database": "database CPU", "generator": "load generator", "relay": "relay"}
 MISS = 0.15  # larger ones are flagged
-LEAST = 0.01  # of a core, however busy its neighbours are
 IDLE = 0.8  # busier than this, and queueing hides what is waiting
 
 
@@ -22,16 +19,17 @@ class Demands:
     """What one request of an implementation costs, in seconds; medians over valid trials.
 
     `wait` queues for nothing but holds its worker's slot: round trips, flushes, and whatever else
-    is no CPU. `outside` comes before and after: what the load generator and the machine take
-    until the request is there. They were found at the settings `calibrated`, whose predictions
-    are therefore none, and `is_sure` if CPU idled there.
+    is no CPU. `outside` comes before and after: what the machine takes until the request is there.
+    The settings to whose latencies they were fitted are `fitted` and `idlest`: predictions of
+    these are none. `is_sure` if CPU idled there.
     """
 
     label: str
     cpu: Mapping[str, float]  # by party
     wait: float
     outside: float
-    calibrated: tuple[Cell, ...]
+    fitted: Cell | None  # None: the wait is what round trips and flushes take
+    idlest: Cell
     is_sure: bool
 
     @property
@@ -63,62 +61,6 @@ class Prediction:
     def is_flagged(self) -> bool:
         """Whether the laws, and so whoever trusts them, missed this setting."""
         return max(abs(self.miss), abs(self.latency_miss)) > MISS
-
-
-def server_cores(trial: Trial) -> float:
-    """Return how many cores the server may use: those it is pinned to, or fewer by its cap."""
-    pinned = len(trial.cores.get("server", ())) or trial.machine["cores"]
-    return float(min(pinned, trial.conditions.cpus or math.inf))
-
-
-def usable_cores(trial: Trial) -> float:
-    """Return how many cores the server can use: a Python worker fills one at most."""
-    return min(server_cores(trial), float(trial.conditions.workers))
-
-
-def network(
-    trial: Trial, cpu: Mapping[str, float], wait: float, throughput: float = 0.0
-) -> Network:
-    """Return the closed network of a trial's setting; `cpu` are seconds per request by party.
-
-    Parties that share the same cores are one station. The load generator is none: no slot is held
-    for it. Where it shares cores, it leaves the others what it does not use at `throughput`.
-    """
-    stations = [Station(SERVER, cpu.get("server", 0.0), usable_cores(trial))]
-    for cores, parties in _places(trial, cpu).items():
-        name = " and ".join(NAMES[party] for party in parties)
-        demand = sum(cpu[party] for party in parties)
-        servers = float(len(cores) or trial.machine["cores"])
-        taken = throughput * cpu.get("generator", 0.0) if _beside(trial, cores) else 0.0
-        stations.append(Station(name, demand, max(servers - taken, LEAST * servers)))
-    return Network(tuple(stations), wait, trial.slots)
-
-
-def _places(trial: Trial, cpu: Mapping[str, float]) -> dict[tuple[int, ...], list[str]]:
-    """Return who works for the server where."""
-    places: dict[tuple[int, ...], list[str]] = {}
-    for party in NAMES:
-        if party in cpu and party != "generator":
-            places.setdefault(trial.cores.get(party, ()), []).append(party)
-    return places
-
-
-def _beside(trial: Trial, cores: tuple[int, ...]) -> bool:
-    return cores == trial.cores.get("generator", ())
-
-
-def sending(trial: Trial, cpu: Mapping[str, float], throughput: float) -> float:
-    """Return the time (s) that a request takes in the load generator: one process, one core.
-
-    As in an open queue, M/M/1, together with who works on the same core.
-    """
-    demand = cpu.get("generator", 0.0)
-    used = throughput * demand / max(1, len(trial.generators))
-    for cores, parties in _places(trial, cpu).items():
-        if _beside(trial, cores):
-            used += throughput * sum(cpu[party] for party in parties)
-            used /= float(len(cores) or trial.machine["cores"])
-    return demand / max(LEAST, 1 - used)
 
 
 @dataclass(frozen=True)
@@ -156,10 +98,11 @@ def demands(cells: Sequence[Cell]) -> Demands:
     """Return the service demands of one implementation, from its closed and valid trials.
 
     CPU: the service demand law D = U T / C, busy time over completed requests (Denning & Buzen).
-    The wait that explains the latency of a setting is at least the wait that holds a slot; so of
-    all settings with idle CPU the smallest is taken for that. What more it takes to explain the
-    setting with the most idle CPU among those where nothing queued for a slot lies outside.
-    Raises `CannotTellError` when nothing valid was measured.
+    The wait is what round trips and flushes take. Only where requests queue for slots while CPU
+    idles does a latency show that more holds them: then it is the smallest wait that explains a
+    setting with idle CPU; also when nothing is known of the database. What more explains the
+    idlest setting in which nothing queued lies outside. Raises `CannotTellError` when nothing
+    valid was measured.
     """
     usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
     trials = [trial for cell in usable for trial in cell.trials if "server" in trial.usage]
@@ -170,14 +113,18 @@ def demands(cells: Sequence[Cell]) -> Demands:
         for party in ("server", *NAMES)
         if all(party in trial.usage for trial in trials)
     }
-    found = {id(cell): median(waits(cell, cpu)) for cell in usable}
     candidates = idle(usable, cpu)
-    lowest = min(candidates, key=lambda cell: found[id(cell)])
-    unqueued = [cell for cell in candidates if not _queues(cell)] or [lowest]
-    idlest = min(unqueued, key=lambda cell: _busiest(cell, cpu))
-    wait, more = found[id(lowest)], found[id(idlest)] - found[id(lowest)]
     is_sure = _busiest(candidates[0], cpu) < IDLE
-    return Demands(lowest.label, cpu, wait, more, (lowest, idlest), is_sure)
+    fits = {id(cell): median(waits(cell, cpu)) for cell in candidates}
+    lowest = min(candidates, key=lambda cell: fits[id(cell)])
+    known = median([explained(trial) or 0.0 for trial in trials])
+    queued = is_sure and any(_queues(cell) for cell in candidates)
+    fitted = lowest if not known or (queued and fits[id(lowest)] > known) else None
+    wait = fits[id(lowest)] if fitted else known
+    alone = [cell for cell in candidates if not _queues(cell)] or [lowest]
+    idlest = min(alone, key=lambda cell: _busiest(cell, cpu))
+    outside = max(0.0, fits[id(idlest)] - wait) if is_sure and not _queues(idlest) else 0.0
+    return Demands(lowest.label, cpu, wait, outside, fitted, idlest, is_sure)
 
 
 def idle(cells: Sequence[Cell], cpu: Mapping[str, float]) -> list[Cell]:
@@ -225,7 +172,7 @@ def predictions(cells: Sequence[Cell], found: Demands) -> list[Prediction]:
             cell,
             laws(cell, found).performance,
             _measured(cell),
-            any(cell is one for one in found.calibrated),
+            cell is found.fitted or (cell is found.idlest and found.outside > 0),
         )
         for cell in cells
         if cell.trials and not cell.conditions.arrival_rate

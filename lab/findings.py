@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from lab.answers import Answer, Kind, Question
 from lab.cells import Cell, alike
-from lab.demands import NAMES, SERVER, Demands, demands, laws
+from lab.demands import Demands, demands, laws
 from lab.errors import CannotTellError
 from lab.growth import Course
 from lab.limits import NOTHING, Limit, limit
+from lab.network import NAMES, SERVER
 from lab.queueing import bounds, knee
 from lab.verdicts import Level, drift_in_words
 from lab.words import number as written

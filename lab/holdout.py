@@ -9,7 +9,8 @@ from lab.cells import Cell
 from lab.demands import MISS, Demands, Prediction, demands, laws, predictions
 from lab.errors import CannotTellError
 from lab.latencies import percentile
-from lab.words import number, percent
+from lab.statistics import median
+from lab.words import number, percent, spread
 
 AXES = ("users", "workers", "threads")
 
@@ -62,34 +63,35 @@ def _forecast(prediction: Prediction, cost: Demands) -> Forecast:
     cell = prediction.cell
     one, c = laws(cell, cost), cell.conditions
     p95 = one.delay + percentile(one.network, c.users, c.think_time + one.delay)
-    return Forecast(prediction, 1000 * p95, cell.p95.middle)
+    measured = median([trial.total.p95_ms for trial in cell.trials])
+    return Forecast(prediction, 1000 * p95, measured)
 
 
 def table(forecasts: Sequence[Forecast]) -> Table:
     """Return prediction, measurement and miss of each."""
-    rows = [
-        [
-            one.prediction.cell.sentence,
-            *_three(one.prediction.predicted.throughput, one.prediction.measured.throughput),
-            *_three(
-                1000 * one.prediction.predicted.latency, 1000 * one.prediction.measured.latency
-            ),
-            *_three(one.predicted_p95, one.measured_p95),
-            "MISSED" if one.is_missed else "",
-        ]
-        for one in forecasts
-    ]
     header = ("", "requests/s, predicted", "measured", "off by", "mean ms, predicted", "measured",
               "off by", "p95 ms, predicted", "measured", "off by", "")  # fmt: skip
     note = (
         "Each size is predicted from the trials of the other sizes alone, load generator and "
-        f"all. MISSED: more than {percent(MISS)} off."
+        "all. Measured: the median of the trials (lowest to highest). MISSED: more than "
+        f"{percent(MISS)} off."
     )
-    return Table(header, rows, note)
+    return Table(header, [_row(one) for one in forecasts], note)
 
 
-def _three(predicted: float, measured: float) -> list[str]:
-    return [number(predicted), number(measured), percent(predicted / measured - 1)]
+def _row(one: Forecast) -> list[str]:
+    cell, said = one.prediction.cell, one.prediction.predicted
+    return [
+        cell.sentence,
+        *_three(said.throughput, [trial.throughput for trial in cell.trials]),
+        *_three(1000 * said.latency, [trial.total.mean_ms for trial in cell.trials]),
+        *_three(one.predicted_p95, [trial.total.p95_ms for trial in cell.trials]),
+        "MISSED" if one.is_missed else "",
+    ]
+
+
+def _three(predicted: float, measured: Sequence[float]) -> list[str]:
+    return [number(predicted), spread(measured), percent(predicted / median(measured) - 1)]
 
 
 def document(one: Forecast) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.costs import Costs, Measured
-from lab.demands import SERVER
 from lab.errors import CannotTellError
 from lab.latencies import percentile
+from lab.network import SERVER
 from lab.queueing import Network, Performance, Station, erlang_c, predict
 from lab.wanted import Wanted
 

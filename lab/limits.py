@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.cells import Cell, counted
-from lab.demands import NAMES, SERVER, server_cores, usable_cores
 from lab.errors import CannotTellError
 from lab.growth import Course
+from lab.network import NAMES, SERVER, explained, server_cores, usable_cores
 from lab.records import Trial
 from lab.statistics import median
 from lab.verdicts import Level, Verdict
@@ -221,17 +221,10 @@ def slots(trial: Trial) -> Part | None:
 
 
 def _at_database(trial: Trial) -> float | None:
-    """Return the seconds of a request that round trips, the database's CPU and flushes explain.
-
-    A transaction is one round trip at least, and most of this service's are just one.
-    """
-    source, trip = trial.counters.get("database"), trial.round_trip
-    commits = source.during("commits", 0, trial.seconds) if source else None
-    if source is None or trip is None or commits is None:
-        return None
-    flushing = (source.during("wal_flush_ms", 0, trial.seconds) or 0) / 1000
-    busy = trial.cores_used("database") * trial.seconds
-    return (commits * trip.service_ms / 1000 + flushing + busy) / trial.total.requests
+    """Return the seconds of a request that round trips, flushes and the database's CPU explain."""
+    known = explained(trial)
+    busy = trial.cores_used("database") / trial.throughput
+    return None if known is None else known + busy
 
 
 # Causes before effects: whatever is full upstream also fills the slots.

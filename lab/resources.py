@@ -1,7 +1,7 @@
 """What a setting leaves and takes: CPU to spare, memory, database connections."""
 
 from lab.cells import Cell, throughput
-from lab.demands import server_cores
+from lab.network import server_cores
 from lab.words import estimated, percent
 
 MIB = 2**20

@@ -9,7 +9,7 @@ from lab.blocks import Chart
 from lab.cells import Cell, counted
 from lab.charts.drawing import INK, MUTED, PAPER, SERIES, draw
 from lab.charts.series import MIB, some, told_apart
-from lab.demands import server_cores
+from lab.network import server_cores
 from lab.records import Trial
 from lab.statistics import median
 from lab.words import number

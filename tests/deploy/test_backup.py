@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import pytest
 
-from lab.demands import SERVER
 from lab.limits import NOTHING, SLOTS, WAITING
+from lab.network import SERVER
 from lab.processes import ROOT, program
 from project.embedded import Server, places
 from tests.project.production import PRODUCTION

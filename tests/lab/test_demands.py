@@ -1,8 +1,9 @@
 import pytest
 
 from lab.cells import cells
-from lab.demands import demands, families, network, predictions, sending
+from lab.demands import demands, families, predictions
 from lab.errors import CannotTellError
+from lab.network import network, sending
 from lab.plan import Conditions
 from tests.lab.examples import comparison, processes, trial
 from tests.lab.simulated import swept

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from lab.cells import cells
-from lab.demands import SERVER
 from lab.errors import CannotTellError
 from lab.limits import NOTHING, SLOTS, WAITING, limit
+from lab.network import SERVER
 from lab.plan import Conditions
 from lab.surroundings import RoundTrip
 from lab.usage import Counters
