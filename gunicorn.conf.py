@@ -15,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from speedups import container, serving
+from speedups.lifetime import companions
 from speedups.worker import BufferedWorker
 
 BUFFERED = "speedups.worker.BufferedWorker"
@@ -116,20 +117,18 @@ def on_starting(server: Any) -> None:
             print(f"port {address[1]} is in use: stop what listens there, or set PORT",  # noqa: T201
                   file=sys.stderr)  # fmt: skip
             raise SystemExit(2)
+    for companion in companions:
+        companion.starting(server)
 
 
 def when_ready(server: Any) -> None:
     """Freeze what preloading left and say in one line how the service runs."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     server.log.info(serving.start_line(server.cfg.workers, server.cfg.threads))
     for warning in serving.connection_warnings(server.cfg.workers, server.cfg.threads):
         server.log.warning(warning)
-
-
-def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Collect the garbage of requests again."""
-    gc.enable()
 
 
 def pre_request(worker: Worker, request: Any) -> None:
@@ -143,3 +142,24 @@ def post_worker_init(worker: Any) -> None:
     """Let /readyz know when this worker is told to stop."""
     serving.serve_with(worker)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
+    for companion in companions:
+        companion.worker_started(worker)
+
+
+def worker_exit(server: Arbiter, worker: Worker) -> None:
+    """Let the application's companions finish."""
+    if worker.booted:
+        for companion in companions:
+            companion.worker_stops()
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Tell them which worker is no more."""
+    for companion in companions:
+        companion.worker_gone(worker.pid)
+
+
+def on_exit(server: Arbiter) -> None:
+    """And that all is over."""
+    for companion in companions:
+        companion.stopped()

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from django import db
@@ -10,6 +11,10 @@ from django.db import connections
 
 logger = logging.getLogger(__name__)
 READ_ONLY = "25006"
+NO_STATE = "none"  # there was no connection, or it was lost
+
+Trouble = Counter[tuple[str, int]]  # errors by SQLSTATE and by the status the client got
+
 # SQLSTATE, longest prefix first: (status, what the client may know).
 # Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 UNAVAILABLE = (503, "The database is not available.")
@@ -36,19 +41,29 @@ def explained(error: db.Error) -> tuple[int, str] | None:
     Trouble that is not the client's is logged, once per burst and kind.
     """
     state: str = getattr(error.__cause__, "sqlstate", None) or ""
-    if not state and isinstance(error, db.OperationalError | db.InterfaceError):
-        found = UNAVAILABLE  # no connection, or lost in the middle
-    else:
-        prefix = next((state[:size] for size in (5, 3, 2) if state[:size] in BY_SQLSTATE), None)
-        if prefix is None:
-            return None
-        found = BY_SQLSTATE[prefix]
-    status, detail = found
-    if status >= 500:
-        _bursts.setdefault(detail, Burst(detail)).note(state or "no connection")
+    found = _found(error, state)
+    with _one_at_a_time:
+        _trouble[state or NO_STATE, found[0] if found else 500] += 1
+    if found and found[0] >= 500:
+        _bursts.setdefault(found[1], Burst(found[1])).note(state or "no connection")
     if state == READ_ONLY:
         _let_go()
     return found
+
+
+def _found(error: db.Error, state: str) -> tuple[int, str] | None:
+    if not state and isinstance(error, db.OperationalError | db.InterfaceError):
+        return UNAVAILABLE  # no connection, or lost in the middle
+    prefix = next((state[:size] for size in (5, 3, 2) if state[:size] in BY_SQLSTATE), None)
+    return BY_SQLSTATE[prefix] if prefix else None
+
+
+def take() -> Trouble:
+    """Return what the database has refused since the last time."""
+    global _trouble
+    with _one_at_a_time:
+        taken, _trouble = _trouble, Counter()
+    return taken
 
 
 def _let_go() -> None:
@@ -86,5 +101,6 @@ class Burst:
         self.logged_at, self.more = now, 0
 
 
+_trouble: Trouble = Counter()
 _bursts: dict[str, Burst] = {}
 _one_at_a_time = threading.Lock()

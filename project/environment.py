@@ -32,6 +32,11 @@ def text(name: str, default: str = "") -> str:
         refuse(f"{name}_FILE", f"names {path!r}, which cannot be read: {error}")
 
 
+def tell(name: str, value: str) -> None:
+    """Set what a library reads from the environment."""
+    os.environ[name] = value
+
+
 def flag(name: str, *, default: bool) -> bool:
     """Return a yes or no."""
     value = text(name).lower()
@@ -55,6 +60,16 @@ def number(name: str, default: int, *, least: int = 0) -> int:
     value = text(name) or str(default)
     if not (value.isascii() and value.isdigit()) or int(value) < least:
         refuse(name, f"is {value!r}, allowed are whole numbers from {least}")
+    return int(value)
+
+
+def port(name: str) -> int | None:
+    """Return a port, 0 for any free one; None if nothing is said."""
+    value = text(name)
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit()) or int(value) > 65535:
+        refuse(name, f"is {value!r}, allowed are whole numbers from 0 (any free port) to 65535")
     return int(value)
 
 

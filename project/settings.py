@@ -168,6 +168,14 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # no redirect to HTTPS: a client must not send its key in clear even once
 ]
 
+# What it tells about itself: Prometheus metrics on a port of their own, a header for the client
+
+METRICS_PORT = environment.port("METRICS_PORT")
+METRICS_HOST = environment.text("METRICS_HOST") or "0.0.0.0"  # noqa: S104  (as the service itself)
+SERVER_TIMING = environment.flag("SERVER_TIMING", default=False)
+if METRICS_PORT is not None or SERVER_TIMING:
+    MIDDLEWARE.insert(0, "project.observed.Observed")
+
 # REST
 
 REST_FRAMEWORK: dict[str, Any] = {

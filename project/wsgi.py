@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from project.edge import Edge
+from speedups.lifetime import companions
 from speedups.upkeep import look_before_closing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -14,6 +15,10 @@ django = get_wsgi_application()
 from speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
 
 look_before_closing()
+if settings.METRICS_PORT is not None:
+    from project.metrics import Metrics
+
+    companions.append(Metrics(settings.METRICS_HOST, settings.METRICS_PORT))
 lane = ExpressLane(django)
 lane.open()  # before gunicorn forks: its workers share what is found
 application = Edge(lane, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -88,7 +88,7 @@ class Statement:
             return None
         connection.ensure_connection()  # always: a backend may look whether it was lost while idle
         native: Any = connection.connection
-        result = self._execute(native, values)
+        result = self.execute(native, values)
         if result.status in DONE:
             return result
         with connection.wrap_database_errors:
@@ -97,7 +97,8 @@ class Statement:
                 raise psycopg.OperationalError("the connection is lost")
             raise error_from_result(result)
 
-    def _execute(self, native: Any, values: list[Any]) -> PGresult:
+    def execute(self, native: Any, values: list[Any]) -> PGresult:
+        """Ask the database and wait for it; who times or traces statements wraps this method."""
         if not prepares():
             return native.pgconn.exec_params(self._native, values)  # type: ignore[no-any-return]
         pgconn: PGconn = native.pgconn

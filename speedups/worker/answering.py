@@ -42,7 +42,7 @@ class Answering(Worker):  # type: ignore[misc]
         super().__init__(*args)
         self.connections: dict[int, Connection] = {}
         self.queue: deque[Connection] = deque()  # those whose whole request is there
-        self.refused = 0  # requests that had waited too long, since the last line about it
+        self.refused = 0  # requests that had waited too long
 
     def attend(self, connection: Connection) -> None:
         """Do what a socket is ready for."""
@@ -124,6 +124,7 @@ class Answering(Worker):  # type: ignore[misc]
         connection.reply = reply = Reply(request, connection.send)
         connection.environ = environ = request.environ()
         environ["gunicorn.socket"] = connection.sock
+        environ["speedups.waited"] = connection.started - connection.arrived  # seconds
         environ["wsgi.early_hints"] = reply.early_hints
         if isinstance(connection.peer, tuple):
             environ["REMOTE_PORT"] = str(connection.peer[1])

@@ -26,6 +26,7 @@ class BufferedWorker(Answering):
         self.hurried = False  # told to stop at once
         self.beat = min(1.0, self.timeout / 2 or 1.0)  # seconds; the master looks every 4 or more
         self._housekeeping_at = 0.0
+        self._told = 0  # of the refused requests, in the log
 
     @classmethod
     def check_config(cls, cfg: Config, log: Any) -> None:
@@ -102,12 +103,12 @@ class BufferedWorker(Answering):
         if self.ppid != os.getppid() and self.alive:
             self.log.info("Parent changed, shutting down: %s", self)
             self.alive = False
-        if self.refused:
+        if refused := self.refused - self._told:
             self.log.warning(
                 "%d requests got 503: they had waited longer than %.1f s",
-                self.refused, self.LONGEST_WAIT,
+                refused, self.LONGEST_WAIT,
             )  # fmt: skip
-            self.refused = 0
+            self._told += refused
         for connection in list(self.connections.values()):
             if connection.deadline < now and connection.state is not State.QUEUED:
                 self.give_up(connection)

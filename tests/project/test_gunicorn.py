@@ -51,6 +51,8 @@ def eventually(true, seconds: float = 20) -> None:
     ("GUNICORN_THREADS", "two", "GUNICORN_THREADS is 'two', allowed are whole numbers from 1"),
     ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are speedups."),
     ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
+    ("METRICS_PORT", "9100/tcp", "METRICS_PORT is '9100/tcp', allowed are whole numbers from 0"),
+    ("SERVER_TIMING", "maybe", "SERVER_TIMING is 'maybe', allowed are 1, true, yes, 0, false, no"),
     ("MAX_BODY_BYTES", "1MB", "MAX_BODY_BYTES is '1MB', allowed are whole numbers from 1"),
 ])  # fmt: skip
 def test_a_wrong_setting_stops_the_start_with_one_line_and_no_new_attempt(name, value, line):

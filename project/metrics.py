@@ -1,0 +1,102 @@
+"""Prometheus metrics on a port of their own: what each worker tallies, written twice a second."""
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import util
+
+from project import database_trouble
+from project.tally import tally
+from speedups.lifetime import Companion
+
+INTERVAL = 0.5  # seconds; what a killed worker takes with it
+PATIENCE = 1.0  # seconds between attempts to get the port of a master that is being replaced
+
+
+class Metrics(Companion):
+    """Serves in the master; tells in each worker."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    def starting(self, arbiter: Any) -> None:
+        """Serve, or end the start in one line."""
+        from project import exposition  # a folder is made: only where it is also removed
+
+        self.exposition = exposition
+        if arbiter.master_pid:  # started by SIGUSR2: the old master serves until it ends
+            threading.Thread(target=self._serve_when_free, daemon=True).start()
+            return
+        try:
+            server = exposition.serve(self.host, self.port)
+        except OSError as error:
+            exposition.clear()
+            print(f"metrics cannot be served at {self.host}, port {self.port} ({error.strerror}): "  # noqa: T201
+                  "stop what listens there, or set METRICS_PORT, METRICS_HOST",
+                  file=sys.stderr)  # fmt: skip
+            raise SystemExit(2) from None
+        arbiter.log.info("Metrics at http://%s:%d/metrics", self.host, server.server_port)
+
+    def _serve_when_free(self) -> None:
+        while True:
+            try:
+                self.exposition.serve(self.host, self.port)
+            except OSError:
+                time.sleep(PATIENCE)
+            else:
+                return
+
+    def worker_started(self, worker: Any) -> None:
+        """Begin to tell."""
+        self.worker = worker
+        self.shed = 0  # of the worker's, told already
+        self.refused: Counter[int] = Counter()
+        self.busy_seconds, self.told_at = tally.busy_seconds(), time.perf_counter()
+        util.write_error = self._counting(util.write_error)
+        self.one_at_a_time = threading.Lock()
+        self.exposition.SLOTS.set(worker.cfg.threads)
+        threading.Thread(target=self._tell_again_and_again, daemon=True).start()
+
+    def _counting(self, write_error: Callable[..., None]) -> Callable[..., None]:
+        def counting(client: Any, status: int, reason: str, message: str) -> None:
+            self.refused[status] += 1
+            write_error(client, status, reason, message)
+
+        return counting
+
+    def _tell_again_and_again(self) -> None:
+        while True:
+            time.sleep(INTERVAL)
+            self._tell()
+
+    def _tell(self) -> None:
+        with self.one_at_a_time:
+            self.exposition.add(tally.take())
+            self.exposition.add_trouble(database_trouble.take())
+            shed = getattr(self.worker, "refused", 0)  # other classes refuse nobody
+            self.exposition.SHED.inc(shed - self.shed)
+            self.shed = shed
+            refused, self.refused = self.refused, Counter()
+            for status, count in refused.items():
+                self.exposition.REFUSED.labels(status).inc(count)
+            busy_seconds, now = tally.busy_seconds(), time.perf_counter()
+            busy = (busy_seconds - self.busy_seconds) / (now - self.told_at)
+            self.exposition.BUSY.set(max(0.0, busy))
+            self.busy_seconds, self.told_at = busy_seconds, now
+
+    def worker_stops(self) -> None:
+        """Tell what is left."""
+        self._tell()
+
+    def worker_gone(self, pid: int) -> None:
+        """Keep its counts, forget its gauges."""
+        self.exposition.bury(pid)
+
+    def stopped(self) -> None:
+        """Leave no file behind."""
+        self.exposition.clear()

@@ -1,0 +1,62 @@
+"""The outermost middleware when the service is observed: all answers of the application pass it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from project import database_clock
+from project.database_clock import spent
+from project.tally import tally
+from speedups.answers.asked import Answer
+
+UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
+
+Environ = dict[str, Any]
+
+
+class Observed:
+    """Tallies each request and, with the setting SERVER_TIMING, tells the client."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        database_clock.wind_up()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request."""
+        spent.seconds = 0.0
+        started = tally.begin()
+        response = self.get_response(request)
+        route = getattr(request.resolver_match, "route", UNMATCHED)
+        timing = _end(request.META, route, response.status_code, started)
+        if settings.SERVER_TIMING:
+            response["Server-Timing"] = timing()
+        return response
+
+    @staticmethod
+    def express(environ: Environ, answer: Callable[[Environ], Answer | None]) -> Answer | None:
+        """Do the same for a request of the express lane."""
+        spent.seconds = 0.0
+        started = tally.begin()
+        found = answer(environ)
+        if found is None:
+            tally.forget()
+            return None
+        timing = _end(environ, found.route, found.status, started)
+        if settings.SERVER_TIMING:
+            found.headers.append(("Server-Timing", timing()))
+        return found
+
+
+def _end(environ: Environ, route: str, status: int, started: float) -> Callable[[], str]:
+    waited = environ.get("speedups.waited")
+    took = tally.end(environ["REQUEST_METHOD"], route, status, started, waited, spent.seconds)
+    return lambda: _server_timing(waited, spent.seconds, took)
+
+
+def _server_timing(waited: float | None, in_database: float, took: float) -> str:
+    """Return the header's value, milliseconds; its parts add up to the time in this worker."""
+    queue = "" if waited is None else f"queue;dur={1000 * waited:.2f}, "
+    rest = 1000 * (took - in_database)
+    return f"{queue}db;dur={1000 * in_database:.2f}, app;dur={rest:.2f}"
