@@ -11,6 +11,7 @@ from project.database_clock import spent
 from project.tally import tally
 from speedups.answers.asked import Answer
 
+ROUTE = "project.route"  # in the environment of an answered request
 UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
 
 Environ = dict[str, Any]
@@ -50,6 +51,7 @@ class Observed:
 
 
 def _end(environ: Environ, route: str, status: int, started: float) -> Callable[[], str]:
+    environ[ROUTE] = route
     waited = environ.get("speedups.waited")
     took = tally.end(environ["REQUEST_METHOD"], route, status, started, waited, spent.seconds)
     return lambda: _server_timing(waited, spent.seconds, took)

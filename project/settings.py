@@ -168,12 +168,14 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # no redirect to HTTPS: a client must not send its key in clear even once
 ]
 
-# What it tells about itself: Prometheus metrics on a port of their own, a header for the client
+# What it tells about itself: Prometheus metrics on a port of their own, a header, traces
 
 METRICS_PORT = environment.port("METRICS_PORT")
 METRICS_HOST = environment.text("METRICS_HOST") or "0.0.0.0"  # noqa: S104  (as the service itself)
 SERVER_TIMING = environment.flag("SERVER_TIMING", default=False)
-if METRICS_PORT is not None or SERVER_TIMING:
+OTEL_EXPORTER_OTLP_ENDPOINT = environment.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_SERVICE_NAME = environment.text("OTEL_SERVICE_NAME", "items")
+if METRICS_PORT is not None or SERVER_TIMING or OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "project.observed.Observed")
 
 # REST

@@ -19,6 +19,10 @@ if settings.METRICS_PORT is not None:
     from project.metrics import Metrics
 
     companions.append(Metrics(settings.METRICS_HOST, settings.METRICS_PORT))
+if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+    from project.tracing import Tracing
+
+    companions.append(Tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT, settings.OTEL_SERVICE_NAME))
 lane = ExpressLane(django)
 lane.open()  # before gunicorn forks: its workers share what is found
 application = Edge(lane, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
