@@ -7,6 +7,8 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from crud.models import Item
 from crud.urls import urlpatterns
 from lab.servers import Server, serving
-from lab.targets import TARGETS
 from project.tally import BOUNDS, Spread, Tally
+from tests.faults.cluster import cluster
 from tests.project.production import PRODUCTION, run
-from tests.project.test_gunicorn import CLASSES, GUNICORN, eventually
+from tests.project.test_gunicorn import (
+    CLASSES,
+    DJANGO,
+    GUNICORN,
+    eventually,
+    row_locked,
+    waiting_for_a_lock,
+)
 
-DJANGO = TARGETS["django"]
 ROUTES = {url.name: str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)}
 ITEMS, ITEM = ROUTES["item-list"], ROUTES["item-detail"]
 TOLD = 1.5  # seconds within which all workers have told; they do so every 0.5 s
@@ -54,10 +62,12 @@ class Scrape:
 
 
 @contextlib.contextmanager
-def observed(url: str, tmp_path: Path, **env: str) -> Iterator[tuple[Server, int]]:
+def observed(
+    url: str, tmp_path: Path, workers: int = 2, **env: str
+) -> Iterator[tuple[Server, int]]:
     port = free_port()
     env = {"METRICS_PORT": str(port), "METRICS_HOST": "127.0.0.1", **env}
-    with serving(DJANGO, url, log=tmp_path / "log", workers=2, threads=2, env=env) as server:
+    with serving(DJANGO, url, log=tmp_path / "log", workers=workers, threads=2, env=env) as server:
         time.sleep(0.6)  # what it took to find out that the server answers has been told
         yield server, port
 
@@ -145,6 +155,53 @@ def test_a_killed_worker_keeps_its_counts_and_leaves_no_gauge(database_url, tmp_
     assert after.total("http_request_duration_seconds_count") >= 10
     assert after.total("worker_slots") == before.total("worker_slots")
     assert not folder.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waited_too_long_and_what_could_not_be_read_is_counted(database_url, tmp_path):
+    first, second = (Item.objects.create(name="Desk", price=1).pk for _ in range(2))
+    change = partial(httpx.patch, json={"quantity": 7}, timeout=20)
+    with (
+        observed(database_url, tmp_path, workers=1, MAX_WAIT_SECONDS="0.2") as (server, port),
+        ThreadPoolExecutor() as clients,
+    ):
+        items = f"{server.url}/items/"
+        with row_locked(database_url, second):
+            with row_locked(database_url, first) as holder:
+                clients.submit(change, f"{items}{first}/")
+                eventually(lambda: waiting_for_a_lock(holder))
+                clients.submit(change, f"{items}{second}/")
+                time.sleep(0.3)
+                late = clients.submit(httpx.get, items, timeout=20)  # waits for the second change
+                time.sleep(0.9)
+                busy = Scrape(port).total("worker_slots_busy")
+            time.sleep(0.5)
+        assert late.result().status_code == 503
+        with socket.create_connection(("127.0.0.1", httpx.URL(items).port or 0)) as broken:
+            broken.sendall(b"GET / HTTP/1.1\r\nno header\r\n\r\n")
+            assert broken.recv(100).startswith(b"HTTP/1.1 400 ")
+        time.sleep(TOLD)
+        after = Scrape(port)
+    assert busy == pytest.approx(1, abs=0.1)  # though the request in hand has not ended
+    assert after.total("worker_slots_busy") < 0.1
+    assert after.total("http_requests_shed_total") == 1
+    assert after.total("http_requests_refused_total", status="400") == 1
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_errors_of_the_database_are_counted_by_kind(tmp_path, kind):
+    with (
+        cluster("metrics") as database,
+        observed(database.url, tmp_path, GUNICORN_WORKER_CLASS=kind) as (server, port),
+    ):
+        assert httpx.get(f"{server.url}/items/").status_code == 200
+        database.stop()
+        for _ in range(5):
+            assert httpx.get(f"{server.url}/items/", timeout=20).status_code == 503
+        time.sleep(TOLD)
+        after = Scrape(port)
+    assert after.total("database_errors_total", status="503") == 5
+    assert after.total("http_requests_total", route=ITEMS, status="503") == 5
 
 
 @pytest.mark.django_db
