@@ -122,7 +122,11 @@ def _plan(part: argparse.ArgumentParser) -> None:
         add(f"--price-{what}-hour", type=float, default=0.0, metavar="PRICE")
     add("--platform", choices=PLATFORMS, help="also print the values for its files, with the sums")
     add("--target", help="plan this implementation only (default: all in the folder)")
-    add("--check", action="store_true", help="also predict each measured size from the others")
+    add(
+        "--check",
+        action="store_true",
+        help="show how each measured size is predicted from the others",
+    )
     add("--simulate", action="store_true", help="also play the plan, event by event")
     add("--json", action="store_true", help="print the plan as JSON")
 

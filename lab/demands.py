@@ -65,9 +65,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Laws:
-    """The network of a setting and the delay (s) around it, at the throughput they predict."""
+    """The network of a setting and what is around it (s), at the throughput they predict."""
 
     network: Network
+    think_time: float
     delay: float
     performance: Performance
 
@@ -77,14 +78,17 @@ def laws(cell: Cell, found: Demands) -> Laws:
 
     The load generator slows what it shares cores with, the faster the more it sends: the answer is
     where the throughput that it is slowed by is the one that follows. Found by bisection.
+    An open load is taken for one of as many users as it has, who think as its rate demands.
     """
     trial, c = cell.trials[0], cell.conditions
+    think_time = c.users / c.arrival_rate if c.arrival_rate else c.think_time
 
     def following(throughput: float) -> Laws:
         inside = network(trial, found.cpu, found.wait, throughput)
         delay = found.outside + sending(trial, found.cpu, throughput)
-        one = predict(inside, c.users, c.think_time + delay)
-        return Laws(inside, delay, Performance(one.throughput, one.latency + delay))
+        one = predict(inside, c.users, think_time + delay)
+        performance = Performance(one.throughput, one.latency + delay)
+        return Laws(inside, think_time, delay, performance)
 
     low, high = 0.0, following(0.0).performance.throughput
     for _ in range(20):
@@ -167,16 +171,14 @@ def _measured(cell: Cell) -> Performance:
 
 def predictions(cells: Sequence[Cell], found: Demands) -> list[Prediction]:
     """Return prediction and measurement of each closed and valid setting of one implementation."""
-    return [
-        Prediction(
-            cell,
-            laws(cell, found).performance,
-            _measured(cell),
-            cell is found.fitted or (cell is found.idlest and found.outside > 0),
-        )
-        for cell in cells
-        if cell.trials and not cell.conditions.arrival_rate
-    ]
+    closed = (cell for cell in cells if cell.trials and not cell.conditions.arrival_rate)
+    return [prediction(cell, found) for cell in closed]
+
+
+def prediction(cell: Cell, found: Demands) -> Prediction:
+    """Return prediction and measurement of a setting that has valid trials."""
+    is_fitted = cell is found.fitted or (cell is found.idlest and found.outside > 0)
+    return Prediction(cell, laws(cell, found).performance, _measured(cell), is_fitted)
 
 
 def families(cells: Sequence[Cell]) -> list[list[Cell]]:

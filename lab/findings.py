@@ -111,7 +111,7 @@ def cost(cells: Sequence[Cell]) -> Answer:
 def _capacity(cell: Cell, found: Demands) -> str:
     """Say what the demands promise at best: the asymptotic bounds."""
     one, users = laws(cell, found), cell.conditions.users
-    think_time = cell.conditions.think_time + one.delay
+    think_time = one.think_time + one.delay
     best = bounds(one.network, users, think_time)
     most, latency = one.network.capacity, MS * (best.latency + one.delay)
     return (

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.blocks import Table
-from lab.cells import Cell
-from lab.demands import MISS, Demands, Prediction, demands, laws, predictions
+from lab.cells import Cell, counted
+from lab.demands import MISS, Demands, Prediction, demands, laws, prediction
 from lab.errors import CannotTellError
 from lab.latencies import percentile
 from lab.statistics import median
@@ -37,7 +37,8 @@ class Forecast:
 def held_out(cells: Sequence[Cell]) -> list[Forecast]:
     """Return each closed and valid setting as predicted from the trials of all other sizes.
 
-    A size is a number of users, or of workers where all had the same users. Raises
+    A size is a number of users, or of workers where all had the same users. Open loads follow:
+    their rates are sizes of their own, predicted from all closed trials. Raises
     `CannotTellError` when there is one size only.
     """
     usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
@@ -51,20 +52,36 @@ def held_out(cells: Sequence[Cell]) -> list[Forecast]:
     for size in _sizes(usable, axis):
         held = [cell for cell in usable if getattr(cell.conditions, axis) == size]
         cost = demands([cell for cell in usable if cell not in held])
-        found += [_forecast(one, cost) for one in predictions(held, cost)]
-    return found
+        found += [_forecast(cell, cost) for cell in held]
+    opened = [cell for cell in cells if cell.trials and cell.conditions.arrival_rate]
+    return found + [_forecast(cell, demands(usable)) for cell in opened]
 
 
 def _sizes(cells: Sequence[Cell], axis: str) -> list[int]:
     return sorted({getattr(cell.conditions, axis) for cell in cells})
 
 
-def _forecast(prediction: Prediction, cost: Demands) -> Forecast:
-    cell = prediction.cell
-    one, c = laws(cell, cost), cell.conditions
-    p95 = one.delay + percentile(one.network, c.users, c.think_time + one.delay)
+def _forecast(cell: Cell, cost: Demands) -> Forecast:
+    one = laws(cell, cost)
+    p95 = one.delay + percentile(one.network, cell.conditions.users, one.think_time + one.delay)
     measured = median([trial.total.p95_ms for trial in cell.trials])
-    return Forecast(prediction, 1000 * p95, measured)
+    return Forecast(prediction(cell, cost), 1000 * p95, measured)
+
+
+def trust(forecasts: Sequence[Forecast]) -> str:
+    """Say by how much the predictions missed."""
+    said = [
+        f"{name} {percent(median(misses))} ({percent(min(misses))} to {percent(max(misses))})"
+        for name, misses in (
+            ("throughput", [one.prediction.miss for one in forecasts]),
+            ("mean latency", [one.prediction.latency_miss for one in forecasts]),
+            ("p95", [one.p95_miss for one in forecasts]),
+        )
+    ]
+    return (
+        f"{counted(len(forecasts), 'setting')}, each predicted from the trials of other sizes, "
+        f"missed by a median (range) of: {', '.join(said)}"
+    )
 
 
 def table(forecasts: Sequence[Forecast]) -> Table:

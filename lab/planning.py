@@ -26,13 +26,13 @@ OBJECTIVE_MS = 300.0  # when neither the caller nor the records name one
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What is found out about one implementation; `plan` is a reason when there is none."""
+    """What is found out about one implementation; a text is the reason why something is not."""
 
     label: str
     plan: Plan | str
-    forecasts: Sequence[Forecast] | str | None  # None: not asked for
-    simulated: Sequence[Simulated] | None
-    platform: str | None
+    forecasts: Sequence[Forecast] | str
+    simulated: Sequence[Simulated] | None  # None: not asked for
+    options: argparse.Namespace
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -75,21 +75,21 @@ def _families(trials: Sequence[Trial], options: argparse.Namespace) -> list[list
 
 
 def _inquire(family: Sequence[Cell], wanted: Wanted, options: argparse.Namespace) -> Inquiry:
-    label = family[0].label
-    forecasts: Sequence[Forecast] | str | None = None
-    if options.check:
-        try:
-            forecasts = held_out(family)
-        except CannotTellError as why:
-            forecasts = f"I cannot check {label}, because {why}"
+    label, forecasts = family[0].label, _checked(family)
     try:
         made = planned(measured(family), wanted, options.users)
     except CannotTellError as why:
-        return Inquiry(
-            label, f"I cannot tell what {label} needs, because {why}", forecasts, None, None
-        )
+        reason = f"I cannot tell what {label} needs, because {why}"
+        return Inquiry(label, reason, forecasts, None, options)
     played = [_played(size, wanted) for size in made.sizes] if options.simulate else None
-    return Inquiry(label, made, forecasts, played, options.platform)
+    return Inquiry(label, made, forecasts, played, options)
+
+
+def _checked(family: Sequence[Cell]) -> Sequence[Forecast] | str:
+    try:
+        return held_out(family)
+    except CannotTellError as why:
+        return f"I cannot check its predictions, because {why}"
 
 
 def _played(size: Size, wanted: Wanted) -> Simulated:
@@ -105,16 +105,16 @@ def _blocks(found: Inquiry) -> Iterator[Block]:
         if found.simulated is not None:
             yield Heading("The same, simulated")
             yield beside(found.plan.sizes, found.simulated)
-        if found.platform:
+        if found.options.platform:
             for size in found.plan.sizes:
                 yield from platforms.blocks(found.plan, size)
-    if found.forecasts is not None:
-        yield Heading(f"Checked against trials it has not seen: {found.label}")
-        yield (
-            Bullets([found.forecasts])
-            if isinstance(found.forecasts, str)
-            else holdout.table(found.forecasts)
-        )
+    yield Heading(f"Checked against trials it has not seen: {found.label}")
+    if isinstance(found.forecasts, str):
+        yield Bullets([found.forecasts])
+    else:
+        yield Bullets([holdout.trust(found.forecasts)])
+        if found.options.check:
+            yield holdout.table(found.forecasts)
 
 
 def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
@@ -126,14 +126,12 @@ def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
         document |= advice.document(found.plan)
         if found.simulated is not None:
             document["simulated"] = [_estimates(one) for one in found.simulated]
-        if found.platform:
-            document[found.platform] = [platforms.document(found.plan, s) for s in found.plan.sizes]
-    if found.forecasts is not None:
-        document["check"] = (
-            found.forecasts
-            if isinstance(found.forecasts, str)
-            else [holdout.document(one) for one in found.forecasts]
-        )
+        if platform := found.options.platform:
+            document[platform] = [platforms.document(found.plan, s) for s in found.plan.sizes]
+    if isinstance(found.forecasts, str):
+        document["cannot_check"] = found.forecasts
+    else:
+        document["check"] = [holdout.document(one) for one in found.forecasts]
     return document
 
 

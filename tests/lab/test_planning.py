@@ -64,6 +64,7 @@ def test_a_plan_says_what_is_needed_and_on_what_that_rests(capsys, folder):
     ):
         assert words in out
     assert "I cannot tell" not in out
+    assert "3 settings, each predicted from the trials of other sizes" in out
 
 
 def test_the_same_for_programs(capsys, folder):
