@@ -103,8 +103,7 @@ def _costs(row: Floats) -> Costs:
 
 
 def _row(trial: Trial) -> list[float]:
-    """Return a trial's `Costs` as a row; its wait is what round trips and flushes explain,
-    nothing is outside."""
+    """Return a trial's `Costs` as a row: a wait for round trips and flushes, nothing outside."""
     counters, trip = trial.counters.get("database"), trial.round_trip
     commits = counters.during("commits", 0, trial.seconds) if counters else None
     memory = trial.usage["server"].peak_pss
@@ -130,10 +129,8 @@ def _factors(groups: Sequence[Floats], rng: np.random.Generator) -> Floats:
     count, values = len(units), np.array([unit.mean(axis=0) for unit in units])
     if count < FEWEST:  # claims nothing
         return np.ones((DRAWS, values.shape[1]))
-    means, drawn = (
-        values.mean(axis=0),
-        values[rng.integers(count, size=(DRAWS, count))].mean(axis=1),
-    )
+    means = values.mean(axis=0)
+    drawn = values[rng.integers(count, size=(DRAWS, count))].mean(axis=1)
     ratios = np.divide(drawn, means, out=np.ones_like(drawn), where=means > 0)
     factors: Floats = np.maximum(LEAST, 1 + few(count) * (ratios - 1))
     return factors

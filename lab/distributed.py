@@ -10,7 +10,7 @@ from lab.errors import LabError
 from lab.hosts import Host, Hosts, Role
 from lab.load import SPARE_SECONDS, Requests, Tail, locust_options, merged, read_requests
 from lab.plan import Conditions
-from lab.remote import Agent, Reported, agent
+from lab.remote import Agent, Line, Reported, agent
 from lab.watch import SAMPLE_SECONDS, Files, Loaded, Watch, complaints, keep
 
 PATIENCE = 60.0  # seconds until a started service answers, and for the load to end
@@ -84,17 +84,25 @@ def _wait_until_it_answers(hosts: Hosts, served: Sequence[Agent]) -> None:
     """Ask from the host that will lead the load: the lab itself need not reach the service."""
     deadline, text = time.monotonic() + PATIENCE, ASK.format(url=hosts.url + READY)
     command = [*hosts.master.prefix, "python3", "-"]
-    while True:
-        said = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-        if said.stdout.strip() == "200":
-            return
+    while (said := _asked(command, text)) != "200":
         _refuse_what_ended(served)
         if time.monotonic() > deadline:
             raise LabError(
                 f"GET {READY} at {hosts.url} is not answered with 200 on host "
-                f"{hosts.master.name}: {(said.stdout or said.stderr).strip()}"
+                f"{hosts.master.name}: {said}"
             )
         time.sleep(0.1)
+
+
+def _asked(command: Sequence[str], text: str) -> str:
+    """Return the status that was answered, or what went wrong."""
+    try:
+        said = subprocess.run(
+            command, input=text, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (said.stdout or said.stderr).strip()
 
 
 def _refuse_what_ended(served: Sequence[Agent]) -> None:
@@ -116,9 +124,14 @@ def _watch(
             raise LabError(f"the load's master on host {master.host.name} does not come to an end")
         watch(tail)
         master.program.wait(SAMPLE_SECONDS)
-    if end["exit"] not in (0, 1):
+    _refuse_failed_load(master, end)
+
+
+def _refuse_failed_load(one: Agent, end: Line | None) -> None:
+    # 1 is a breach that becomes a doubt, as in lab/watch.py.
+    if end and end["exit"] not in (0, 1):
         raise LabError(
-            f"the load's master on host {master.host.name} ended with exit code {end['exit']}; its "
+            f"the {one.host.role} on host {one.host.name} ended with exit code {end['exit']}; its "
             f"last lines:\n{end['said']}"
         )
 
@@ -130,6 +143,7 @@ def _wait_for_the_end(following: Sequence[Agent]) -> None:
             if time.monotonic() > deadline:
                 raise LabError(f"the load's worker on host {one.host.name} does not come to an end")
             time.sleep(0.05)
+        _refuse_failed_load(one, one.end())
 
 
 def _requests(following: Sequence[Agent], files: Files) -> Requests:

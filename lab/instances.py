@@ -95,9 +95,8 @@ def instances(one: Instance, wanted: Wanted, users: int) -> int:
             f"a request alone takes {1000 * alone:.3g} ms at p95 and more instances shorten none: "
             f"no number of them meets {1000 * wanted.objective:g} ms"
         )
-    most = users / (
-        wanted.think_time + one.outside + one.network.demand
-    )  # requests/s, by the asymptotic bound
+    cycle = wanted.think_time + one.outside + one.network.demand
+    most = users / cycle  # requests/s, by the asymptotic bound
     guess = max(1, math.ceil(most / (wanted.utilisation * one.network.capacity)))
     return _smallest(lambda count: _holds(one, wanted, share(users, count)), guess)
 

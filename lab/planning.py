@@ -40,6 +40,8 @@ def plan(options: argparse.Namespace) -> None:
     trials = records.read(options.folder / records.FILE)
     if not trials:
         raise LabError(f"there is no completed trial in {options.folder} to plan from")
+    if min(options.users) < 1:
+        raise LabError("--users is 0: give numbers above 0, such as 1000,1000000")
     wanted = _wanted(options, trials[0])
     found = [_inquire(family, wanted, options) for family in _families(trials, options)]
     if options.json:

@@ -20,6 +20,7 @@ from lab.usage import Counters, Process
 
 PATIENCE = 20.0  # seconds until a host answers
 MOST_SKEW = 1.0  # seconds that clocks may differ: its samples and requests are put side by side
+FILE = '{"file"'  # how such a report begins; it may be long
 HERE = Path(__file__).parent
 Line = Mapping[str, Any]
 
@@ -32,9 +33,12 @@ class Agent:
     program: Program
 
     def lines(self) -> list[Line]:
-        """Return all reports so far."""
-        whole = self.program.log.read_text(encoding="utf-8", errors="replace").splitlines(True)
-        return [json.loads(line) for line in whole if line[0] == "{" and line[-1] == "\n"]
+        """Return all reports so far, files excepted."""
+        return [json.loads(line) for line in self._whole() if not line.startswith(FILE)]
+
+    def _whole(self) -> list[str]:
+        written = self.program.log.read_text(encoding="utf-8", errors="replace").splitlines(True)
+        return [line for line in written if line[0] == "{" and line[-1] == "\n"]
 
     @property
     def hello(self) -> Line:
@@ -51,7 +55,7 @@ class Agent:
 
     def files(self) -> dict[str, bytes]:
         """Return the files that its program wrote."""
-        found = (line for line in self.lines() if "file" in line)
+        found = (json.loads(line) for line in self._whole() if line.startswith(FILE))
         return {line["file"]: zlib.decompress(base64.b64decode(line["data"])) for line in found}
 
 

@@ -119,6 +119,18 @@ def test_an_agent_starts_watches_and_brings_back_what_was_written(tmp_path):
     assert len(reported.parties["generator"].cores) == os.cpu_count()
 
 
+def test_a_host_that_is_lost_under_way_is_one_line(tmp_path):
+    host = Host("load1", Role.LOAD_WORKER)
+    with agent(host, ["sleep", "60"], tmp_path) as found:
+        while not (seen := list(Reported([found]).processes(0))):
+            time.sleep(0.02)
+        os.kill(found.program.pid, signal.SIGKILL)
+        os.kill(seen[0].pid, signal.SIGKILL)
+        found.program.wait(5)
+        with pytest.raises(LabError, match="host load1 was lost"):
+            found.end()
+
+
 def test_an_agent_takes_its_program_with_it(tmp_path):
     with agent(Host("web", Role.SERVICE, start="x"), ["sleep", "60"], tmp_path) as found:
         while not (seen := list(Reported([found]).processes(0))):
@@ -131,7 +143,7 @@ def test_an_agent_that_nobody_reads_any_more_ends_too(tmp_path):
     # As when the ssh in front of it is killed: its signal never comes.
     (tmp_path / "agent").write_text(remote.text({"words": ["sleep", "60"], "pid_file": ""}))
     words = "python3 -u - < agent 2> errors | head -n 2"
-    _, sample = subprocess.check_output(["sh", "-c", words], cwd=tmp_path, timeout=10).splitlines()
+    _, sample = subprocess.check_output(["sh", "-c", words], cwd=tmp_path, timeout=60).splitlines()
     pid = json.loads(sample)["processes"][0][0]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -125,6 +125,8 @@ def test_too_little_for_a_plan_is_one_line(capsys, tmp_path):
     out, err = capsys.readouterr()
     assert out.count("only 2 of its trials are valid") == 2
     assert err.startswith("lab: no plan: I cannot tell what django needs, because only 2")
+    assert main(["plan", str(tmp_path), "--users", "0"]) == 2
+    assert "--users is 0" in capsys.readouterr().err
     assert main(["plan", str(tmp_path), "--target", "rails"]) == 2
     assert "no 'rails'" in capsys.readouterr().err
     assert main(["plan", str(tmp_path / "away")]) == 2
