@@ -79,7 +79,8 @@ def estimate(found: Estimate | None) -> Mapping[str, float | None] | None:
 
 def _demands(one: Demands) -> dict[str, Any]:
     cpu = {party: 1000 * seconds for party, seconds in one.cpu.items()}
-    return {"label": one.label, "cpu_ms": cpu}
+    waits = {"wait_ms": 1000 * one.wait, "outside_ms": 1000 * one.outside}
+    return {"label": one.label, "cpu_ms": cpu, **waits}
 
 
 def _prediction(one: Prediction) -> dict[str, Any]:
