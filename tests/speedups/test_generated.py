@@ -16,14 +16,18 @@ from hypothesis import strategies as st
 
 from tests.speedups.library.comparing import NOW, Asked, answer, assert_same, only, seed, served
 from tests.speedups.library.models import Shelf
+from tests.speedups.library.urls import router
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
-    pytest.mark.urls("tests.speedups.library.urls"),
+    pytest.mark.urls(__name__),
 ]
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 ALL = tuple(settings.SPEEDUPS)
 ROUTES = ["/shelves/", "/ordered-shelves/", "/open-shelves/", "/raw-shelves/", "/where/", "/loans/"]
+urlpatterns = [  # all view sets of the library would be looked at for each conversation
+    one for one in router.urls if f"/{str(one.pattern).removeprefix('^')}".startswith((*ROUTES,))
+]
 text = st.text(max_size=40) | st.sampled_from(["  a  ", "\u2028\u2029", "\x00", "a" * 31, "\ud800"])
 numbers = st.integers(-(2**65), 2**65) | st.floats() | st.decimals(-100_000, 100_000, places=5)
 values = st.none() | st.booleans() | text | numbers.map(str) | st.integers() | st.dates().map(str)
