@@ -37,16 +37,21 @@ LADDER: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("+ validation", {"SPEEDUPS": "upkeep,headers,fields,answers,validation"}),
     ("+ express", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express"}),
 )
+# A target with something switched on: what does that cost? `compare django django-metrics`
+VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "django-metrics": ("django", {"METRICS_PORT": "0", "METRICS_HOST": "127.0.0.1"}),
+}
 STOCK = "drf-stock"
 CLIMBED = "django"  # the only target whose pieces can be taken out
 
 
 def compared(kind: str, names: Sequence[str], conditions: Conditions) -> list[Cell]:
-    """Return each target under the same conditions. Raises `LabError` for an unknown one."""
+    """Return each target or variant under the same conditions. Raises `LabError` if unknown."""
     labels = [_label(names, index) for index in range(len(names))]
+    chosen = [VARIANTS.get(name, (name, {})) for name in names]
     return [
-        Cell(kind, named(name).name, label, conditions)
-        for name, label in zip(names, labels, strict=True)
+        Cell(kind, named(target).name, label, conditions, env=env)
+        for (target, env), label in zip(chosen, labels, strict=True)
     ]
 
 

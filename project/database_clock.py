@@ -2,8 +2,8 @@
 
 import functools
 import threading
-import time
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -40,10 +40,10 @@ def wind_up() -> None:
 def _timed(way: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(way)
     def timed(*args: Any, **kwargs: Any) -> Any:
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             return way(*args, **kwargs)
         finally:
-            spent.seconds += time.perf_counter() - started
+            spent.seconds += perf_counter() - started
 
     return timed

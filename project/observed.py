@@ -11,6 +11,7 @@ from project.database_clock import spent
 from project.tally import tally
 from speedups.answers.asked import Answer
 
+WAITED = "speedups.waited"  # seconds, from a worker that knows
 ROUTE = "project.route"  # in the environment of an answered request
 UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
 
@@ -30,9 +31,9 @@ class Observed:
         started = tally.begin()
         response = self.get_response(request)
         route = getattr(request.resolver_match, "route", UNMATCHED)
-        timing = _end(request.META, route, response.status_code, started)
+        took = _end(request.META, route, response.status_code, started)
         if settings.SERVER_TIMING:
-            response["Server-Timing"] = timing()
+            response["Server-Timing"] = _server_timing(request.META, took)
         return response
 
     @staticmethod
@@ -44,21 +45,21 @@ class Observed:
         if found is None:
             tally.forget()
             return None
-        timing = _end(environ, found.route, found.status, started)
+        took = _end(environ, found.route, found.status, started)
         if settings.SERVER_TIMING:
-            found.headers.append(("Server-Timing", timing()))
+            found.headers.append(("Server-Timing", _server_timing(environ, took)))
         return found
 
 
-def _end(environ: Environ, route: str, status: int, started: float) -> Callable[[], str]:
+def _end(environ: Environ, route: str, status: int, started: float) -> float:
     environ[ROUTE] = route
-    waited = environ.get("speedups.waited")
-    took = tally.end(environ["REQUEST_METHOD"], route, status, started, waited, spent.seconds)
-    return lambda: _server_timing(waited, spent.seconds, took)
+    method, waited = environ["REQUEST_METHOD"], environ.get(WAITED)
+    return tally.end(method, route, status, started, waited, spent.seconds)
 
 
-def _server_timing(waited: float | None, in_database: float, took: float) -> str:
+def _server_timing(environ: Environ, took: float) -> str:
     """Return the header's value, milliseconds; its parts add up to the time in this worker."""
+    waited: float | None = environ.get(WAITED)
     queue = "" if waited is None else f"queue;dur={1000 * waited:.2f}, "
-    rest = 1000 * (took - in_database)
-    return f"{queue}db;dur={1000 * in_database:.2f}, app;dur={rest:.2f}"
+    rest = took - spent.seconds
+    return f"{queue}db;dur={1000 * spent.seconds:.2f}, app;dur={1000 * rest:.2f}"

@@ -4,10 +4,11 @@
 """
 
 import threading
-import time
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
+from threading import get_ident
+from time import perf_counter
 
 # Seconds. Our answers take one to some milliseconds, the limits of waiting are 1 and 5 s.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -51,19 +52,19 @@ class Tally:
 
     def begin(self) -> float:
         """Take up a request; return when."""
-        started = self.in_hand[threading.get_ident()] = time.perf_counter()
+        started = self.in_hand[get_ident()] = perf_counter()
         return started
 
     def forget(self) -> None:
         """Leave the request of this thread to somebody who begins anew with it."""
-        self.in_hand.pop(threading.get_ident(), None)
+        self.in_hand.pop(get_ident(), None)
 
     def end(
         self, method: str, route: str, status: int, started: float,
         waited: float | None, in_database: float,
     ) -> float:  # fmt: skip
         """Count the request of this thread, all times in seconds; return for how long it took."""
-        took = time.perf_counter() - started
+        took = perf_counter() - started
         with self._lock:
             now = self.now
             now.answers[method if method in METHODS else "other", route, status].add(took)
@@ -71,7 +72,7 @@ class Tally:
             if waited is not None:
                 now.waiting.add(waited)
             self._done += took
-            self.in_hand.pop(threading.get_ident(), None)
+            self.in_hand.pop(get_ident(), None)
         return took
 
     def take(self) -> Taken:
@@ -83,7 +84,7 @@ class Tally:
     def busy_seconds(self) -> float:
         """Return the time for which requests have been in hand until now, added up."""
         with self._lock:
-            now = time.perf_counter()
+            now = perf_counter()
             return self._done + sum(now - since for since in list(self.in_hand.values()))
 
 

@@ -14,6 +14,13 @@ def test_a_target_against_itself_keeps_two_labels():
     assert [cell.label for cell in cells] == ["django", "django #2", "drf-stock"]
 
 
+def test_a_variant_is_its_target_with_something_switched_on():
+    off, on = kinds.compared("compare", ["django", "django-metrics"], Conditions())
+    assert (off.target, off.label, dict(off.env)) == ("django", "django", {})
+    assert (on.target, on.label) == ("django", "django-metrics")
+    assert on.env["METRICS_PORT"] == "0"
+
+
 def test_an_unknown_target_is_refused_with_the_known():
     with pytest.raises(LabError, match="no target 'rails'; known are django"):
         kinds.compared("run", ["rails"], Conditions())
