@@ -11,5 +11,5 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.speedups.library"]  # noqa: F405
 # No test needs what it wrote to outlive a loss of power.
 DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"  # noqa: F405
 
-# A client's first request builds the middleware: it need not list the 169 static files each time.
+# A client's first request builds the middleware, which need not list all static files each time.
 WHITENOISE_AUTOREFRESH = True

@@ -14,6 +14,10 @@ MACHINE = (
     "tests/lab/test_known_service.py",
     "tests/lab/test_relay.py",
     "tests/load/",
+    "tests/project/test_gunicorn.py::test_sigterm",
+    "tests/project/test_gunicorn.py::test_what_waited_too_long",
+    "tests/speedups/worker/test_life.py::test_half_sent",
+    "tests/speedups/worker/test_life.py::test_sigterm",
 )
 CONTRACT = "tests/contract/"
 

@@ -6,9 +6,11 @@ from tests.sharing import MACHINE, rank, share
 from tests.test_layout import ROOT
 
 
-@pytest.mark.parametrize("path", MACHINE)
-def test_what_is_kept_apart_is_there(path):
+@pytest.mark.parametrize("part", MACHINE)
+def test_what_is_kept_apart_is_there(part):
+    path, _, name = part.partition("::")
     assert (ROOT / path).exists()
+    assert not name or f"def {name}" in (ROOT / path).read_text()
 
 
 @pytest.mark.parametrize(("test", "found"), [
