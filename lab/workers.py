@@ -44,14 +44,24 @@ class Aim:
         return found.middle > CLOSE and not distinguishable(found, self.floor)
 
     def best(self, row: Sequence[Cell]) -> Cell | None:
-        """Return the fastest that meets the objective; None when none does."""
+        """Return the fastest that meets the objective; None when none does.
+
+        Raises `CannotTellError` when only settings with too few valid trials do.
+        """
         meeting = [cell for cell in row if self.holds(cell)]
-        return max(meeting, key=lambda cell: cell.median(throughput) or 0.0, default=None)
+        known = [cell for cell in meeting if len(cell.trials) >= FEWEST]
+        if meeting and not known:
+            raise CannotTellError(
+                f"{counted(len(meeting[0].trials), 'valid trial')} of {meeting[0].sentence} are "
+                f"too few to advise it: --repeats {FEWEST} is the least"
+            )
+        return max(known, key=lambda cell: cell.median(throughput) or 0.0, default=None)
 
     def smallest(self, row: Sequence[Cell], best: Cell) -> Cell:
         """Return the one with fewest workers that meets the objective and ties with the best."""
         meeting = (cell for cell in row if cell is best or self.holds(cell))
-        return next(cell for cell in meeting if cell is best or self.tied(cell, best))
+        known = (cell for cell in meeting if len(cell.trials) >= FEWEST)
+        return next(cell for cell in known if cell is best or self.tied(cell, best))
 
 
 def workers(cells: Sequence[Cell], aim: Aim) -> Answer:
@@ -125,10 +135,10 @@ def _one_more(row: Sequence[Cell], pick: Cell, aim: Aim) -> str:
 def _other(row: Sequence[Cell], aim: Aim) -> str:
     """Say in short what holds for another number of users."""
     users = row[0].conditions.users
-    best = aim.best(row)
-    if best is None:
-        return f"{users} users: none of the worker counts measured holds them"
     try:
+        best = aim.best(row)
+        if best is None:
+            return f"{users} users: none of the worker counts measured holds them"
         pick = aim.smallest(row, best)
     except CannotTellError as why:
         return f"{users} users: I cannot tell, because {why}"

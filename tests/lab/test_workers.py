@@ -77,6 +77,14 @@ def test_two_repeats_are_too_few_for_an_advice_but_their_figures_are_shown():
     assert len(answer.evidence) == 2
 
 
+def test_a_setting_with_few_valid_trials_is_neither_the_best_nor_advised():
+    trials = sweep({1: 12_000, 2: 24_000, 4: 48_000})
+    kept = [one for one in trials if one.conditions.workers != 4 or one.pair == 1]
+    assert advice(kept).numbers["workers"] == 2
+    few = [one for one in trials if one.pair == 1]
+    assert "1 valid trial of" in advice(few).text
+
+
 def test_noise_is_no_tie():
     # One worker gives 30 % less, but its repeats are wild: that is no reason to advise it.
     trials = sweep({2: 36_000}) + [
