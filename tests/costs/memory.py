@@ -14,7 +14,7 @@ from tests.costs.client import Clients, all_at_work
 from tests.costs.stage import Found, Stage
 
 WORKERS = (1, 4, 16)
-REPEATS = 3
+REPEATS = 2
 ROWS = 100_000
 REQUESTS = 500  # for each worker
 CONNECTIONS = 8  # for each worker
