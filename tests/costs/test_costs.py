@@ -99,6 +99,7 @@ def test_an_unknown_part_is_refused_and_trouble_is_one_line(monkeypatch, tmp_pat
         command.main(["row"])
     assert ended.value.code == 2
     assert "there is no part row; known are rows, memory" in capsys.readouterr().err
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the tests' own stay
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     assert command.main(["start", "--into", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("costs: PostgreSQL cannot be reached: ")
