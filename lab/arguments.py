@@ -34,6 +34,15 @@ examples:
 
 exit codes: 0 good, 1 a threshold or verdict failed, 2 wrong use, 130 interrupted
 """
+PLANS = """\
+examples:
+  python -m lab plan results/sweep --users 1000,10000,1000000 --think-time 10s
+  python -m lab plan results/sweep --users 5000 --db-rtt 1ms --vcpus 2 --memory 1g --p95 100ms
+  python -m lab plan results/sweep --users 5000 --price-vcpu-hour 0.05 --price-db-vcpu-hour 0.1
+  python -m lab plan results/sweep --users 5000 --platform cloudrun --max-connections 100
+  python -m lab plan results/sweep --check --simulate      is it to be believed?
+docs/planning.md says how it is computed, and how far the formulas hold.
+"""
 CONDITIONS: Mapping[str, str] = {
     "users": "concurrent users",
     "workers": "worker processes of the server",
@@ -103,6 +112,7 @@ def _folder(part: argparse.ArgumentParser) -> None:
 
 
 def _plan(part: argparse.ArgumentParser) -> None:
+    part.epilog, part.formatter_class = PLANS, argparse.RawDescriptionHelpFormatter
     add = part.add_argument
     add("folder", type=Path, help="a results folder, best of a sweep; its records are planned from")
     add("--users", type=_numbers, default=(1000,), help="at the busiest moment (default 1000)")
