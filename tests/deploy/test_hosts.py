@@ -103,6 +103,7 @@ def test_a_lost_worker_of_the_load_does_not_end_it(whole, tmp_path):
     assert "failed to send heartbeat" in said
 
 
+@pytest.mark.timeout(300)  # it starts six programs after the site's own
 def test_the_lab_drives_all_hosts_and_its_record_says_which_did_what(whole, tmp_path):
     whole.cluster.admin(
         "TRUNCATE crud_item",
