@@ -12,6 +12,7 @@ from project.tally import tally
 from speedups.answers.asked import Answer
 
 WAITED = "speedups.waited"  # seconds, from a worker that knows
+STARTED = "project.started"  # when the express lane took up what it leaves to Django
 ROUTE = "project.route"  # in the environment of an answered request
 UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
 
@@ -27,8 +28,7 @@ class Observed:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
-        spent.seconds = 0.0
-        started = tally.begin()
+        started = request.META.get(STARTED) or _begin()
         response = self.get_response(request)
         route = getattr(request.resolver_match, "route", UNMATCHED)
         took = _end(request.META, route, response.status_code, started)
@@ -39,16 +39,20 @@ class Observed:
     @staticmethod
     def express(environ: Environ, answer: Callable[[Environ], Answer | None]) -> Answer | None:
         """Do the same for a request of the express lane."""
-        spent.seconds = 0.0
-        started = tally.begin()
+        started = _begin()
         found = answer(environ)
         if found is None:
-            tally.forget()
+            environ[STARTED] = started  # what failed in the lane may have taken long
             return None
         took = _end(environ, found.route, found.status, started)
         if settings.SERVER_TIMING:
             found.headers.append(("Server-Timing", _server_timing(environ, took)))
         return found
+
+
+def _begin() -> float:
+    spent.seconds = 0.0
+    return tally.begin()
 
 
 def _end(environ: Environ, route: str, status: int, started: float) -> float:

@@ -55,10 +55,6 @@ class Tally:
         started = self.in_hand[get_ident()] = perf_counter()
         return started
 
-    def forget(self) -> None:
-        """Leave the request of this thread to somebody who begins anew with it."""
-        self.in_hand.pop(get_ident(), None)
-
     def end(
         self, method: str, route: str, status: int, started: float,
         waited: float | None, in_database: float,
