@@ -1,6 +1,7 @@
 """How pytest-xdist's workers share the tests: what stays together, and what begins first."""
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from lab.targets import TARGETS
@@ -29,9 +30,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     """Give each worker whole shares."""
-    return Shares(config)
+    return Shares(config, log)
 
 
 @pytest.hookimpl(trylast=True)  # pytest-randomly has shuffled them
