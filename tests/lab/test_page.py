@@ -18,13 +18,14 @@ RUNS = {
     "ladder": lambda: list(ladder()),
 }
 EVERYWHERE = {"by-operation", "cpu", "memory", "over-time-1"}
+PREDICTED = {"predicted-throughput", "predicted-latency"}
 CHARTS = {
-    "compare": EVERYWHERE | {"ratios-1", "by-percentile"},
+    "compare": EVERYWHERE | PREDICTED | {"ratios-1", "by-percentile"},
     "sweep": EVERYWHERE
-    | {"throughput-over-workers-1", "p95-over-workers-1", "knee-1", "open-load-1"}
-    | {"predicted-throughput", "predicted-latency"},
+    | PREDICTED
+    | {"throughput-over-workers-1", "p95-over-workers-1", "knee-1", "open-load-1"},
     "article": EVERYWHERE | {f"over-time-{figure}" for figure in (1, 2, 3, 4)},
-    "ladder": EVERYWHERE | {"ladder", "by-percentile"},
+    "ladder": EVERYWHERE | PREDICTED | {"ladder", "by-percentile"},
 }
 INVISIBLE = """svgs => svgs.filter(svg => !svg.querySelector("title").textContent
     || !svg.querySelector("desc").textContent || svg.getBoundingClientRect().height < 50)
