@@ -60,6 +60,7 @@ class Metrics(Companion):
         util.write_error = self._counting(util.write_error)
         self.one_at_a_time = threading.Lock()
         self.exposition.SLOTS.set(worker.cfg.threads)
+        tally.is_read = True
         threading.Thread(target=self._tell_again_and_again, daemon=True).start()
 
     def _counting(self, write_error: Callable[..., None]) -> Callable[..., None]:
@@ -70,9 +71,12 @@ class Metrics(Companion):
         return counting
 
     def _tell_again_and_again(self) -> None:
-        while True:
-            time.sleep(INTERVAL)
-            self._tell()
+        try:
+            while True:
+                time.sleep(INTERVAL)
+                self._tell()
+        finally:  # nobody takes any more: nothing must come together
+            tally.is_read = False
 
     def _tell(self) -> None:
         with self.one_at_a_time:
