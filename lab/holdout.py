@@ -1,9 +1,10 @@
 """Predictions of sizes that were held out: each from what the other sizes cost."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from lab import summary
 from lab.blocks import Table
 from lab.cells import Cell, counted
 from lab.demands import MISS, Demands, Prediction, demands, laws, prediction
@@ -113,13 +114,8 @@ def _three(predicted: float, measured: Sequence[float]) -> list[str]:
 
 def document(one: Forecast) -> dict[str, Any]:
     """Return one prediction beside its measurement, for other programs."""
-    said, cell = one.prediction, one.prediction.cell
     return {
-        "conditions": asdict(cell.conditions),
-        "predicted_throughput_per_s": said.predicted.throughput,
-        "measured_throughput_per_s": said.measured.throughput,
-        "predicted_mean_ms": 1000 * said.predicted.latency,
-        "measured_mean_ms": 1000 * said.measured.latency,
+        **summary.prediction(one.prediction),
         "predicted_p95_ms": one.predicted_p95,
         "measured_p95_ms": one.measured_p95,
         "is_missed": one.is_missed,

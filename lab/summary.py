@@ -33,7 +33,7 @@ def document(found: Analysis) -> dict[str, Any]:
         "noise_floor": found.noise_floor,
         "settings": [_setting(cell) for cell in found.cells],
         "demands": [_demands(one) for one in found.demands],
-        "predictions": [_prediction(one) for one in found.predictions],
+        "predictions": [prediction(one) for one in found.predictions],
         "trials": [_trial(trial, found.verdicts[trial.number]) for trial in found.trials],
         "doubts": doubts(found.trials),
     }
@@ -83,7 +83,8 @@ def _demands(one: Demands) -> dict[str, Any]:
     return {"label": one.label, "cpu_ms": cpu, **waits}
 
 
-def _prediction(one: Prediction) -> dict[str, Any]:
+def prediction(one: Prediction) -> dict[str, Any]:
+    """Return what the laws say of a setting beside what was measured, ready for JSON."""
     return {
         **_place(one.cell),
         "predicted_throughput_per_s": one.predicted.throughput,

@@ -48,20 +48,22 @@ class Aim:
 
         Raises `CannotTellError` when only settings with too few valid trials do.
         """
-        meeting = [cell for cell in row if self.holds(cell)]
-        known = [cell for cell in meeting if len(cell.trials) >= FEWEST]
-        if meeting and not known:
+        known = self._known(row)
+        few = next(filter(self.holds, row), None)
+        if few and not known:
             raise CannotTellError(
-                f"{counted(len(meeting[0].trials), 'valid trial')} of {meeting[0].sentence} are "
-                f"too few to advise it: --repeats {FEWEST} is the least"
+                f"{counted(len(few.trials), 'valid trial')} of {few.sentence} are too few to "
+                f"advise it: --repeats {FEWEST} is the least"
             )
         return max(known, key=lambda cell: cell.median(throughput) or 0.0, default=None)
 
     def smallest(self, row: Sequence[Cell], best: Cell) -> Cell:
         """Return the one with fewest workers that meets the objective and ties with the best."""
-        meeting = (cell for cell in row if cell is best or self.holds(cell))
-        known = (cell for cell in meeting if len(cell.trials) >= FEWEST)
-        return next(cell for cell in known if cell is best or self.tied(cell, best))
+        return next(cell for cell in self._known(row) if cell is best or self.tied(cell, best))
+
+    def _known(self, row: Sequence[Cell]) -> list[Cell]:
+        """Return what meets the objective in enough trials to be advised."""
+        return [cell for cell in row if len(cell.trials) >= FEWEST and self.holds(cell)]
 
 
 def workers(cells: Sequence[Cell], aim: Aim) -> Answer:

@@ -6,7 +6,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from lab.targets import TARGETS
 
-WORKERS = 2  # more would not end sooner: what is in MACHINE takes one of them most of the time
+WORKERS = 2  # one of them spends most of its time on what is in MACHINE
 # What fills the machine, and what a full machine would falsify: one after the other.
 MACHINE = (
     "tests/costs/",

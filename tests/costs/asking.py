@@ -10,7 +10,7 @@ from tests.costs.client import Answer
 
 ACCEPT = "Accept: application/json"
 PAGE = 20
-MIX = {"retrieve": 60, "list": 15, "create": 20, "delete": 5}  # issue of the speed-ups, in per cent
+MIX = {"retrieve": 60, "list": 15, "create": 20, "delete": 5}  # per cent
 
 
 def _asked(method: str, path: str, sent: object = None) -> bytes:

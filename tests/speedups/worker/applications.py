@@ -47,6 +47,30 @@ def simple(environ, start_response):
     return [answer]
 
 
+class Closing:
+    """An iterable that counts how often it is closed."""
+
+    def __init__(self, blocks):
+        self.blocks = iter(blocks)
+        self.closed = 0
+
+    def __iter__(self):
+        return self.blocks
+
+    def close(self):
+        self.closed += 1
+
+
+def answering(blocks, *headers, status="200 OK"):
+    """Return an application that answers with these blocks."""
+
+    def application(environ, start_response):
+        start_response(status, list(headers))
+        return blocks
+
+    return application
+
+
 flask = Flask(__name__)
 
 

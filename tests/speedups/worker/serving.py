@@ -144,3 +144,8 @@ def receive_all(connection: socket.socket) -> bytes:
         while part := connection.recv(1 << 20):
             parts.append(part)
     return b"".join(parts)
+
+
+def body(answer: bytes) -> bytes:
+    """Return what follows the head of an answer."""
+    return answer.partition(b"\r\n\r\n")[2]

@@ -1,0 +1,180 @@
+"""One client must not cost the others their turn. The worker runs in a thread here."""
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from functools import partial
+
+from tests.contract.raw import HOST, head
+from tests.speedups.worker.applications import Closing, answering
+from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
+
+GET = head("GET / HTTP/1.1", HOST)
+CLOSE = head("GET / HTTP/1.1", HOST, "Connection: close")
+BIG = 10_000_000
+
+
+def slow_reader(address, request=GET):
+    """Return a connection that has asked for much and reads nothing yet."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    client.settimeout(30)
+    client.connect(address)
+    client.sendall(request)
+    return client
+
+
+def test_a_slow_reader_holds_up_nobody():
+    def application(environ, start_response):
+        length = BIG if environ["PATH_INFO"] == "/big" else 5
+        start_response("200 OK", [("Content-Length", str(length))])
+        return [b"x" * length]
+
+    request = head("GET /big HTTP/1.1", HOST, "Connection: close")
+    with inside(application) as served, slow_reader(served.address, request) as client:
+        for _ in range(5):
+            assert body(talk(served.address, GET)) == b"xxxxx"
+        assert len(body(receive_all(client))) == BIG
+
+
+def test_a_stream_is_made_no_faster_than_it_is_read_and_goes_on_where_it_stopped():
+    made = []
+
+    def stream():
+        for number in range(200):
+            made.append(number)
+            yield bytes([number]) * 65_536
+
+    answer = Closing(stream())
+    with inside(answering(answer)) as served, slow_reader(served.address, CLOSE) as client:
+        assert eventually(lambda: made)
+        settled = eventually(lambda: settles(made))
+        assert settled < 200  # the rest waits until there is room: memory stays bounded
+        (waiting,) = served.worker.connections.values()
+        assert len(waiting.out) <= 65_536 + 100
+        received = receive_all(client)
+        assert answer.closed == 1
+    blocks = re.findall(rb"10000\r\n(.)", received, re.DOTALL)
+    assert b"".join(blocks) == bytes(range(200))
+    assert received.endswith(b"0\r\n\r\n")
+
+
+def settles(made):
+    before = len(made)
+    time.sleep(0.2)
+    return before if len(made) == before else 0
+
+
+def test_an_endless_stream_to_a_fast_reader_leaves_others_their_turn():
+    def endless():
+        while True:
+            yield b"x" * 1000
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return endless() if environ["PATH_INFO"] == "/endless" else [b"fine"]
+
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.sendall(head("GET /endless HTTP/1.1", HOST))
+        for _ in range(3):
+            client.recv(1 << 20)
+            assert b"fine" in talk(served.address, GET)
+
+
+def test_a_client_that_goes_away_midway_costs_no_more_than_its_own_answer():
+    answer = Closing(b"x" * 65_536 for _ in range(10_000))
+    with inside(answering(answer)) as served:
+        slow_reader(served.address).close()  # with unread data: a reset
+        eventually(lambda: answer.closed)
+        eventually(lambda: not served.worker.connections)
+        answer.blocks = iter([b"fine"])
+        assert b"fine" in talk(served.address, GET)
+    assert answer.closed == 2
+
+
+def test_pipelined_requests_of_one_client_leave_others_their_turn():
+    order = []
+
+    def application(environ, start_response):
+        order.append(environ["PATH_INFO"])
+        time.sleep(0.01)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    greedy, modest = head("GET /greedy HTTP/1.1", HOST), head("GET /modest HTTP/1.1", HOST)
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.sendall(greedy * 50)
+        eventually(lambda: order)
+        talk(served.address, modest)
+        assert order.index("/modest") < 40
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client).count(b"HTTP/1.1 200 OK") == 50  # and none is lost
+
+
+def test_more_pipelined_requests_than_are_buffered_are_all_answered():
+    many = 20_000
+    with (
+        inside(answering([b"a"], ("Content-Length", "1"))) as served,
+        socket.create_connection(served.address, timeout=30) as client,
+    ):
+        sending = threading.Thread(target=client.sendall, args=(GET * many,))
+        sending.start()
+        count = 0
+        tail = b""
+        while count < many:
+            data = client.recv(1 << 20)
+            assert data
+            count += (tail + data).count(b"\r\n\r\na") - tail.count(b"\r\n\r\na")
+            tail = data[-4:]
+        sending.join(20)
+
+
+def test_clients_for_whom_too_much_is_held_have_to_go_the_greediest_first(caplog):
+    head_of_a_long_body = head("POST / HTTP/1.1", HOST, "Content-Length: 1000000")
+    with inside(answering([b"a"])) as served, contextlib.ExitStack() as stack:
+        served.worker.MOST_HELD = 1_000_000
+        clients = [
+            stack.enter_context(socket.create_connection(served.address, timeout=20))
+            for _ in range(3)
+        ]
+        for client, sent, held in zip(
+            clients, (100_000, 800_000), (100_000, 900_000), strict=False
+        ):
+            client.sendall(head_of_a_long_body + b"x" * sent)
+            eventually(partial(served.holds, held))
+        clients[2].sendall(head_of_a_long_body + b"x" * 300_000)
+        eventually(lambda: len(served.connections()) == 2)
+        assert "A client had to go: 800000 bytes" in caplog.text
+        served.worker.MOST_HELD = 10_000_000
+        clients[0].sendall(b"x" * 900_000)  # who did not go is served
+        assert clients[0].recv(12) == b"HTTP/1.1 200"
+
+
+def test_an_endless_head_is_refused_long_before_it_is_a_megabyte():
+    with inside(answering([b"a"])) as served:
+        said = talk(served.address, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 90 + b"B: c\r\n" * 20_000)
+    assert said.startswith(b"HTTP/1.1 431")
+
+
+def test_a_busy_worker_refuses_on_a_connection_that_it_keeps():
+    def slow(environ, start_response):
+        time.sleep(0.3)
+        start_response("200 OK", [("Content-Length", "1")])
+        return [b"a"]
+
+    with inside(slow) as served, contextlib.ExitStack() as stack:
+        served.worker.LONGEST_WAIT = 0.1
+        clients = [
+            stack.enter_context(socket.create_connection(served.address, timeout=20))
+            for _ in range(3)
+        ]
+        for client in clients:  # two of them wait for the first one, and one more for the second
+            client.sendall(GET)
+            time.sleep(0.05)
+        said = [client.recv(65_536)[:12] for client in clients]
+        assert sorted(said) == [b"HTTP/1.1 200", b"HTTP/1.1 200", b"HTTP/1.1 503"]
+        refused = clients[said.index(b"HTTP/1.1 503")]
+        refused.sendall(GET)
+        assert refused.recv(65_536).startswith(b"HTTP/1.1 200")
