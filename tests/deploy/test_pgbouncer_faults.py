@@ -3,7 +3,6 @@
 import signal
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -33,9 +32,9 @@ def behind(own_cluster, kind: Kind, tmp_path_factory) -> Iterator[Pooler]:
 @pytest.fixture(scope="module")
 def stage(own_cluster, behind, kind, tmp_path_factory) -> Iterator[Stage]:
     """A service that is not tested for overload here: cold workers may take their time."""
-    env: Any = {"MAX_WAIT_SECONDS": "0", "PREPARED_STATEMENTS": kind.prepared}
+    env = {"PREPARED_STATEMENTS": kind.prepared}
     log = tmp_path_factory.mktemp("stage") / "log"
-    with staged(own_cluster, BUFFERED, log, url=behind.url, workers=4, **env) as made:
+    with staged(own_cluster, BUFFERED, log, url=behind.url, workers=4, env=env) as made:
         yield made
 
 
