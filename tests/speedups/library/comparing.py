@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
+from django.core.cache import cache
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.db import connection
@@ -177,6 +178,7 @@ def told(conversations: Iterable[Sequence[Asked]], pieces: Iterable[str] | None)
 
 def _told(application: Any, requests: Sequence[Asked]) -> Told:
     seed()
+    cache.clear()  # of what throttling has counted
     return Told([answer(application, asked) for asked in requests], stored())
 
 
