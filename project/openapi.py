@@ -29,7 +29,7 @@ DIGITS = r"[0-9]{1,8}(\.[0-9]{1,2})?"
 
 # What the generator cannot read out of the fields: of an item that is sent, and of one that is read
 SENT: dict[str, dict[str, Any]] = {
-    "name": {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
+    "name": {"pattern": r"^[^\x00]*[^\s\x00\x1c-\x1f][^\x00]*$"},  # str.strip takes these
     "description": {"pattern": r"^[^\x00]*$"},
     "price": {
         "type": ["string", "number"],
@@ -57,7 +57,7 @@ HEADERS = {  # which a request may carry, by method
         "first answer, and done once. Kept for 24 hours.",
         minLength=1,
         maxLength=255,
-        pattern=r"^[\x21-\x7e]+$",
+        pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",  # HTTP takes blanks off both ends
     ),
     "get": _header("If-None-Match", "The ETag the client has: 304 if it still holds."),
 }

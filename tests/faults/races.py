@@ -18,6 +18,7 @@ class Racers:
     def __init__(self, url: str, count: int = 8) -> None:
         self.clients = [httpx.Client(base_url=url, timeout=30) for _ in range(count)]
         self.pool = ThreadPoolExecutor(count)
+        self.acknowledged = 0  # changes
         for client in self.clients:  # connected before the first round
             client.get("/livez")
 
@@ -29,12 +30,15 @@ class Racers:
             start.wait(timeout=30)
             return call(client)
 
-        return list(self.pool.map(run, calls, self.clients))
+        answers = list(self.pool.map(run, calls, self.clients))
+        self.acknowledged += sum(answer.is_success for answer in answers)
+        return answers
 
     def new_row(self) -> str:
         """Create a row; return its path."""
         created = self.clients[0].post("/items/", json={"name": "Desk", "price": "1"})
         assert created.status_code == 201, created.text
+        self.acknowledged += 1
         return str(created.headers["Location"])
 
     def left(self, path: str) -> httpx.Response:
@@ -142,11 +146,11 @@ RACES: dict[str, Callable[[Racers, str], Iterator[str]]] = {
 }
 
 
-def run(race: str, url: str, rounds: int) -> list[str]:
-    """Run a race so many times; return what went wrong."""
+def run(race: str, url: str, rounds: int) -> tuple[list[str], int]:
+    """Run a race so many times; return what went wrong, and how many changes were acknowledged."""
     racers = Racers(url)
     try:
         turns = (RACES[race](racers, racers.new_row()) for _ in range(rounds))
-        return list(itertools.chain.from_iterable(turns))
+        return list(itertools.chain.from_iterable(turns)), racers.acknowledged
     finally:
         racers.close()
