@@ -11,7 +11,7 @@ WORKERS = 2  # one of them spends most of its time on what is in MACHINE
 MACHINE = (
     "tests/costs/",
     "tests/faults/",
-    "tests/lab/test_command_line.py",
+    "tests/lab/test_whole_runs.py",
     "tests/lab/test_known_service.py",
     "tests/lab/test_relay.py",
     "tests/load/",
