@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from lab.records import Trial
 from lab.statistics import Estimate, Floats, Interval
@@ -107,7 +107,7 @@ def trend(values: Floats) -> Trend:
     lag = float(residuals[1:] @ residuals[:-1]) / spread if spread else 0.0
     effective = max(5.0, count * (1 - max(0.0, lag)) / (1 + max(0.0, lag)))
     error = math.sqrt(spread / (effective - 3) / float(at @ at))
-    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, effective - 3))
+    half = error * float(special.stdtrit(effective - 3, (1 + CONFIDENCE) / 2))
     ends = Interval((slope - half) / mean, (slope + half) / mean)
     return Trend(mean, Estimate(slope / mean, ends, count))
 

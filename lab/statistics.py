@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 RESAMPLES = 2000
@@ -94,7 +94,7 @@ def _around(middle: float, resampled: Floats, count: int) -> Interval:
 def few(count: int) -> float:
     """Return by how much a bootstrap of `count` independent values is too narrow; 1 for many."""
     share = (1 + CONFIDENCE) / 2
-    return float(stats.t.ppf(share, count - 1) / stats.norm.ppf(share)) * math.sqrt(
+    return float(special.stdtrit(count - 1, share) / special.ndtri(share)) * math.sqrt(
         count / (count - 1)
     )
 

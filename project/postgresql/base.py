@@ -25,7 +25,7 @@ _no_attempt_before = 0.0  # monotonic seconds
 class DatabaseWrapper(base.DatabaseWrapper):
     """Looks at a connection that was idle before it is used."""
 
-    _used_at = 0.0  # monotonic seconds
+    _used_at = _connected_at = 0.0  # monotonic seconds
 
     def ensure_connection(self) -> None:
         """Connect if there is no connection, or only one that is lost."""
@@ -45,7 +45,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _is_lost(self) -> bool:
         if self.connection is None or self.in_atomic_block:
             return False
-        if self.connection.closed:
+        if self.connection.closed or half_open.found_since(self._connected_at):
             return True
         poller = select.poll()
         poller.register(self.connection.fileno(), select.POLLIN)
@@ -63,6 +63,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if time.monotonic() - started > LONG_ATTEMPT:
                 _no_attempt_before = time.monotonic() + NEXT_ATTEMPT
             raise
+        self._connected_at = time.monotonic()
         half_open.watch(connection, statement_limit(conn_params.get("options", "")))
         return connection
 

@@ -23,11 +23,12 @@ LAST_SENT, LAST_RECEIVED, LENGTH = 44, 52, 60
 
 _limits: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # seconds, by psycopg connection
 _lock = threading.Lock()
+_found_at = 0.0  # monotonic seconds
 _thread: threading.Thread | None = None
 
 
 def watch(connection: Any, limit: float) -> None:
-    """End `connection` when a statement has no answer `limit` and some seconds after it was sent.
+    """End `connection` when a statement has no answer `limit` seconds and `GRACE` after it was sent.
 
     Connections over UNIX sockets cannot lose their other end and are left alone.
     """
@@ -39,6 +40,11 @@ def watch(connection: Any, limit: float) -> None:
         if _thread is None or not _thread.is_alive():  # it does not live on in a forked worker
             _thread = threading.Thread(target=_look_again_and_again, daemon=True)
             _thread.start()
+
+
+def found_since(moment: float) -> bool:
+    """Tell whether a link fell silent after `moment` (monotonic): its neighbours may have, too."""
+    return _found_at > moment
 
 
 def _look_again_and_again() -> None:
@@ -53,10 +59,12 @@ def _look_again_and_again() -> None:
 
 
 def _look(pgconn: Any, limit: float) -> None:
+    global _found_at
     if not _waits(pgconn):
         return
     with socket.socket(fileno=os.dup(pgconn.socket)) as link:
         if silent_for(link) > limit + GRACE and _waits(pgconn):
+            _found_at = time.monotonic()
             link.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in libpq
 
 

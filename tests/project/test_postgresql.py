@@ -34,6 +34,21 @@ def test_a_connection_that_was_ended_while_idle_is_replaced_unnoticed(database_u
 
 
 @pytest.mark.django_db(transaction=True)
+def test_when_one_link_fell_silent_the_idle_connections_of_that_time_are_replaced(monkeypatch):
+    def backend():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return cursor.fetchone()
+
+    before = backend()
+    monkeypatch.setattr(half_open, "_found_at", time.monotonic())
+    time.sleep(2 * base.TRUSTED)
+    after = backend()
+    time.sleep(2 * base.TRUSTED)
+    assert after == backend() != before
+
+
+@pytest.mark.django_db(transaction=True)
 def test_inside_a_transaction_no_connection_is_replaced(database_url):
     with pytest.raises(OperationalError), transaction.atomic():
         with connection.cursor() as cursor:
