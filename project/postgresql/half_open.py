@@ -28,7 +28,7 @@ _thread: threading.Thread | None = None
 
 
 def watch(connection: Any, limit: float) -> None:
-    """End `connection` when a statement has no answer `limit` seconds and `GRACE` after it was sent.
+    """End `connection` when a statement has no answer `GRACE` seconds after its `limit` (seconds).
 
     Connections over UNIX sockets cannot lose their other end and are left alone.
     """
