@@ -67,6 +67,7 @@ def test_pgbench_sends_the_service_s_statements():
     assert r"HH24\x3aMI\x3aSS" in sent["retrieve"]  # where a colon would begin a variable
 
 
+@pytest.mark.torture
 def test_pgbench_sets_the_limit(stage):
     cells = row(limit.measured(stage, (2,), (1,), repeats=1, seconds=1, rows=100), "2")
     assert float(cells["pgbench, /s"].replace(",", "")) > 0

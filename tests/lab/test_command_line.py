@@ -110,6 +110,7 @@ def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
     assert (tmp_path / "report.md").exists()
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_json_is_all_that_is_printed_when_asked_for(capsys, tmp_path):
     for one in comparison():
         records.append(tmp_path / "records.jsonl", one)
@@ -119,6 +120,7 @@ def test_json_is_all_that_is_printed_when_asked_for(capsys, tmp_path):
     assert json.loads(printed)["settings"]
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_an_objective_that_is_never_met_and_an_invalid_trial_are_exit_1(capsys, tmp_path):
     for one in comparison():
         records.append(tmp_path / "records.jsonl", one)

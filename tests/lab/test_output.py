@@ -28,6 +28,7 @@ def test_all_is_drawn_from_the_records_alone_and_twice_the_same(tmp_path):
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_a_page_that_cannot_be_written_leaves_the_old_one_whole(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, [trial()])
     output.redraw(folder)
@@ -43,6 +44,7 @@ def test_no_trial_is_no_report(tmp_path):
         output.redraw(folder_of(tmp_path, []))
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_the_summary_has_answers_figures_with_intervals_and_verdicts(tmp_path):
     found = summary(folder_of(tmp_path, comparison()))
     assert (found["version"], found["kind"]) == (1, "compare")
@@ -56,6 +58,7 @@ def test_the_summary_has_answers_figures_with_intervals_and_verdicts(tmp_path):
     assert {trial["verdict"] for trial in found["trials"]} == {"valid"}
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_the_summary_says_why_a_trial_is_refused(tmp_path):
     broken = trial(failures=1500, errors={"POST /items: status 500": 1500})
     found = summary(folder_of(tmp_path, [broken]))
@@ -64,6 +67,7 @@ def test_the_summary_says_why_a_trial_is_refused(tmp_path):
     assert "throughput_per_s" not in found["settings"][0]
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_the_article_is_quoted_beside_what_was_measured(tmp_path):
     folder = folder_of(tmp_path, article())
     output.redraw(folder)
@@ -74,6 +78,7 @@ def test_the_article_is_quoted_beside_what_was_measured(tmp_path):
     assert "CPU at 13 % while latency grows: too few workers" in text
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_a_ladder_says_what_each_rung_buys(tmp_path):
     folder = folder_of(tmp_path, ladder())
     output.redraw(folder)

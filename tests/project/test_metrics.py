@@ -10,19 +10,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
+import psycopg
 import pytest
+from django.db import connection
 from django.urls import URLPattern
 from prometheus_client.parser import text_string_to_metric_families
+from psycopg.sql import SQL, Identifier
 
 from crud.models import Item
 from crud.urls import urlpatterns
 from lab.servers import Server, serving
 from project.tally import BOUNDS, Spread, Tally
-from tests.faults.cluster import cluster
 from tests.project.production import PRODUCTION, run
 from tests.project.test_gunicorn import (
     CLASSES,
@@ -35,7 +38,7 @@ from tests.project.test_gunicorn import (
 
 ROUTES = {url.name: str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)}
 ITEMS, ITEM = ROUTES["item-list"], ROUTES["item-detail"]
-TOLD = 1.5  # seconds within which all workers have told; they do so every 0.5 s
+TOLD = 1.2  # seconds within which all workers have told; they do so every 0.5 s
 
 
 def free_port() -> int:
@@ -61,15 +64,36 @@ class Scrape:
         return sum(float(one.value) for one in self.all(name, **labels))
 
 
+class Observed(NamedTuple):
+    """A service with metrics, and the port on which they are read."""
+
+    server: Server
+    port: int
+    kind: str
+
+    def told(self) -> Scrape:
+        """Read when all that has happened has been told."""
+        time.sleep(TOLD)
+        return Scrape(self.port)
+
+
 @contextlib.contextmanager
-def observed(
-    url: str, tmp_path: Path, workers: int = 2, **env: str
-) -> Iterator[tuple[Server, int]]:
+def observed(url: str, folder: Path, kind: str = CLASSES[0], **env: str) -> Iterator[Observed]:
     port = free_port()
     env = {"METRICS_PORT": str(port), "METRICS_HOST": "127.0.0.1", **env}
-    with serving(DJANGO, url, log=tmp_path / "log", workers=workers, threads=2, env=env) as server:
-        time.sleep(0.6)  # what it took to find out that the server answers has been told
-        yield server, port
+    given = {"WEB_CONCURRENCY": "2", "GUNICORN_WORKER_CLASS": kind} | env
+    with serving(DJANGO, url, log=folder / "log", threads=2, env=given) as server:
+        yield Observed(server, port, kind)
+
+
+@pytest.fixture(scope="module", params=CLASSES)
+def service(request, database_url, tmp_path_factory) -> Iterator[Observed]:
+    """A service of each kind that tells all it can."""
+    folder = tmp_path_factory.mktemp("metrics")
+    had = folders()
+    with observed(database_url, folder, request.param, SERVER_TIMING="1") as found:
+        yield found
+    assert folders() == had
 
 
 def workers(server: Server) -> list[psutil.Process]:
@@ -98,23 +122,18 @@ def folders() -> set[Path]:
     return set(Path("/dev/shm").glob("metrics-*"))
 
 
-@pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_count_each_request_once_whichever_lane_answers_it(
-    database_url, tmp_path, kind
-):
+def test_two_workers_count_each_request_once_whichever_lane_answers_it(service):
     item = Item.objects.create(name="Desk", price=1)
-    with observed(database_url, tmp_path, GUNICORN_WORKER_CLASS=kind) as (server, port):
-        before = Scrape(port)
-        asked = ask_until_both_answered(f"{server.url}/items/{item.pk}/")
-        not_express = {"If-None-Match": '"no"'}
-        httpx.get(f"{server.url}/items/{item.pk}/", headers=not_express)
-        httpx.post(f"{server.url}/items/", json={"name": ""})
-        for path in ("/nothing", "/nothing/2", "/wp-login.php"):
-            httpx.get(server.url + path)
-        httpx.request("BREW", f"{server.url}/items/")
-        time.sleep(TOLD)
-        after = Scrape(port)
+    url, threaded = service.server.url, service.kind == "gthread"
+    before = service.told()
+    asked = ask_until_both_answered(f"{url}/items/{item.pk}/")
+    httpx.get(f"{url}/items/{item.pk}/", headers={"If-None-Match": '"no"'})  # not express
+    httpx.post(f"{url}/items/", json={"name": ""})
+    for path in ("/nothing", "/nothing/2", "/wp-login.php"):
+        httpx.get(url + path)
+    httpx.request("BREW", f"{url}/items/")
+    after = service.told()
 
     def more(name: str, **labels: str) -> float:
         return after.total(name, **labels) - before.total(name, **labels)
@@ -129,43 +148,37 @@ def test_two_workers_count_each_request_once_whichever_lane_answers_it(
     in_database = more("http_request_database_seconds_sum")
     assert 0 < in_database < more("http_request_duration_seconds_sum")
     queued = more("http_request_queue_seconds_count")
-    assert queued == (0 if kind == "gthread" else asked + 6)  # who knows when a request was there
-    assert after.total("worker_slots") == (4 if kind == "gthread" else 2)
+    assert queued == (0 if threaded else asked + 6)  # who knows when a request was there
+    assert after.total("worker_slots") == (4 if threaded else 2)
     assert {one.labels["route"] for one in after.all(count)} <= {ITEM, ITEMS, "unmatched"}
 
 
-@pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.django_db
-def test_a_killed_worker_keeps_its_counts_and_leaves_no_gauge(database_url, tmp_path, kind):
-    with observed(database_url, tmp_path, GUNICORN_WORKER_CLASS=kind) as (server, port):
-        for _ in range(10):
-            httpx.get(f"{server.url}/items/")
-        time.sleep(TOLD)
-        before = Scrape(port)
-        for number in (signal.SIGKILL, signal.SIGTERM):
-            victim = workers(server)[0]
-            victim.send_signal(number)
-            eventually(lambda gone=victim: not gone.is_running())
-            eventually(lambda: len(workers(server)) == 2)
-        time.sleep(TOLD)
-        after = Scrape(port)
-        (folder,) = (one for one in folders() if (one / "counter_0.db").exists())
-        assert not list(folder.glob(f"*_{victim.pid}.db"))
-    assert after.total("http_requests_total") == before.total("http_requests_total") >= 10
+def test_a_killed_worker_keeps_its_counts_and_leaves_no_gauge(service):
+    for _ in range(10):
+        httpx.get(f"{service.server.url}/items/")
+    before = service.told()
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        victim = workers(service.server)[0]
+        victim.send_signal(number)
+        eventually(lambda gone=victim: not gone.is_running())
+        eventually(lambda: len(workers(service.server)) == 2)
+    after = service.told()
+    (folder,) = (one for one in folders() if (one / "counter_0.db").exists())
+    assert not list(folder.glob(f"*_{victim.pid}.db"))
+    count = "http_requests_total"
+    assert after.total(count) == before.total(count) >= 10
     assert after.total("http_request_duration_seconds_count") >= 10
     assert after.total("worker_slots") == before.total("worker_slots")
-    assert not folder.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_waited_too_long_and_what_could_not_be_read_is_counted(database_url, tmp_path):
     first, second = (Item.objects.create(name="Desk", price=1).pk for _ in range(2))
     change = partial(httpx.patch, json={"quantity": 7}, timeout=20)
-    with (
-        observed(database_url, tmp_path, workers=1, MAX_WAIT_SECONDS="0.2") as (server, port),
-        ThreadPoolExecutor() as clients,
-    ):
-        items = f"{server.url}/items/"
+    env = {"WEB_CONCURRENCY": "1", "MAX_WAIT_SECONDS": "0.2"}
+    with observed(database_url, tmp_path, **env) as service, ThreadPoolExecutor() as clients:
+        items = f"{service.server.url}/items/"
         with row_locked(database_url, second):
             with row_locked(database_url, first) as holder:
                 clients.submit(change, f"{items}{first}/")
@@ -173,68 +186,79 @@ def test_what_waited_too_long_and_what_could_not_be_read_is_counted(database_url
                 clients.submit(change, f"{items}{second}/")
                 time.sleep(0.3)
                 late = clients.submit(httpx.get, items, timeout=20)  # waits for the second change
-                time.sleep(0.9)
-                busy = Scrape(port).total("worker_slots_busy")
+                busy = service.told().total("worker_slots_busy")
             time.sleep(0.5)
         assert late.result().status_code == 503
         with socket.create_connection(("127.0.0.1", httpx.URL(items).port or 0)) as broken:
             broken.sendall(b"GET / HTTP/1.1\r\nno header\r\n\r\n")
             assert broken.recv(100).startswith(b"HTTP/1.1 400 ")
-        time.sleep(TOLD)
-        after = Scrape(port)
+        after = service.told()
     assert busy == pytest.approx(1, abs=0.1)  # though the request in hand has not ended
     assert after.total("worker_slots_busy") < 0.1
     assert after.total("http_requests_shed_total") == 1
     assert after.total("http_requests_refused_total", status="400") == 1
 
 
-@pytest.mark.parametrize("kind", CLASSES)
-def test_errors_of_the_database_are_counted_by_kind(tmp_path, kind):
-    with (
-        cluster("metrics") as database,
-        observed(database.url, tmp_path, GUNICORN_WORKER_CLASS=kind, SERVER_TIMING="1") as (
-            server,
-            port,
-        ),
-    ):
-        assert httpx.get(f"{server.url}/items/").status_code == 200
-        database.stop()
-        for _ in range(5):
-            answer = httpx.get(f"{server.url}/items/", timeout=20)
-            assert answer.status_code == 503
-            assert "db;dur=0.00" not in answer.headers["Server-Timing"]  # though the lane failed
-        time.sleep(TOLD)
-        after = Scrape(port)
-    assert after.total("database_errors_total", status="503") == 5
-    assert after.total("http_requests_total", route=ITEMS, status="503") == 5
+@contextlib.contextmanager
+def closed_database(url: str) -> Iterator[None]:
+    """Let the test database end all sessions but the tests' own, and take no new ones."""
+    name = Identifier(connection.settings_dict["NAME"])
+    close = SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format
+    with psycopg.connect(
+        urlsplit(url)._replace(path="/postgres").geturl(), autocommit=True
+    ) as admin:
+        admin.execute(close(name, SQL("false")))
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = %s AND pid <> %s",
+                (connection.settings_dict["NAME"], connection.connection.info.backend_pid),
+            )
+            yield
+        finally:
+            admin.execute(close(name, SQL("true")))
 
 
 @pytest.mark.django_db
-def test_the_metrics_have_a_port_of_their_own_and_exist_only_when_it_is_given(
-    database_url, tmp_path
-):
+def test_errors_of_the_database_are_counted_by_kind(service, database_url):
+    items = f"{service.server.url}/items/"
+    before = service.told()
+    connection.ensure_connection()
+    with closed_database(database_url):
+        for _ in range(5):
+            answer = httpx.get(items, timeout=20)
+            assert answer.status_code == 503
+            assert "db;dur=0.00" not in answer.headers["Server-Timing"]  # though the lane failed
+    after = service.told()
+    for count, labels in (("database_errors_total", {}), ("http_requests_total", {"route": ITEMS})):
+        more = [scrape.total(count, status="503", **labels) for scrape in (after, before)]
+        assert more[0] - more[1] == 5
+
+
+def test_the_metrics_have_a_port_of_their_own(service):
+    assert httpx.get(f"{service.server.url}/metrics").status_code == 404
+    assert ports(service.server) == {httpx.URL(service.server.url).port, service.port}
+
+
+@pytest.mark.django_db
+def test_without_a_port_there_are_no_metrics(database_url, tmp_path):
     had = folders()
-    with observed(database_url, tmp_path) as (server, port):
-        assert httpx.get(f"{server.url}/metrics").status_code == 404
-        assert ports(server) == {httpx.URL(server.url).port, port}
     with serving(DJANGO, database_url, log=tmp_path / "log") as server:
         assert folders() == had
         assert "Server-Timing" not in httpx.get(f"{server.url}/items/").headers
         assert ports(server) == {httpx.URL(server.url).port}
 
 
-@pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.django_db(transaction=True)
-def test_server_timing_says_where_the_time_went_in_both_lanes(database_url, tmp_path, kind):
+def test_server_timing_says_where_the_time_went_in_both_lanes(service):
     item = Item.objects.create(name="Desk", price=1)
-    env = {"SERVER_TIMING": "1", "GUNICORN_WORKER_CLASS": kind}
-    with serving(DJANGO, database_url, log=tmp_path / "log", env=env) as server:
-        url = f"{server.url}/items/{item.pk}/"
+    with httpx.Client(base_url=service.server.url) as client:
         for headers in ({}, {"If-None-Match": '"other"'}):
-            httpx.get(url, headers=headers)  # connects
-            said = httpx.get(url, headers=headers).headers["Server-Timing"]
+            client.get(f"/items/{item.pk}/", headers=headers)  # connects
+            said = client.get(f"/items/{item.pk}/", headers=headers).headers["Server-Timing"]
             parts = dict(re.findall(r"(\w+);dur=([\d.]+)", said))
-            assert list(parts) == ["db", "app"] if kind == "gthread" else ["queue", "db", "app"]
+            named = ["db", "app"] if service.kind == "gthread" else ["queue", "db", "app"]
+            assert list(parts) == named
             assert float(parts["db"]) > 0
             assert float(parts["app"]) > 0
 
