@@ -20,6 +20,10 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 bench: $(INSTALLED) ## measure Django and FastAPI side by side, about five minutes (SECONDS_PER_RUN=30)
 	@$(BIN)/python -m lab compare django fastapi-sqlalchemy --seconds $(SECONDS_PER_RUN)
 
+# The tests start hundreds of Python programs on few cores: each module is compiled once, and no
+# idle thread of numpy's spins.
+test: export PYTHONDONTWRITEBYTECODE =
+test: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED) ## run all tests
 	@$(BIN)/python -m pytest
 

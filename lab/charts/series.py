@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from lab.cells import Cell, Value, counted
 from lab.charts.drawing import Look, plain_numbers
@@ -136,4 +136,5 @@ def decades(axes: Axes, which: Literal["x", "y"]) -> None:
     low, high = axes.dataLim.intervalx if which == "x" else axes.dataLim.intervaly
     many = high > low * DECADE * DECADE
     axis.set_major_locator(LogLocator(subs=(1,) if many else (1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
     plain_numbers(axis)

@@ -6,7 +6,7 @@ from lab.analysis import analyse
 from lab.charts.all import charts
 from lab.page.render import kind, page, parts
 from lab.report import report
-from tests.browser import open_page
+from tests.browser import open_browser, open_page
 from tests.lab.examples import comparison
 from tests.lab.synthetic import article, ladder, sweep
 
@@ -64,7 +64,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def visitor(pages):
-    with open_page() as opened:
+    with open_browser() as browser, open_page(browser) as opened:
         yield Visitor(opened, pages)
 
 

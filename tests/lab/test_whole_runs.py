@@ -187,7 +187,8 @@ def test_a_full_disk_is_one_line(tmp_path):
     if subprocess.run(disk, capture_output=True).returncode:
         pytest.skip("this system lets nobody mount")
     try:
-        ended = lab("run", "stub", *SHORT, "--results", str(tmp_path))
+        with Stub(rows=50).serving() as stub:
+            ended = lab("run", stub.url, *SHORT, "--results", str(tmp_path))
         assert ended.code == 2, ended.err
         assert "No space left on device" in the_complaint(ended.err)
     finally:

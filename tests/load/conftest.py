@@ -18,7 +18,7 @@ from tests.load.stub import Stub
 
 ROOT = Path(__file__).parents[2]
 
-PACE = ("--think-time", 0.03)
+PACE = ("--think-time", 0.05)
 
 Serve = Callable[..., Stub]
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import open_page
+from tests.browser import open_browser, open_page
 from tests.load.conftest import Serve, finish, free_port, start, wait_until
 
 
@@ -30,7 +30,7 @@ def web_ui() -> Iterator[str]:
 
 @pytest.fixture
 def form(web_ui: str) -> Iterator[Page]:
-    with open_page() as page:
+    with open_browser() as browser, open_page(browser) as page:
         wait_until(lambda: answers(web_ui))
         page.goto(web_ui)
         yield page

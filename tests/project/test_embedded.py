@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 
 from project.embedded import EmbeddedError, Server
+from project.management.commands import postgres
 from tests.project.production import PRODUCTION, ROOT, run
 
 HOLD = "import sys; from pathlib import Path; from project.embedded.server import Server; "
@@ -91,8 +95,28 @@ def using(server: Server) -> Iterator[subprocess.Popen[str]]:
             user.kill()
 
 
-def manage(server: Server, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return run("-c", MANAGE, str(server.home), "postgres", *words, DJANGO_DEBUG="1", **env)
+class Ended(NamedTuple):
+    code: int | str | None
+    out: str
+    err: str = ""
+
+
+@pytest.fixture
+def manage(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Run `manage.py postgres` in this process, which spares a start, for a server of its own."""
+
+    def run_command(server: Server, *words: str) -> Ended:
+        monkeypatch.setattr(postgres, "SERVER", server)
+        out = StringIO()
+        try:
+            call_command("postgres", *words, stdout=out)
+        except SystemExit as end:
+            return Ended(end.code, out.getvalue())
+        except CommandError as error:
+            return Ended(1, out.getvalue(), str(error))
+        return Ended(0, out.getvalue())
+
+    return run_command
 
 
 def test_two_processes_share_it_and_the_last_one_stops_it(server):
@@ -139,25 +163,28 @@ def test_a_killed_server_is_no_trouble_for_its_user_nor_for_the_next_start(serve
         assert answers(server.url())
 
 
-def test_started_by_hand_it_runs_until_stopped_by_hand(server):
-    started = manage(server, "start")
-    assert (started.returncode, started.stdout) == (0, f"{server.url()}\n")
+def test_started_by_hand_it_runs_until_stopped_by_hand(server, manage):
+    assert manage(server, "start") == (0, f"{server.url()}\n", "")
     with using(server):
         pass
-    status = manage(server, "status")
-    assert (status.returncode, status.stdout) == (0, f"running {server.url()}\n")
-    assert manage(server, "stop").returncode == 0
-    status = manage(server, "status")
-    assert (status.returncode, status.stdout) == (3, "stopped\n")
+    assert manage(server, "status") == (0, f"running {server.url()}\n", "")
+    assert manage(server, "stop").code == 0
+    assert manage(server, "status") == (3, "stopped\n", "")
 
 
 def test_exec_hands_the_url_on_and_the_exit_code_back(server):
-    ended = manage(server, "exec", "--", "sh", "-c", 'echo "$DATABASE_URL"; exit 7')
+    words = ("postgres", "exec", "--", "sh", "-c", 'echo "$DATABASE_URL"; exit 7')
+    ended = run("-c", MANAGE, str(server.home), *words, DJANGO_DEBUG="1")
     assert (ended.returncode, ended.stdout) == (7, f"{server.url()}\n")
-    ended = manage(server, "exec", "--", "no-such-program")
+    ended = run("-c", MANAGE, str(server.home), *words[:3], "no-such-program", DJANGO_DEBUG="1")
     assert ended.returncode == 1
     assert ended.stderr == "CommandError: cannot run no-such-program: No such file or directory\n"
-    assert manage(server, "exec").returncode == 1
+
+
+def test_exec_without_a_command_says_what_to_write(server, manage):
+    assert manage(server, "exec") == (
+        1, "", "name a command: manage.py postgres exec -- gunicorn project.wsgi"
+    )  # fmt: skip
 
 
 def test_sigterm_to_exec_ends_its_command_and_lets_go_of_the_server(server):
@@ -190,13 +217,15 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(server, open_folder):
     shutil.rmtree(Server(far).socket_folder)
 
 
-def test_a_folder_of_another_major_version_is_refused_in_one_line(open_folder):
+def test_a_folder_of_another_major_version_is_refused_in_one_line(open_folder, manage):
     old = Server(open_folder / "old")
     old.data.mkdir(parents=True)
     (old.data / "PG_VERSION").write_text("9\n")
     with pytest.raises(EmbeddedError, match=r"made by PostgreSQL 9, but \d+ is installed: move"):
         old.start()
-    assert "\n" not in manage(old, "start").stderr.strip()
+    ended = manage(old, "start")
+    assert ended.code == 1
+    assert "\n" not in ended.err
 
 
 def test_an_interrupted_creation_leaves_no_half_cluster(open_folder):

@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.request import Request, urlopen
 
+import httpx
 import pytest
-from playwright.sync_api import Page, Response, Route, expect
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from lab.servers import serving
 from lab.targets import TARGETS, Target
-from tests.browser import open_page
-
-pytestmark = pytest.mark.django_db
+from tests.browser import open_browser, open_page
 
 DEVELOPMENT = Target(
     name="runserver",
@@ -35,6 +34,15 @@ def development(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
     log = tmp_path_factory.mktemp("pages") / "runserver.log"
     with serving(DEVELOPMENT, database_url, log=log) as server:
         yield server.url
+        for item in httpx.get(f"{server.url}/items/").json()["results"]:
+            httpx.delete(f"{server.url}/items/{item['id']}/").raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def browser(database_url: str) -> Iterator[Browser]:
+    """One for all tests here, of which none uses Django's models."""
+    with open_browser() as opened:
+        yield opened
 
 
 @dataclass
@@ -47,7 +55,7 @@ class Faults:
 
 
 @contextmanager
-def visiting(url: str) -> Iterator[tuple[Page, Faults]]:
+def visiting(browser: Browser, url: str) -> Iterator[tuple[Page, Faults]]:
     """A page, loaded, of which nothing may be wrong when the block ends."""
     home, faults = "/".join(url.split("/")[:3]), Faults()
 
@@ -62,7 +70,7 @@ def visiting(url: str) -> Iterator[tuple[Page, Faults]]:
         if answer.status >= 400:
             faults.refused.append(f"{answer.status} {answer.url}")
 
-    with open_page() as page:
+    with open_page(browser) as page:
         page.route("**/*", keep_home)
         page.on("response", note_refusal)
         page.on("pageerror", lambda error: faults.messages.append(str(error)))
@@ -83,8 +91,10 @@ def operations(url: str) -> set[tuple[str, str]]:
     return {(method.upper(), path) for path in paths for method in paths[path]}
 
 
-def test_docs_show_every_operation_and_try_one_out_without_a_network(production: str) -> None:
-    with visiting(f"{production}/docs/") as (page, _):
+def test_docs_show_every_operation_and_try_one_out_without_a_network(
+    production: str, browser: Browser
+) -> None:
+    with visiting(browser, f"{production}/docs/") as (page, _):
         expect(page.locator(".opblock").first).to_be_visible()
         shown = page.locator(".opblock-summary-control").all_inner_texts()
         assert {tuple(text.split()[:2]) for text in shown} == operations(production)
@@ -97,9 +107,8 @@ def test_docs_show_every_operation_and_try_one_out_without_a_network(production:
         expect(answer).to_contain_text('"results"')
 
 
-@pytest.mark.django_db(transaction=True)
-def test_browsable_api_lists_items_and_takes_one(development: str) -> None:
-    with visiting(f"{development}/items/") as (page, _):
+def test_browsable_api_lists_items_and_takes_one(development: str, browser: Browser) -> None:
+    with visiting(browser, f"{development}/items/") as (page, _):
         expect(page.get_by_role("heading", name="Item List")).to_be_visible()
         expect(page.get_by_label("response info")).to_contain_text("HTTP 200 OK")
         colour = page.locator(".navbar").evaluate("bar => getComputedStyle(bar).backgroundColor")
@@ -109,8 +118,8 @@ def test_browsable_api_lists_items_and_takes_one(development: str) -> None:
         expect(page.get_by_label("response info")).to_contain_text("HTTP 201 Created")
 
 
-def test_admin_asks_for_name_and_password(development: str) -> None:
-    with visiting(f"{development}/admin/") as (page, _):
+def test_admin_asks_for_name_and_password(development: str, browser: Browser) -> None:
+    with visiting(browser, f"{development}/admin/") as (page, _):
         expect(page.locator("#id_username")).to_be_visible()
         expect(page.locator("#id_password")).to_be_visible()
         colour = page.locator("#header").evaluate("bar => getComputedStyle(bar).backgroundColor")
