@@ -1,7 +1,7 @@
-"""A service of which all is known: `python -m tests.lab.known_service SLOTS HOLD [DEFECT]`.
+"""A service of which all is known: `python -m tests.lab.known_service SLOTS HOLD [DEFECTS]`.
 
-It prints its port. Each request holds one of SLOTS for HOLD seconds, however many wait. A defect
-makes it one of those that must be refused or shown:
+It prints its port. Each request holds one of SLOTS for HOLD seconds, however many wait. Defects
+(one or more words) make it one of those that must be refused or shown:
 
 errors     every 20th answer is a 500
 impostor   every other answer comes from another implementation
@@ -28,7 +28,7 @@ REASONS = {200: "OK", 201: "Created", 204: "No Content", 404: "Not Found", 500: 
 class Known:
     slots: asyncio.Semaphore
     hold: float
-    defect: str
+    defects: str
     stub: Stub = field(default_factory=lambda: Stub(rows=200))
     numbers: count = field(default_factory=count)
     began: float | None = None
@@ -58,17 +58,17 @@ class Known:
         async with self.slots:
             if self.hold:
                 await asyncio.sleep(self.held(time.monotonic() - self.began))
-        if self.defect == "errors" and number > FIRST and number % 20 == 0:
+        if "errors" in self.defects and number > FIRST and number % 20 == 0:
             return response(500, {}, "known/1")
         status, content = self.route(words[0], words[1], body)
-        impostor = self.defect == "impostor" and number % 2
+        impostor = "impostor" in self.defects and number % 2
         return response(status, content, "other/1" if impostor else "known/1")
 
     def held(self, age):
         """Seconds that a request which gets its slot now will hold it."""
-        if self.defect == "grows":
+        if "grows" in self.defects:
             return self.hold * (1 + age / 5)
-        if self.defect == "stalls" and STALL[0] <= age < STALL[1]:
+        if "stalls" in self.defects and STALL[0] <= age < STALL[1]:
             return STALL[1] - age + self.hold
         return self.hold
 
@@ -98,8 +98,8 @@ def response(status, content, who):
     return head.encode() + body
 
 
-async def main(slots, hold, defect=""):
-    known = Known(asyncio.Semaphore(int(slots)), float(hold), defect)
+async def main(slots, hold, defects=""):
+    known = Known(asyncio.Semaphore(int(slots)), float(hold), defects)
     server = await asyncio.start_server(known.converse, "127.0.0.1", 0, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201
     await server.serve_forever()

@@ -57,9 +57,17 @@ class Visitor:
     def visit(self, run):
         """Open the page of a run; return what was wrong, but for asking for the file itself."""
         self.faults.clear()
-        address = (self.folder / f"{run}.html").as_uri()
+        address = self.address(run)
         self.page.goto(address)
         return [fault for fault in self.faults if fault not in (address, "data:,")]
+
+    def open(self, run):
+        """Make sure that the page of a run is open, as it is when the test before was about it."""
+        if self.page.url != self.address(run):
+            self.page.goto(self.address(run))
+
+    def address(self, run):
+        return (self.folder / f"{run}.html").as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -81,39 +89,35 @@ def test_a_report_needs_no_network_and_shows_every_chart_with_its_words(run, bro
     assert len(figures) == len(set(figures))
     assert browser.locator("figure svg[role=img]").evaluate_all(INVISIBLE) == []
     assert browser.get_by_role("img", name="Where the CPU went").count() == 1
+    ids = browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(ids) == len(set(ids))  # though many charts share the page
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_a_narrow_screen_scrolls_down_only(run, browser, visitor):
+    visitor.open(run)
     browser.set_viewport_size({"width": 390, "height": 800})
-    visitor.visit(run)
     assert browser.evaluate("document.documentElement.scrollWidth") == 390
     browser.set_viewport_size({"width": 1200, "height": 1000})
 
 
 def test_charts_follow_light_and_dark(browser, visitor):
     inks = []
+    visitor.open("compare")
     for scheme in ("light", "dark"):
         browser.emulate_media(color_scheme=scheme)
-        visitor.visit("compare")
         inks.append(browser.evaluate(INK))
     browser.emulate_media(color_scheme="light")
     assert inks[0] != inks[1]
 
 
 def test_evidence_that_is_folded_is_printed(browser, visitor):
-    visitor.visit("sweep")
+    visitor.open("sweep")
     folded = browser.locator("details:not([open]) li").first
     assert not folded.is_visible()
     browser.emulate_media(media="print")
     assert folded.is_visible()
     browser.emulate_media(media="screen")
-
-
-def test_ids_are_unique_though_many_charts_share_a_page(browser, visitor):
-    visitor.visit("sweep")
-    found = browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
-    assert len(found) == len(set(found))
 
 
 def test_names_from_records_cannot_write_into_the_page():

@@ -99,11 +99,11 @@ def run_together(cases: Mapping[str, Case], logs: Path) -> dict[str, Outcome]:
         return {name: finish(run) for name, run in runs.items()}
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
+def wait_until(happened: Callable[[], bool], every: float = 0.02) -> None:
     limit = time.monotonic() + 30
     while not happened():
         assert time.monotonic() < limit
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def free_port() -> int:

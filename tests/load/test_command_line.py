@@ -9,7 +9,6 @@ from tests.load.conftest import ROOT, Case, Outcome, locust, run_together
 from tests.load.stub import Stub
 
 WRONG = {  # test_web_ui.py has more of them, of which none needs a process of its own
-    "--mix 1/2": "mix '1/2': must be four weights",
     "--base-path /things": "/things/?limit=20: status 404",
     "--request-log /no/such/log.csv": "request log '/no/such/log.csv': its folder does not exist",
     "--preset flask": "invalid choice: 'flask'",

@@ -11,7 +11,6 @@ from tests.load.stub import Stub
 
 CASES = {
     "default": Case(),
-    "fastapi": Case("--preset fastapi", Stub(bare=True)),
     "overridden": Case("--trailing-slash no --list-field . --api-key secret", Stub(bare=True)),
     "empty": Case("--mix 1/0/0/0", Stub(rows=0)),
 }

@@ -91,7 +91,7 @@ def watch_charts(page: Page) -> None:
     expect(chart).to_be_visible()
     before = chart.screenshot()
     expect(page.locator("header")).to_contain_text(re.compile(r"RPS\s*[1-9]"), timeout=10_000)
-    wait_until(lambda: chart.screenshot() != before)
+    wait_until(lambda: chart.screenshot() != before, every=0.5)
     expect(page.locator("header")).to_contain_text(re.compile(r"Failures\s*0%"))
 
 
