@@ -6,7 +6,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from lab.targets import TARGETS
 
-WORKERS = 2  # one of them spends most of its time on what is in MACHINE
+WORKERS = 3  # of which one spends most of its time on what is in MACHINE, and all wait a lot
 # What fills the machine, and what a full machine would falsify: one after the other.
 MACHINE = (
     "tests/costs/",
