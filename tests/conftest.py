@@ -1,5 +1,6 @@
 """What tests of several parts share."""
 
+import signal
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +20,9 @@ __all__ = [
     "pytest_xdist_auto_num_workers",
     "pytest_xdist_make_scheduler",
 ]
+
+# A shell that starts `make test &` lets it ignore Ctrl-C; what the tests start must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
