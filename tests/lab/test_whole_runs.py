@@ -17,7 +17,7 @@ import pytest
 
 from lab import records, targets
 from lab.__main__ import main
-from tests.faults.cluster import cluster
+from tests.faults.cluster import Cluster
 from tests.lab.stub_lab import STUB
 from tests.load.stub import Stub
 
@@ -170,11 +170,16 @@ def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, mon
         database.stop("immediate")
 
     words = (*SHORT, "--seconds", "60", "--results", str(tmp_path))
-    with cluster("lab") as own, ThreadPoolExecutor() as beside:
+    own = Cluster("lab")
+    try:
+        own.start()
         monkeypatch.setenv("DATABASE_URL", own.server.url())
-        death = beside.submit(die_under_load, own)
-        ended = lab("run", "stub", *words)
-        death.result()
+        with ThreadPoolExecutor() as beside:
+            death = beside.submit(die_under_load, own)
+            ended = lab("run", "stub", *words)
+            death.result()
+    finally:
+        own.remove()
     assert ended.code == 2, ended.err
     assert the_complaint(ended.err) == (
         "lab: PostgreSQL ended in the middle of a trial: database.log says why"

@@ -11,7 +11,6 @@ from tests.load.stub import Stub
 WRONG = {  # test_web_ui.py has more of them, of which none needs a process of its own
     "--base-path /things": "/things/?limit=20: status 404",
     "--request-log /no/such/log.csv": "request log '/no/such/log.csv': its folder does not exist",
-    "--preset flask": "invalid choice: 'flask'",
     "-H http://127.0.0.1:9": "http://127.0.0.1:9/items/?limit=20: Connection refused; is the servi",
 }
 STATUS = frozenset({"status"})

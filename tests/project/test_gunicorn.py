@@ -48,7 +48,6 @@ def eventually(true, seconds: float = 20) -> None:
     ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, "),
     ("PORT", "65536", "PORT is '65536', allowed are whole numbers from 1 to 65535"),
     ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
-    ("GUNICORN_THREADS", "two", "GUNICORN_THREADS is 'two', allowed are whole numbers from 1"),
     ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are speedups."),
     ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
     ("METRICS_PORT", "9100/tcp", "METRICS_PORT is '9100/tcp', allowed are whole numbers from 0"),
