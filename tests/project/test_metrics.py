@@ -136,7 +136,7 @@ def test_two_workers_count_each_request_once_whichever_lane_answers_it(service):
     after = service.told()
 
     def more(name: str, **labels: str) -> float:
-        return after.total(name, **labels) - before.total(name, **labels)
+        return float(after.total(name, **labels) - before.total(name, **labels))
 
     count = "http_requests_total"
     assert more(count, method="GET", route=ITEM, status="200") == asked + 1
