@@ -102,6 +102,7 @@ def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
             read(["sweep", "django", *wrong])
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
     for one in comparison():
         records.append(tmp_path / "records.jsonl", one)
