@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from lab.__main__ import main
 from tests.faults.cluster import Cluster
 from tests.lab.stub_lab import STUB
 from tests.load.stub import Stub
+from tests.speedups.worker.serving import eventually
 
 ROOT = Path(__file__).parents[2]
 SHORT = (
@@ -47,14 +47,6 @@ def lab(*words):
     return Ended(code, out.getvalue(), err.getvalue())
 
 
-def wait_until(done, going_on=lambda: True, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert going_on(), "it ended before"
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 class Interrupted(NamedTuple):
     """A sweep stopped by Ctrl-C in its second trial."""
 
@@ -77,7 +69,8 @@ def interrupted(tmp_path_factory):
         start_new_session=True,
     )  # fmt: skip
     try:
-        wait_until(lambda: any(results.rglob("02*-load.log")), lambda: process.poll() is None)
+        eventually(lambda: process.poll() is not None or any(results.rglob("02*-load.log")), 60)
+        assert process.poll() is None, "it ended before"
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) >= 3  # the holder of PostgreSQL, relay, server, most often the load
         process.send_signal(signal.SIGINT)
@@ -166,7 +159,7 @@ def the_complaint(err):
 
 def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, monkeypatch):
     def die_under_load(database):
-        wait_until(lambda: any(log.stat().st_size for log in tmp_path.rglob("*.csv")))
+        eventually(lambda: any(log.stat().st_size for log in tmp_path.rglob("*.csv")), 60)
         database.stop("immediate")
 
     words = (*SHORT, "--seconds", "60", "--results", str(tmp_path))

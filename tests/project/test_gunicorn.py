@@ -19,6 +19,7 @@ from crud.models import Item
 from lab.servers import serving
 from lab.targets import TARGETS
 from tests.project.production import PRODUCTION, run
+from tests.speedups.worker.serving import eventually
 
 GUNICORN = ("-m", "gunicorn", "project.wsgi")
 DJANGO = TARGETS["django"]
@@ -34,13 +35,6 @@ def worker_class(request) -> dict[str, str]:
 def logged(log: Path) -> list[dict[str, Any]]:
     """Return all lines, each of which has to be one JSON object."""
     return [json.loads(line) for line in log.read_text().splitlines()]
-
-
-def eventually(true, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not become true"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("name", "value", "line"), [

@@ -26,25 +26,20 @@ from crud.models import Item
 from crud.urls import urlpatterns
 from lab.servers import Server, serving
 from project.tally import BOUNDS, Spread, Tally
+from tests.load.conftest import free_port
 from tests.project.production import PRODUCTION, run
 from tests.project.test_gunicorn import (
     CLASSES,
     DJANGO,
     GUNICORN,
-    eventually,
     row_locked,
     waiting_for_a_lock,
 )
+from tests.speedups.worker.serving import eventually
 
 ROUTES = {url.name: str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)}
 ITEMS, ITEM = ROUTES["item-list"], ROUTES["item-detail"]
 TOLD = 1.2  # seconds within which all workers have told; they do so every 0.5 s
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Scrape:
@@ -161,7 +156,7 @@ def test_a_killed_worker_keeps_its_counts_and_leaves_no_gauge(service):
     for number in (signal.SIGKILL, signal.SIGTERM):
         victim = workers(service.server)[0]
         victim.send_signal(number)
-        eventually(lambda gone=victim: not gone.is_running())
+        assert not psutil.wait_procs([victim], timeout=20)[1]
         eventually(lambda: len(workers(service.server)) == 2)
     after = service.told()
     (folder,) = (one for one in folders() if (one / "counter_0.db").exists())
