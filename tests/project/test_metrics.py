@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,7 +18,6 @@ import psycopg
 import pytest
 from django.db import connection
 from django.urls import URLPattern
-from prometheus_client.parser import text_string_to_metric_families
 from psycopg.sql import SQL, Identifier
 
 from crud.models import Item
@@ -28,6 +26,7 @@ from lab.servers import Server, serving
 from project.tally import BOUNDS, Spread, Tally
 from tests.load.conftest import free_port
 from tests.project.production import PRODUCTION, run
+from tests.project.scraping import Observed, observed
 from tests.project.test_gunicorn import (
     CLASSES,
     DJANGO,
@@ -39,46 +38,6 @@ from tests.speedups.worker.serving import eventually
 
 ROUTES = {url.name: str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)}
 ITEMS, ITEM = ROUTES["item-list"], ROUTES["item-detail"]
-TOLD = 1.2  # seconds within which all workers have told; they do so every 0.5 s
-
-
-class Scrape:
-    """What Prometheus reads at one moment."""
-
-    def __init__(self, port: int) -> None:
-        answer = httpx.get(f"http://127.0.0.1:{port}/metrics")
-        assert answer.is_success
-        families = text_string_to_metric_families(answer.text)
-        self.samples: list[Any] = [sample for family in families for sample in family.samples]
-
-    def all(self, name: str, **labels: str) -> list[Any]:
-        return [one for one in self.samples
-                if one.name == name and labels.items() <= one.labels.items()]  # fmt: skip
-
-    def total(self, name: str, **labels: str) -> float:
-        return sum(float(one.value) for one in self.all(name, **labels))
-
-
-class Observed(NamedTuple):
-    """A service with metrics, and the port on which they are read."""
-
-    server: Server
-    port: int
-    kind: str
-
-    def told(self) -> Scrape:
-        """Read when all that has happened has been told."""
-        time.sleep(TOLD)
-        return Scrape(self.port)
-
-
-@contextlib.contextmanager
-def observed(url: str, folder: Path, kind: str = CLASSES[0], **env: str) -> Iterator[Observed]:
-    port = free_port()
-    env = {"METRICS_PORT": str(port), "METRICS_HOST": "127.0.0.1", **env}
-    given = {"WEB_CONCURRENCY": "2", "GUNICORN_WORKER_CLASS": kind} | env
-    with serving(DJANGO, url, log=folder / "log", threads=2, env=given) as server:
-        yield Observed(server, port, kind)
 
 
 @pytest.fixture(scope="module", params=CLASSES)

@@ -47,6 +47,12 @@ def simple(environ, start_response):
     return [answer]
 
 
+def failing(*blocks):
+    """Give these blocks, then break off."""
+    yield from blocks
+    raise ValueError("broken")
+
+
 class Closing:
     """An iterable that counts how often it is closed."""
 

@@ -1,0 +1,46 @@
+"""The express lane in front of Django, as in production, and rows to ask for."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.core import signals
+from django.core.handlers.wsgi import WSGIHandler
+
+from crud.models import Item
+from speedups import upkeep
+from speedups.express import ExpressLane
+from tests.speedups.express.asking import PLAIN
+
+
+@pytest.fixture
+def production(settings):
+    """Settings and signals as in production."""
+    settings.MIDDLEWARE = [
+        "project.middleware.RequestContext", "whitenoise.middleware.WhiteNoiseMiddleware"
+    ]  # fmt: skip
+    around = (signals.request_started, signals.request_finished)
+    before = [(signal, signal.receivers[:]) for signal in around]
+    upkeep.look_before_closing()
+    yield settings
+    for signal, receivers in before:
+        signal.receivers = receivers
+        signal.sender_receivers_cache.clear()
+
+
+@pytest.fixture
+def lane(db, production):
+    """The lane before Django; `left` counts what it leaves to it."""
+    django = WSGIHandler()
+    seen = SimpleNamespace(left=0, django=django)
+
+    def counted(environ, start_response):
+        seen.left += 1
+        return django(environ, start_response)
+
+    seen.lane = ExpressLane(counted)
+    return seen
+
+
+@pytest.fixture
+def rows(db):
+    return [item.pk for item in Item.objects.bulk_create(Item(**PLAIN) for _ in range(30))]
