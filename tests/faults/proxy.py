@@ -50,6 +50,12 @@ class Proxy:
         """Swallow whatever the connections of this moment send, and tell nobody."""
         self._silent |= set(self._peers)
 
+    def end_silent(self) -> None:
+        """Tell the clients of silent connections that these have ended, as a host that is back."""
+        for client in self._silent & self._clients:
+            with contextlib.suppress(OSError):  # its client has ended it already
+                client.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Stop."""
         self._stopped.set()

@@ -129,6 +129,8 @@ def survive(fault: Fault, stage: Stage, rounds: int = 1, clients: int = 6) -> Ou
             fault.cause(stage)
             over = time.monotonic()
             settle(sent, over, fault.recovery)
+        if stage.proxy:
+            stage.proxy.end_silent()  # a worker without clients in this round has not found out
         judge(fault, sent, begun, over, outcome)
         outcome.lost += sent.ledger.faults(stage.table())
         outcome.broken += _log_faults(stage.log_lines()[lines_before:])
