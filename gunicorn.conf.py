@@ -138,9 +138,15 @@ def pre_request(worker: Worker, request: Any) -> None:
         request.force_close()
 
 
+def post_fork(server: Arbiter, worker: Any) -> None:
+    """Keep the way by which the worker may be told to stop before it listens to signals."""
+    worker.early_signals = server.SIG_QUEUE
+
+
 def post_worker_init(worker: Any) -> None:
     """Let /readyz know when this worker is told to stop."""
     serving.serve_with(worker)
+    serving.heed(worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
     for companion in companions:
         companion.worker_started(worker)

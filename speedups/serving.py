@@ -3,14 +3,17 @@
 import errno
 import functools
 import platform
+import signal
 import socket
 from importlib.metadata import version
+from queue import SimpleQueue
 from typing import Protocol
 
 from django.db import Error, connection
 
 from speedups import pooler
 
+STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 PACKAGES = ("Django", "djangorestframework", "gunicorn", "psycopg")
 
 
@@ -25,6 +28,16 @@ def serve_with(worker: _Worker) -> None:
     """Remember the worker of this process; called from gunicorn's `post_worker_init` hook."""
     global _worker
     _worker = worker
+
+
+def heed(early: "SimpleQueue[int]") -> None:
+    """Stop the worker of this process if that was asked of it before it listened to signals.
+
+    From the fork until then the handlers are the master's, which queue each signal for a loop that
+    no worker runs: it would serve until it is killed.
+    """
+    while _worker and not early.empty():
+        _worker.alive &= early.get() not in STOPS
 
 
 def draining() -> bool:

@@ -1,5 +1,6 @@
 """Accepting connections so that the workers of one master hold about equally many."""
 
+import contextlib
 import errno
 import logging
 import select
@@ -41,13 +42,23 @@ class Acceptor:
         self._listen()
         self.hold(0)
 
-    def close(self) -> None:
-        """Accept no more; what the kernel accepted for us before must have been taken."""
+    def close(self) -> list[Accepted]:
+        """Accept no more; return what the kernel has accepted for us before.
+
+        Who comes after the last look, but before no process listens any more, gets a reset instead
+        of a refusal. So nothing may stand between that look and the close.
+        """
         self._pause(until=NEVER)
         loads.set(self.slot, NOT_ACCEPTING)
+        waiting: list[Accepted] = []
         for listener in self.listeners.values():
+            here = listener.getsockname()
+            with contextlib.suppress(OSError):
+                while True:
+                    waiting.append((*listener.accept(), here))
             listener.close()
         self.listeners.clear()
+        return waiting
 
     def hold(self, change: int) -> None:
         """Note that the worker holds so many connections more, or fewer."""
@@ -81,12 +92,6 @@ class Acceptor:
             for listener in self.listeners.values():
                 for _ in range(1 + self.held // 16):
                     yield from self._accept(listener)
-
-    def accept_waiting(self) -> Iterator[Accepted]:
-        """Accept all that the kernel has accepted already."""
-        for listener in self.listeners.values():
-            while new := list(self._accept(listener)):
-                yield from new
 
     def _listen(self) -> None:
         self._listening = True

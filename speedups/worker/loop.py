@@ -83,8 +83,7 @@ class BufferedWorker(Answering):
 
     def _drain(self) -> None:
         """Answer what has come, and what comes on open connections within `LINGER` seconds."""
-        self._welcome(self.acceptor.accept_waiting())
-        self.acceptor.close()
+        self._welcome(self.acceptor.close())
         self.beat, self._housekeeping_at = 0.1, 0.0
         now = time.monotonic()
         end = now + 0.9 * self.cfg.graceful_timeout  # then the master kills what is left

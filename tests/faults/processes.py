@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from tests.faults.load import load
+from tests.faults.load import Answer, Load, load
 from tests.faults.stage import Fault, Outcome, Stage, wait_for_answers
 
 STOPPED_AFTER = 2  # seconds without a heartbeat, for a service with these GUNICORN_CMD_ARGS
@@ -14,10 +14,11 @@ CLIENTS = 6
 LONGEST_STOP = 10.0  # seconds until Cloud Run kills
 # What may happen to a connection that comes while the service stops. A thread pool also resets
 # those that the kernel has accepted and it has not: there the load balancer has to stop first.
-NOT_ACCEPTED = {
-    "buffered": {"ConnectionRefusedError"},
-    "gthread": {"ConnectionRefusedError", "ConnectionResetError"},
-}
+REFUSED, RESET = "ConnectionRefusedError", "ConnectionResetError"
+NOT_ACCEPTED = {"buffered": {REFUSED}, "gthread": {REFUSED, RESET}}
+# Between its last look at who waits and its end of listening no process can tell the kernel to
+# refuse: a newcomer of just then is reset.
+MOMENT = 0.05  # seconds to the first refusal
 
 
 def _one_killed(stage: Stage) -> None:
@@ -74,8 +75,25 @@ def stop_under_load(stage: Stage, kind: str) -> Outcome:
         outcome.recovered = time.monotonic() - begun
     failed = [answer for answer in sent.answers if not answer.good]
     outcome.acknowledged = sent.ledger.acknowledged
-    outcome.failed.update(str(answer.status or answer.problem) for answer in failed)
+    outcome.failed.update(map(_what, failed))
     outcome.lost = sent.ledger.faults(stage.table()) + sent.wrong
     outcome.broken += [] if code == 0 else [f"exit code {code} after {outcome.recovered:.1f} s"]
-    outcome.broken += [what for what in outcome.failed if what not in NOT_ACCEPTED[kind]]
+    outcome.broken += _cut_off(sent, NOT_ACCEPTED[kind])
     return outcome
+
+
+def _cut_off(sent: Load, allowed: set[str]) -> list[str]:
+    """Return what those met who should have had an answer."""
+    first_refusal = min((one.ended for one in sent.answers if _what(one) == REFUSED), default=0.0)
+    failed = [(client, one) for client in sent.clients for one in client.answers if not one.good]
+    return [
+        _what(answer) for client, answer in failed
+        if _what(answer) not in allowed and not (
+            _what(answer) == RESET and not client.keeps
+            and abs(answer.ended - first_refusal) < MOMENT
+        )
+    ]  # fmt: skip
+
+
+def _what(answer: Answer) -> str:
+    return str(answer.status or answer.problem)

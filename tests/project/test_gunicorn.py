@@ -24,6 +24,15 @@ from tests.speedups.worker.serving import eventually
 GUNICORN = ("-m", "gunicorn", "project.wsgi")
 DJANGO = TARGETS["django"]
 CLASSES = ["speedups.worker.BufferedWorker", "gthread"]
+SLOW_SECOND_WORKER = """
+import time
+exec(open("gunicorn.conf.py").read())
+ours = post_fork
+
+def post_fork(server, worker):
+    ours(server, worker)
+    time.sleep(worker.age - 1)
+"""
 
 
 @pytest.fixture(params=CLASSES)
@@ -151,6 +160,18 @@ def test_sigterm_finishes_the_request_in_hand_and_says_unready_meanwhile(
     assert unready.result().json()["detail"] == "Shutting down."
     item.refresh_from_db()
     assert item.quantity == 7
+
+
+@pytest.mark.django_db
+def test_a_worker_that_has_just_been_forked_hears_sigterm_too(database_url, tmp_path, worker_class):
+    log, config = tmp_path / "log", tmp_path / "slow.py"
+    config.write_text(SLOW_SECOND_WORKER)
+    env = {"GUNICORN_CMD_ARGS": f"--config {config}", "LOG_LEVEL": "INFO", **worker_class}
+    with serving(DJANGO, database_url, log=log, workers=2, env=env) as server:
+        eventually(lambda: log.read_text().count("Booting worker") == 2)
+        assert server.program
+        os.kill(server.program.pid, signal.SIGTERM)
+        assert server.program.wait(5) == 0  # after 8 s it would be killed
 
 
 @pytest.mark.django_db(transaction=True)

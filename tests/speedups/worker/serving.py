@@ -103,9 +103,10 @@ class Inside:
 
     def end(self) -> None:
         """Give back what the worker holds."""
+        for sock, *_ in self.worker.acceptor.close():
+            sock.close()
         for connection in list(self.worker.connections.values()):
             self.worker.close(connection)
-        self.worker.acceptor.close()
         self.worker.poller.close()
         self.worker.tmp.close()
         for fd in self.worker.PIPE:
