@@ -28,10 +28,10 @@ class BearerKeys(BaseAuthentication):
 
         Raises `AuthenticationFailed` for a secret that is no key.
         """
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        secret = shown_secret(request._request)
+        if secret is None:
             return None
-        key = find_key(secret.strip(), settings.API_KEYS)
+        key = find_key(secret, settings.API_KEYS)
         if key is None:
             raise AuthenticationFailed("This key is not known.")
         return key, None
@@ -49,16 +49,28 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Tell whether the key's scope covers the method."""
-        key = request.user
-        if not isinstance(key, Key):
-            return False
-        return request.method in SAFE_METHODS or key.scope == "write"
+        return isinstance(request.user, Key) and _covers(request.user, request.method)
 
 
-def is_known(request: HttpRequest) -> bool:
-    """Tell whether a client may ask at all; others are to hear of nothing but their missing key."""
-    secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip()
-    return settings.API_AUTH == "none" or find_key(secret, settings.API_KEYS) is not None
+def _covers(key: Key, method: str | None) -> bool:
+    return method in SAFE_METHODS or key.scope == "write"
+
+
+def shown_secret(request: HttpRequest) -> str | None:
+    """Return the secret that a client shows as `Bearer`, if it does."""
+    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def may(request: HttpRequest) -> bool:
+    """Tell, before Django has a view for it, whether the client's key covers a request.
+
+    Others are to hear of nothing but their key, and to cost no query.
+    """
+    if settings.API_AUTH == "none":
+        return True
+    key = find_key(shown_secret(request) or "", settings.API_KEYS)
+    return key is not None and _covers(key, request.method)
 
 
 class NoMetadata(BaseMetadata):

@@ -67,9 +67,14 @@ def take() -> Trouble:
 
 
 def _let_go() -> None:
-    """Close a connection that looks healthy but leads to a server which is no primary any more."""
+    """Close a connection that looks healthy but leads to a server which is no primary any more.
+
+    In the middle of a transaction it is only marked as too old, for the end of the request to see.
+    """
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if connection.in_atomic_block:
+            connection.close_at = 0.0
+        else:
             connection.close()
 
 

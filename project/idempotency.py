@@ -14,14 +14,15 @@ from django.db import Error, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from project.access import is_known
+from project.access import may, shown_secret
+from project.matching import match, offers
 from project.models import IdempotencyKey
 from project.problems import RETRY_AFTER, database_problem, problem
 
 HEADER = "HTTP_IDEMPOTENCY_KEY"
 PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
 KEPT = timedelta(hours=24)
-STORED_HEADERS = ("Content-Type", "ETag", "Location")
+STORED_HEADERS = ("Allow", "Content-Type", "ETag", "Location", "Vary")
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -35,7 +36,10 @@ class Idempotency:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
         key = request.META.get(HEADER) if request.method == "POST" else None
-        if key is None or not is_known(request):
+        if key is None or not may(request):
+            return self.get_response(request)
+        found = match(request)
+        if found is None or not offers(found, "POST"):
             return self.get_response(request)
         if not PRINTABLE.fullmatch(key):
             detail = "Idempotency-Key takes 1 to 255 printable ASCII characters."
@@ -58,7 +62,8 @@ class Idempotency:
 
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:
         """Answer in the transaction that this is called in."""
-        client = _digest(request.META.get("HTTP_AUTHORIZATION", "").encode())
+        shown = shown_secret(request) or request.META.get("HTTP_AUTHORIZATION", "")
+        client = _digest(shown.encode())
         if not _lock(f"{client} {key}"):
             return problem(request, 409, "A request with this Idempotency-Key is still running.",
                            headers=RETRY_AFTER)  # fmt: skip

@@ -16,12 +16,24 @@ class WithRequestId(logging.Filter):
         return True
 
 
+class WithTraceback(logging.Filter):
+    """Keeps what nobody foresaw; lines of `project.requests` and others tell the rest."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the record is about an exception."""
+        return bool(record.exc_info)
+
+
 def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
     """Return Django's LOGGING: everything goes to standard output from `level` on."""
+    unexpected = "CRITICAL" if level == "CRITICAL" else "ERROR"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "project.logs.WithRequestId"}},
+        "filters": {
+            "request_id": {"()": "project.logs.WithRequestId"},
+            "traceback": {"()": "project.logs.WithTraceback"},
+        },
         "formatters": {
             "people": {"format": "%(asctime)s %(levelname)s %(message)s", "datefmt": "%H:%M:%S"},
             "machines": {
@@ -43,9 +55,8 @@ def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": level},
-            # Only what ends with a traceback: the lines of `project.requests` tell the rest.
-            "django.request": {"level": "ERROR"},
-            "django.server": {"level": "ERROR"},
+            "django.request": {"level": unexpected, "filters": ["traceback"]},
+            "django.server": {"level": unexpected},
             # A client's own 400, such as for a thousand parameters: not worth a traceback each.
             "django.security": {"level": "CRITICAL"},
             "gunicorn.error": {"handlers": [], "level": level, "propagate": True},

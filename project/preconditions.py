@@ -14,8 +14,10 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, connection, transaction
 from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, resolve
+from django.template.response import SimpleTemplateResponse
 
+from project.access import may
+from project.matching import match, offers
 from project.problems import database_problem, problem
 
 READS, CHANGES = {"GET", "HEAD"}, {"PUT", "PATCH", "DELETE"}
@@ -33,12 +35,12 @@ class Preconditions:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
-        match = request.META.get("HTTP_IF_MATCH")
-        if request.method in CHANGES:
-            if match is not None:
-                return self._answer_if(match, request)
-            if settings.REQUIRE_IF_MATCH and _names_an_item(request):
+        named = request.META.get("HTTP_IF_MATCH")
+        asks = named is not None or settings.REQUIRE_IF_MATCH
+        if asks and request.method in CHANGES and may(request) and _changes_an_item(request):
+            if named is None:
                 return problem(request, 428, "Say with If-Match which state you want to change.")
+            return self._answer_if(named, request)
         response = self.get_response(request)
         if _tag(request, response) and request.method in READS and _seen(request, response):
             return _not_modified(response)
@@ -55,14 +57,17 @@ class Preconditions:
             found.headers.append(("ETag", etag(found.body)))
         return found
 
-    def _answer_if(self, match: str, request: HttpRequest) -> HttpResponse:
+    def _answer_if(self, named: str, request: HttpRequest) -> HttpResponse:
         """Change the item if it still is the one that the client names."""
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 current = _current(request)
-                if current is not None and not _matches(match, etag(current.content)):
+                if current.status_code >= 500:
+                    transaction.set_rollback(True)
+                    return current
+                if current.status_code == 200 and not _matches(named, etag(current.content)):
                     return problem(request, 412, "The item is not what If-Match says it is.")
                 response = self.get_response(request)
                 if response.status_code >= 400:
@@ -97,26 +102,21 @@ def _tag(request: HttpRequest, response: HttpResponse) -> bool:
     return item
 
 
-def _names_an_item(request: HttpRequest) -> bool:
-    try:
-        return bool(resolve(request.path_info).kwargs)
-    except Resolver404:
-        return False
+def _changes_an_item(request: HttpRequest) -> bool:
+    found = match(request)
+    return found is not None and bool(found.kwargs) and offers(found, str(request.method))
 
 
-def _current(request: HttpRequest) -> HttpResponse | None:
-    """Return the item as a GET would; None where that is no 200: then the change says why."""
+def _current(request: HttpRequest) -> HttpResponse:
+    """Return the item as a GET does; where there is none, the change says why."""
     environ = {**request.META, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()}
     for name in NOT_OF_A_READ:
         environ.pop(name, None)
-    try:
-        found = resolve(request.path_info)
-    except Resolver404:
-        return None
-    response: Any = found.func(WSGIRequest(environ), *found.args, **found.kwargs)
-    if hasattr(response, "render"):
+    found: Any = request.resolver_match
+    response: HttpResponse = found.func(WSGIRequest(environ), *found.args, **found.kwargs)
+    if isinstance(response, SimpleTemplateResponse):
         response.render()
-    return response if response.status_code == 200 else None
+    return response
 
 
 def _matches(listed: str, tag: str) -> bool:

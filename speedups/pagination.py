@@ -7,6 +7,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
+LIMIT = re.compile(r"0*([0-9]{1,9})")
 ROW_ID = re.compile(r"[0-9]{1,19}")
 LARGEST_ID = 2**63 - 1
 
@@ -23,10 +24,11 @@ class KeysetPagination(CursorPagination):
     def get_page_size(self, request: Request) -> int:
         """Return the rows per page. Raises `ValidationError` outside 1 to `max_page_size`."""
         limit = request.query_params.get(str(self.page_size_query_param), str(self.page_size))
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= self.max_page_size):
+        number = LIMIT.fullmatch(limit)
+        if number is None or not 1 <= int(number[1]) <= self.max_page_size:
             message = f"Allowed are whole numbers from 1 to {self.max_page_size}."
             raise ValidationError({str(self.page_size_query_param): [message]})
-        return int(limit)
+        return int(number[1])
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the cursor. Raises `ValidationError` for one that this class never gave out."""

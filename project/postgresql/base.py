@@ -19,6 +19,8 @@ TRUSTED = 0.05  # seconds after its last use in which a connection is not looked
 LONG_ATTEMPT = 0.5  # seconds; a host that refuses is faster, one that does not answer slower
 NEXT_ATTEMPT = 1.0  # seconds after a long attempt in which requests are told at once
 
+UNITS = {"us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}  # in seconds
+
 _no_attempt_before = 0.0  # monotonic seconds
 
 
@@ -69,8 +71,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def statement_limit(options: str) -> float:
-    """Return the seconds that `-c statement_timeout=…` grants a statement; infinite if none."""
-    found = re.search(r"statement_timeout=(\d+)(ms|s|min)?", options)
+    """Return the seconds that `-c statement_timeout=…` grants a statement; infinite if none.
+
+    What is written in another way counts as none: a statement that is well must not be ended.
+    """
+    found = re.search(rf"statement_timeout=(\d+)({'|'.join(UNITS)})?(?!\S)", options)
     if found is None or found[1] == "0":
         return float("inf")
-    return int(found[1]) * {"s": 1.0, "min": 60.0}.get(found[2] or "ms", 0.001)
+    return int(found[1]) * UNITS[found[2] or "ms"]

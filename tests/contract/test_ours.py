@@ -22,6 +22,12 @@ def test_probes_answer_reads_and_nothing_else(ours, path):
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
+def test_a_content_type_that_nobody_can_read_fails_no_request(ours):
+    for content_type in ("a/b; charset*=foo''%41", "a/b; charset*=idna''x", "a/b; charset=\xff"):
+        answer = ours.http.get("/livez", headers={"Content-Type": content_type.encode("latin-1")})
+        assert (answer.status_code, len(answer.headers["X-Request-ID"])) == (200, 32)
+
+
 def test_without_the_database_it_is_alive_but_not_ready(without_database):
     assert without_database.http.get("/livez").status_code == 200
     assert_problem(without_database.http.get("/readyz"), 503)

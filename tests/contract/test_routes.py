@@ -107,7 +107,8 @@ def test_json_in_utf8_is_read_however_it_is_called(api, content_type):
     "content_type",
     [None, "", "text/plain", "text/json", "application/x-www-form-urlencoded",
      "multipart/form-data", "application/merge-patch+json", "application/json; charset=latin-1",
-     "application/json; charset=utf-16", "application/json; charset=bogus", "json", "/", "a/b/c"],
+     "application/json; charset=utf-16", "application/json; charset=bogus", "json", "/", "a/b/c",
+     "application/json; charset*=foo''%41", "application/json; charset*=utf-8''%00"],
 )  # fmt: skip
 def test_any_other_content_type_is_refused(api, item, method, content_type):
     path = "/items/" if method == "POST" else f"/items/{item['id']}/"

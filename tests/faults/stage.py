@@ -202,4 +202,6 @@ def _log_faults(lines: list[dict[str, str]]) -> list[str]:
     )  # fmt: skip
     wrong = [f"logged {count} times: {what}" for (_, what), count in troubles.items() if count > 1]
     wrong += [f"a traceback: {line['message']}" for line in lines if "exc_info" in line]
+    wrong += [f"the framework's own line: {line['message']}" for line in lines
+              if line.get("logger", "").startswith("django")]  # fmt: skip
     return wrong

@@ -34,8 +34,9 @@ def test_the_same_request_gets_the_same_answer_and_makes_no_second_row(client):
     first, again = post(client), post(client)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.content == first.content
-    for name in ("Location", "ETag", "Content-Type"):
+    for name in ("Allow", "Content-Type", "ETag", "Location", "Vary"):
         assert again[name] == first[name]
+    assert again.wsgi_request.resolver_match.route == first.wsgi_request.resolver_match.route
     assert again["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first
     assert again["X-Request-ID"] != first["X-Request-ID"]
@@ -91,16 +92,40 @@ def test_a_key_is_forgotten_after_a_day(client):
     assert [one.key for one in IdempotencyKey.objects.all()] == ["another key"]
 
 
-def test_a_clients_keys_are_its_own_and_strangers_cost_no_query(client, settings, monkeypatch):
+@pytest.fixture
+def closed(settings, monkeypatch):
+    """Open to two who write and one who reads."""
     settings.API_AUTH = "keys"
-    settings.API_KEYS = parse_keys([entry("one", WRITER, "write"), entry("two", READER, "write")])
+    settings.API_KEYS = parse_keys([
+        entry("one", WRITER, "write"), entry("two", "another", "write"), entry("x", READER, "read")
+    ])  # fmt: skip
     monkeypatch.setattr(ItemViewSet, "authentication_classes", [BearerKeys])
     monkeypatch.setattr(ItemViewSet, "permission_classes", [HasScope])
-    for secret in (WRITER, READER):
-        answer = post(client, HTTP_AUTHORIZATION=f"Bearer {secret}")
-        assert (answer.status_code, answer.has_header("Idempotency-Replayed")) == (201, False)
+
+
+def test_a_clients_keys_are_its_own_however_it_writes_its_secret(client, closed):
+    for shown, replayed in ((f"Bearer {WRITER}", False), ("Bearer another", False),
+                            (f"bearer  {WRITER} ", True)):  # fmt: skip
+        answer = post(client, HTTP_AUTHORIZATION=shown)
+        assert (answer.status_code, answer.has_header("Idempotency-Replayed")) == (201, replayed)
+
+
+def test_who_may_not_post_or_posts_to_nothing_costs_no_query(client, closed):
     with connection.execute_wrapper(forbidden):
         assert post(client, HTTP_AUTHORIZATION="Bearer stranger").status_code == 401
+        assert post(client, HTTP_AUTHORIZATION=f"Basic {WRITER}").status_code == 401
+        assert post(client, HTTP_AUTHORIZATION=f"Bearer {READER}").status_code == 403
+        known = {"HTTP_AUTHORIZATION": f"Bearer {WRITER}", "HTTP_IDEMPOTENCY_KEY": "a key"}
+        assert client.post("/items/1/", NEW, format="json", **known).status_code == 405
+        assert client.post("/nowhere/", NEW, format="json", **known).status_code == 404
+
+
+def test_a_connection_to_a_server_that_takes_no_changes_ends_with_the_request(client):
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    assert post(client).status_code == 503
+    connection.close_if_unusable_or_obsolete()  # as the end of each request does
+    assert post(client).status_code == 201
 
 
 def forbidden(*_arguments):

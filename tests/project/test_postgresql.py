@@ -14,7 +14,9 @@ from project.postgresql import base, half_open
 @pytest.mark.parametrize(("options", "seconds"), [
     ("-c statement_timeout=5s -c lock_timeout=3s", 5), ("-c statement_timeout=800ms", 0.8),
     ("-c statement_timeout=300", 0.3), ("-c statement_timeout=2min", 120),
+    ("-c statement_timeout=1h", 3600), ("-c statement_timeout=1d -c a=b", 86_400),
     ("-c statement_timeout=0", float("inf")), ("", float("inf")),
+    ("-c statement_timeout='5s'", float("inf")), ("-c statement_timeout=5weeks", float("inf")),
 ])  # fmt: skip
 def test_the_limit_of_a_statement_is_read_from_the_options(options, seconds):
     assert base.statement_limit(options) == seconds

@@ -1,11 +1,14 @@
 """ETag, If-None-Match, If-Match: what a client may rely on when others change the same item."""
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from crud.models import Item
+from crud.views import ItemViewSet
+from project.access import BearerKeys, HasScope
 from speedups.answers.view import knowledge
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,35 @@ def test_where_it_is_demanded_a_change_without_it_is_428(client, path, method, b
     assert change(client, method, path, body).status_code == 428
     assert client.get(path).status_code == 200
     assert client.post("/items/", NEW, format="json").status_code == 201
+
+
+@pytest.mark.parametrize("demanded", [True, False])
+@pytest.mark.parametrize(("method", "body"), CHANGES)
+def test_strangers_hear_of_their_missing_key_only_and_cost_no_query(
+    client, path, method, body, demanded, settings, monkeypatch
+):
+    settings.REQUIRE_IF_MATCH = demanded
+    settings.API_AUTH = "keys"
+    monkeypatch.setattr(ItemViewSet, "authentication_classes", [BearerKeys])
+    monkeypatch.setattr(ItemViewSet, "permission_classes", [HasScope])
+    condition = {} if demanded else {"HTTP_IF_MATCH": "*"}
+    with CaptureQueriesContext(connection) as queries:
+        assert change(client, method, path, body, **condition).status_code == 401
+    assert len(queries) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("method", "body"), CHANGES)
+def test_a_lock_is_503_with_a_condition_as_without(client, path, method, body, database_url):
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    with psycopg.connect(database_url) as holder:
+        holder.execute("LOCK TABLE crud_item")
+        for condition in ({}, {"HTTP_IF_MATCH": "*"}):
+            answer = change(client, method, path, body, **condition)
+            assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+            assert answer.json()["instance"] == path
+    connection.close()
 
 
 def test_a_request_without_conditions_costs_no_query_more(client, path):

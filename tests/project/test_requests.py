@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.db import OperationalError
 from django.test import override_settings
 from rest_framework.test import APIClient
 
@@ -95,6 +96,20 @@ def test_a_quieter_level_writes_no_request_lines(client, caplog):
     with caplog.at_level(logging.WARNING):
         client.get("/nowhere")
     assert caplog.records == []
+
+
+@override_settings(DEBUG=False)
+def test_a_refusal_that_is_explained_already_is_no_line_of_the_framework(
+    client, monkeypatch, caplog
+):
+    def away(*args, **kwargs):
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(ItemViewSet, "list", away)
+    knowledge.cache_clear()
+    assert client.get("/items/").status_code == 503
+    knowledge.cache_clear()
+    assert not [record for record in caplog.records if record.name.startswith("django")]
 
 
 @pytest.mark.parametrize("logger", ["django.request", "django.server"])
