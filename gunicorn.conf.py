@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import os
 import re
 import socket
@@ -106,7 +107,8 @@ def _write_problem(client: socket.socket, status: int, reason: str, message: str
 util.write_error = _write_problem  # every worker class answers its parse errors through this
 
 # Loading creates no garbage worth a pass, and a frozen heap is never walked nor copied on write.
-gc.disable()
+if not gc.get_freeze_count():  # SIGHUP reads this file again
+    gc.disable()
 
 
 def on_starting(server: Any) -> None:
@@ -129,6 +131,11 @@ def when_ready(server: Any) -> None:
     server.log.info(serving.start_line(server.cfg.workers, server.cfg.threads))
     for warning in serving.connection_warnings(server.cfg.workers, server.cfg.threads):
         server.log.warning(warning)
+
+
+def on_reload(server: Arbiter) -> None:
+    """Take away gunicorn's own handler, which SIGHUP brings back beside Django's."""
+    logging.getLogger("gunicorn.error").handlers.clear()
 
 
 def pre_request(worker: Worker, request: Any) -> None:

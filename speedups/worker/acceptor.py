@@ -13,6 +13,7 @@ from speedups.worker.balance import NOT_ACCEPTING, Loads
 
 AT_ONCE = 8  # connections accepted before those that are there get their turn
 COURTESY = 0.005  # seconds for which a worker leaves a new connection to an idler one
+LOOK = 0.001  # seconds after which it looks whether there still is one
 NEVER = float("inf")
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 
@@ -24,15 +25,19 @@ loads = Loads()  # made when the master imports this, and so shared by all its w
 class Acceptor:
     """The listening sockets as one worker sees them, and whether it wants more connections."""
 
-    def __init__(self, slot: int, most: int, poller: "select.epoll", log: logging.Logger) -> None:
+    def __init__(
+        self, slot: int, most: int, poller: "select.epoll", log: logging.Logger, *, shares: bool
+    ) -> None:
         self.slot = slot
         self.most = most  # connections at a time
         self.poller = poller
         self.log = log
+        self.shares = shares  # the sockets with other workers; if not, nobody takes its connections
         self.held = 0  # connections
         self.listeners: dict[int, socket.socket] = {}
         self._again_at = 0.0  # monotonic seconds
         self._listening = False
+        self._is_courteous = False  # while it does not listen: to an idler worker
 
     def open(self, listeners: list[socket.socket]) -> None:
         """Begin to accept."""
@@ -43,18 +48,19 @@ class Acceptor:
         self.hold(0)
 
     def close(self) -> list[Accepted]:
-        """Accept no more; return what the kernel has accepted for us before.
+        """Accept no more; return what the kernel has accepted before, if nobody else will take it.
 
         Who comes after the last look, but before no process listens any more, gets a reset instead
         of a refusal. So nothing may stand between that look and the close.
         """
         self._pause(until=NEVER)
         loads.set(self.slot, NOT_ACCEPTING)
+        is_the_last = not (self.shares and loads.anybody_accepts())
         waiting: list[Accepted] = []
         for listener in self.listeners.values():
             here = listener.getsockname()
             with contextlib.suppress(OSError):
-                while True:
+                while is_the_last:
                     waiting.append((*listener.accept(), here))
             listener.close()
         self.listeners.clear()
@@ -63,22 +69,29 @@ class Acceptor:
     def hold(self, change: int) -> None:
         """Note that the worker holds so many connections more, or fewer."""
         self.held += change
-        loads.set(self.slot, self.held if self.listeners else NOT_ACCEPTING)
-        if self.held >= self.most:
+        if not self.listeners:
+            return
+        loads.set(self.slot, self.held)
+        if self.is_full():
             self._pause(until=NEVER)
         elif self._again_at == NEVER:
             self._again_at = 0.0
 
+    def is_full(self) -> bool:
+        """Tell whether the worker holds as many connections as it may."""
+        return self.held >= self.most
+
     def patience(self, seconds: float) -> float:
         """Return for how long the poller may wait, at most `seconds`."""
         paused = not self._listening and self._again_at < NEVER and self.listeners
-        return COURTESY if paused else seconds
+        return (LOOK if self._is_courteous else COURTESY) if paused else seconds
 
     def accept(self, fd: int) -> Iterator[Accepted]:
         """Accept a few connections, unless a worker that holds fewer may still take them."""
         for _ in range(AT_ONCE):
-            if loads.another_is_idler(self.held):
+            if self._another_is_idler():
                 self._pause(until=time.monotonic() + COURTESY)
+                self._is_courteous = True
             new = list(self._accept(self.listeners[fd])) if self._listening else []
             if not new:
                 return
@@ -86,20 +99,26 @@ class Acceptor:
 
     def accept_after_courtesy(self, now: float) -> Iterator[Accepted]:
         """Listen again if it is time, and accept what nobody else took meanwhile."""
-        if not self._listening and now >= self._again_at:
+        if self._listening or self._again_at == NEVER or not self.listeners:
+            return
+        if now >= self._again_at or (self._is_courteous and not self._another_is_idler()):
             self._listen()
             # A few: where requests are slow, a crowd would wait for us longer than for answers.
             for listener in self.listeners.values():
                 for _ in range(1 + self.held // 16):
-                    yield from self._accept(listener)
+                    if not self.is_full():
+                        yield from self._accept(listener)
 
     def _listen(self) -> None:
         self._listening = True
         for fd in self.listeners:
-            self.poller.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self.poller.register(fd, select.EPOLLIN)
+
+    def _another_is_idler(self) -> bool:
+        return self.shares and loads.another_is_idler(self.held)
 
     def _pause(self, until: float) -> None:
-        self._again_at = until
+        self._again_at, self._is_courteous = until, False
         if self._listening:
             self._listening = False
             for fd in self.listeners:

@@ -3,7 +3,7 @@
 import select
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from speedups.worker.reply import Reply
 READ = select.EPOLLIN | select.EPOLLRDHUP if hasattr(select, "epoll") else 0
 SLICE = 0.005  # seconds of answering before the others get their turn
 LINGER = 2.0  # seconds for a client to close, or to send one more request while we stop
+NO_BLOCKS: Iterator[bytes] = iter(())
 NO_MORE = object()  # what no application yields
 
 
@@ -42,6 +43,8 @@ class Answering(Worker):  # type: ignore[misc]
         super().__init__(*args)
         self.connections: dict[int, Connection] = {}
         self.queue: deque[Connection] = deque()  # those whose whole request is there
+        self.urgent: deque[Connection] = deque()  # those who ask whether we live: before the others
+        self.is_urgent_turn = False
         self.refused = 0  # requests that had waited too long
 
     def attend(self, connection: Connection) -> None:
@@ -78,10 +81,8 @@ class Answering(Worker):  # type: ignore[misc]
             connection.state = State.QUEUED
             connection.incomplete = False
             connection.arrived = time.monotonic()
-            if connection.request.path in self.NEVER_REFUSED:
-                self.queue.appendleft(connection)  # who asks whether we live must not wait, either
-            else:
-                self.queue.append(connection)
+            urgent = connection.request.path in self.NEVER_REFUSED
+            (self.urgent if urgent else self.queue).append(connection)
             return
         if not connection.incomplete and not parser.is_empty():
             connection.incomplete = True
@@ -198,6 +199,8 @@ class Answering(Worker):  # type: ignore[misc]
             self.cfg.post_request(self, request, connection.environ, reply)
         except Exception:
             self.log.exception("Exception in post_request hook")
+        # A connection that stays idle for long must not keep what its last request was.
+        connection.environ, connection.blocks = {}, NO_BLOCKS
 
     # The end of a connection
 
@@ -207,7 +210,8 @@ class Answering(Worker):  # type: ignore[misc]
             self.close(connection)  # in the middle, so that the client sees it cut off
             return
         request = connection.request if connection.reply is not None else None
-        self.handle_error(request, connection.sock, connection.peer or None, error)
+        peer = connection.peer if isinstance(connection.peer, tuple) else None  # no UNIX path
+        self.handle_error(request, connection.sock, peer, error)
         self._clean_up(connection, logged=True)
         self._half_close(connection)
 

@@ -34,6 +34,10 @@ class Loads:
         """Say how many connections a worker holds."""
         self._counts[slot] = connections
 
+    def anybody_accepts(self) -> bool:
+        """Tell whether some worker takes connections."""
+        return min(self._counts) < NOT_ACCEPTING
+
     def another_is_idler(self, connections: int) -> bool:
         """Tell whether some worker holds clearly fewer connections than these."""
         return min(self._counts) + SLACK + connections // SHARE < connections

@@ -15,6 +15,8 @@ from speedups.worker.answering import LINGER, READ, SLICE, Answering
 from speedups.worker.connection import Connection, State
 from speedups.worker.request import Head, Parser
 
+EVENTS_AT_ONCE = 64  # sockets looked at in one turn, so that many bytes of many do not stop it
+
 
 class BufferedWorker(Answering):
     """See `speedups.worker`. The attributes in capitals are settings: subclass to change them."""
@@ -68,7 +70,10 @@ class BufferedWorker(Answering):
         self.keepalive = self.cfg.keepalive
         self.poller = select.epoll()
         self.poller.register(self.PIPE[0], select.EPOLLIN)
-        self.acceptor = Acceptor(self.slot, self.cfg.worker_connections, self.poller, self.log)
+        self.acceptor = Acceptor(
+            self.slot, self.cfg.worker_connections, self.poller, self.log,
+            shares=not self.cfg.reuse_port,
+        )  # fmt: skip
         self.acceptor.open(self.sockets)
 
     def handle_usr1(self, sig: int, frame: Any) -> None:
@@ -111,13 +116,25 @@ class BufferedWorker(Answering):
         for connection in list(self.connections.values()):
             if connection.deadline < now and connection.state is not State.QUEUED:
                 self.give_up(connection)
+        if self.acceptor.is_full():
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Part with those who have been idle longest: newcomers may have something to say.
+
+        Who has never asked anything goes first.
+        """
+        idle = [one for one in self.connections.values() if one.is_idle()]
+        idle.sort(key=lambda one: (one.arrived, one.deadline))
+        for connection in idle[: 1 + len(idle) // 8]:
+            self.close(connection)
 
     # The loop
 
     def turn(self, patience: float) -> None:
         """Look at all sockets once, waiting up to `patience` seconds, and answer for a `SLICE`."""
-        patience = 0 if self.queue else self.acceptor.patience(patience)
-        for fd, _event in self.poller.poll(patience):
+        patience = 0 if self.queue or self.urgent else self.acceptor.patience(patience)
+        for fd, _event in self.poller.poll(patience, EVENTS_AT_ONCE):
             connection = self.connections.get(fd)
             if connection is not None:
                 self.attend(connection)
@@ -129,10 +146,15 @@ class BufferedWorker(Answering):
         if now >= self._housekeeping_at:
             self._keep_house(now)
         self._welcome(self.acceptor.accept_after_courtesy(now))
-        while self.queue:
-            self.serve(self.queue.popleft())
+        while self.queue or self.urgent:
+            self.serve(self._next())
             if time.monotonic() - now > SLICE:
                 break
+
+    def _next(self) -> Connection:
+        """Return whose turn it is: urgent ones and the others alternate, an urgent one begins."""
+        self.is_urgent_turn = not self.queue or (bool(self.urgent) and not self.is_urgent_turn)
+        return (self.urgent if self.is_urgent_turn else self.queue).popleft()
 
     def _welcome(self, accepted: Iterable[Accepted]) -> None:
         for sock, peer, server in accepted:

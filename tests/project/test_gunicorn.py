@@ -89,6 +89,9 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
         assert httpx.get(f"{server.url}/livez").json() == {"status": "alive"}
         assert httpx.get(f"{server.url}/items", headers={"X-Request-ID": "followed"}).is_success
         eventually(lambda: "followed" in log.read_text())
+        assert server.program
+        os.kill(server.program.pid, signal.SIGHUP)
+        eventually(lambda: log.read_text().count("Booting worker") == 4)
     lines = logged(log)
     assert all(
         {"time", "severity", "logger", "message", "request_id"} <= set(line) for line in lines
@@ -102,6 +105,14 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
     assert start.startswith(f"{arithmetic} database connections of ")
     assert "Django 5.2" in start
     assert "gunicorn 27" in start
+
+
+def test_garbage_is_collected_after_a_reload_as_before():
+    begin, reload = "import gc, runpy; load = lambda: runpy.run_path('gunicorn.conf.py')", "load()"
+    started = "gc.freeze(); gc.enable()"  # as `when_ready` does
+    ended = run("-c", f"{begin}; load(); print(gc.isenabled()); {started}; {reload}; "
+                "print(gc.isenabled())", **PRODUCTION)  # fmt: skip
+    assert ended.stdout.split() == ["False", "True"]
 
 
 @pytest.mark.django_db

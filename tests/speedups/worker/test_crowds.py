@@ -13,6 +13,7 @@ from tests.speedups.worker.serving import body, eventually, inside, receive_all,
 
 GET = head("GET / HTTP/1.1", HOST)
 CLOSE = head("GET / HTTP/1.1", HOST, "Connection: close")
+LIVEZ = head("GET /livez HTTP/1.1", HOST)
 BIG = 10_000_000
 
 
@@ -178,3 +179,31 @@ def test_a_busy_worker_refuses_on_a_connection_that_it_keeps():
         refused = clients[said.index(b"HTTP/1.1 503")]
         refused.sendall(GET)
         assert refused.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_who_asks_whether_we_live_without_end_leaves_others_their_turn():
+    def application(environ, start_response):
+        time.sleep(0.002)
+        return answering([b"a"], ("Content-Length", "1"))(environ, start_response)
+
+    def ask_again_and_again(client):
+        with contextlib.suppress(OSError):
+            while client.sendall(LIVEZ) is None and client.recv(1000):
+                pass
+
+    with inside(application) as served, contextlib.ExitStack() as stack:
+        served.worker.NEVER_REFUSED = frozenset({"/livez"})
+        probes = [
+            stack.enter_context(socket.create_connection(served.address, timeout=20))
+            for _ in range(4)
+        ]
+        asking = [threading.Thread(target=ask_again_and_again, args=(p,)) for p in probes]
+        for one in asking:
+            one.start()
+        for _ in range(5):
+            assert body(talk(served.address, CLOSE)) == b"a"
+        assert all(one.is_alive() for one in asking)
+        for probe in probes:
+            probe.shutdown(socket.SHUT_RDWR)
+        for one in asking:
+            one.join(20)

@@ -225,12 +225,10 @@ def test_an_idle_connection_is_kept_for_keepalive_seconds_only():
         assert 0.5 < time.monotonic() - begun < 8
 
 
-def test_no_more_connections_are_held_than_worker_connections_allows():
+def test_no_more_connections_are_held_than_worker_connections_allows(monkeypatch):
+    monkeypatch.setattr(BufferedWorker, "_make_room", lambda worker: None)
     with inside(nothing, worker_connections=2) as served, contextlib.ExitStack() as held:
-        clients = [
-            held.enter_context(socket.create_connection(served.address, timeout=30))
-            for _ in range(3)
-        ]
+        clients = [held.enter_context(connected(served)) for _ in range(3)]
         for client in clients:
             client.sendall(PID)
         assert all(client.recv(1000).endswith(b"ok") for client in clients[:2])
@@ -240,3 +238,31 @@ def test_no_more_connections_are_held_than_worker_connections_allows():
         clients[0].close()
         clients[2].settimeout(30)
         assert clients[2].recv(1000).endswith(b"ok")
+
+
+def test_a_full_worker_parts_with_who_has_said_nothing_for_longest():
+    with inside(nothing, worker_connections=3) as served, contextlib.ExitStack() as held:
+        half, used = (held.enter_context(connected(served)) for _ in range(2))
+        half.sendall(b"GET / HT")
+        used.sendall(PID)
+        assert used.recv(1000).endswith(b"ok")
+        silent, new = (held.enter_context(connected(served)) for _ in range(2))
+        new.sendall(PID)
+        assert new.recv(1000).endswith(b"ok")
+        assert silent.recv(1) == b""
+        for client, more in ((half, b"TP/1.0\r\n\r\n"), (used, PID)):
+            client.sendall(more)
+            assert client.recv(1000).endswith(b"ok")
+
+
+def test_what_an_idle_client_has_sent_is_not_kept():
+    def reading(environ, start_response):
+        start_response("200 OK", [("Content-Length", "1")])
+        return [environ["wsgi.input"].read(1)]
+
+    body_of_a_megabyte = head("POST / HTTP/1.1", HOST, "Content-Length: 1000000", body=b"x" * 10**6)
+    with inside(reading) as served, connected(served) as client:
+        client.sendall(body_of_a_megabyte)
+        assert client.recv(1000).endswith(b"x")
+        (kept,) = served.connections()
+        eventually(lambda: (kept.request, kept.environ, list(kept.blocks)) == (None, {}, []))
