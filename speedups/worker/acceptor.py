@@ -81,6 +81,15 @@ class Acceptor:
         """Tell whether the worker holds as many connections as it may."""
         return self.held >= self.most
 
+    def nobody_has_room(self) -> bool:
+        """Tell whether somebody waits whom neither this worker nor another one can take."""
+        if not self.is_full() or self._another_is_idler():
+            return False
+        waiting = select.poll()
+        for fd in self.listeners:
+            waiting.register(fd, select.POLLIN)
+        return bool(waiting.poll(0))
+
     def patience(self, seconds: float) -> float:
         """Return for how long the poller may wait, at most `seconds`."""
         paused = not self._listening and self._again_at < NEVER and self.listeners

@@ -116,7 +116,7 @@ class BufferedWorker(Answering):
         for connection in list(self.connections.values()):
             if connection.deadline < now and connection.state is not State.QUEUED:
                 self.give_up(connection)
-        if self.acceptor.is_full():
+        if self.acceptor.nobody_has_room():
             self._make_room()
 
     def _make_room(self) -> None:

@@ -74,6 +74,20 @@ def test_nobody_waits_long_for_a_worker_that_does_not_take_it(acceptor, other):
     assert accepted(acceptor.accept_after_courtesy(time.monotonic() + 0.01)) == 1
 
 
+def test_nobody_has_room_only_if_somebody_waits_and_all_are_full(acceptor, other):
+    loads.set(other, 100)
+    assert not acceptor.nobody_has_room()
+    acceptor.hold(+100)
+    assert acceptor.nobody_has_room()
+    loads.set(other, 50)
+    assert not acceptor.nobody_has_room()
+    loads.set(other, 100)
+    acceptor.hold(-1)
+    assert accepted(acceptor.accept_after_courtesy(time.monotonic())) == 1
+    acceptor.hold(+1)
+    assert not acceptor.nobody_has_room()
+
+
 def test_a_full_worker_accepts_again_when_one_has_gone(acceptor):
     (fd,) = acceptor.listeners
     acceptor.hold(+100)
