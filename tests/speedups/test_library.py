@@ -53,7 +53,7 @@ def essentials(route):
 
 
 def reads(route):
-    for query in ("", "?limit=2", "?page=2", "?offset=1&limit=1", "?search=bet", "?ordering=-rank",
+    for query in ("", "?limit=2", "?page=2", "?offset=1&limit=1", "?search=bet", "?ordering=-rank,id",
                   "?rank=1", "?fields=id,label", "?text", "?after=x", "?cursor=bz0x", "?limit=0",
                   "?format=json", "?cursor=cD00&limit=1", "?limit=2&after=cD00"):  # fmt: skip
         yield Asked("GET", f"{route}{query}")

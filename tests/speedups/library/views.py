@@ -100,7 +100,7 @@ class LabelPages(Shelves):
     """Keyset pages in another order."""
 
     pagination_class = type(
-        "Pages", (pagination.CursorPagination,), {"ordering": "label", "page_size": 2}
+        "Pages", (pagination.CursorPagination,), {"ordering": ("label", "id"), "page_size": 2}
     )
 
 
