@@ -53,8 +53,9 @@ def essentials(route):
 
 
 def reads(route):
-    for query in ("", "?limit=2", "?page=2", "?offset=1&limit=1", "?search=bet", "?ordering=-rank,id",
-                  "?rank=1", "?fields=id,label", "?text", "?after=x", "?cursor=bz0x", "?limit=0",
+    for query in ("", "?limit=2", "?page=2", "?offset=1&limit=1", "?search=bet", "?rank=1",
+                  "?ordering=-rank,id",  # two have the same rank: the database would choose
+                  "?fields=id,label", "?text", "?after=x", "?cursor=bz0x", "?limit=0",
                   "?format=json", "?cursor=cD00&limit=1", "?limit=2&after=cD00"):  # fmt: skip
         yield Asked("GET", f"{route}{query}")
     for accept in ("text/plain", "application/json; indent=2", "text/csv", "application/*",
