@@ -266,3 +266,14 @@ def test_what_an_idle_client_has_sent_is_not_kept():
         assert client.recv(1000).endswith(b"x")
         (kept,) = served.connections()
         eventually(lambda: (kept.request, kept.environ, list(kept.blocks)) == (None, {}, []))
+
+
+def test_a_client_with_the_address_of_a_unix_socket_breaks_no_worker():
+    def broken(environ, start_response):
+        raise ValueError("broken")
+
+    with inside(broken) as served, connected(served) as client:
+        (connection,) = eventually(served.connections)
+        connection.peer = "a"  # not a host and a port
+        client.sendall(PID)
+        assert client.recv(1000).startswith(b"HTTP/1.1 500 ")
