@@ -153,7 +153,7 @@ def post_fork(server: Arbiter, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let /readyz know when this worker is told to stop."""
     serving.serve_with(worker)
-    serving.heed(worker.early_signals)
+    serving.heed(worker, worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
     for companion in companions:
         companion.worker_started(worker)

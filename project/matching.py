@@ -5,17 +5,14 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 
 def match(request: HttpRequest) -> ResolverMatch | None:
-    """Return what the request's path leads to, None if nothing.
+    """Return what the request's path and method lead to, None if nothing.
 
-    The request remembers it, so that logs and metrics know the route whoever answers.
+    The request remembers it, so that logs and metrics know the route whoever answers. What is no
+    view set may have any method.
     """
     try:
-        request.resolver_match = resolve(request.path_info)
+        request.resolver_match = found = resolve(request.path_info)
     except Resolver404:
         return None
-    return request.resolver_match
-
-
-def offers(found: ResolverMatch, method: str) -> bool:
-    """Tell whether there is a view for the method; True if only the view itself knows."""
-    return method.lower() in getattr(found.func, "actions", {method.lower()})
+    method = str(request.method).lower()
+    return found if method in getattr(found.func, "actions", {method}) else None

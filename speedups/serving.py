@@ -30,14 +30,14 @@ def serve_with(worker: _Worker) -> None:
     _worker = worker
 
 
-def heed(early: "SimpleQueue[int]") -> None:
-    """Stop the worker of this process if that was asked of it before it listened to signals.
+def heed(worker: _Worker, early: "SimpleQueue[int]") -> None:
+    """Stop a worker if that was asked of it before it listened to signals.
 
     From the fork until then the handlers are the master's, which queue each signal for a loop that
     no worker runs: it would serve until it is killed.
     """
-    while _worker and not early.empty():
-        _worker.alive &= early.get() not in STOPS
+    while not early.empty():
+        worker.alive &= early.get() not in STOPS
 
 
 def draining() -> bool:

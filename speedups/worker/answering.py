@@ -3,7 +3,7 @@
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from speedups.worker.reply import Reply
 READ = select.EPOLLIN | select.EPOLLRDHUP if hasattr(select, "epoll") else 0
 SLICE = 0.005  # seconds of answering before the others get their turn
 LINGER = 2.0  # seconds for a client to close, or to send one more request while we stop
-NO_BLOCKS: Iterator[bytes] = iter(())
 NO_MORE = object()  # what no application yields
 
 
@@ -200,7 +199,7 @@ class Answering(Worker):  # type: ignore[misc]
         except Exception:
             self.log.exception("Exception in post_request hook")
         # A connection that stays idle for long must not keep what its last request was.
-        connection.environ, connection.blocks = {}, NO_BLOCKS
+        connection.environ, connection.blocks = {}, iter(())
 
     # The end of a connection
 

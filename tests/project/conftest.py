@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 
 from speedups.answers.view import knowledge
 from tests.crud.conftest import client, item
@@ -16,3 +17,10 @@ def no_memory_of_changed_views() -> Iterator[None]:
     knowledge.cache_clear()
     yield
     knowledge.cache_clear()
+
+
+@pytest.fixture
+def own_session() -> Iterator[None]:
+    """A database session that nobody has after the test, whatever was set in it."""
+    yield
+    connection.close()

@@ -120,7 +120,7 @@ def test_who_may_not_post_or_posts_to_nothing_costs_no_query(client, closed):
         assert client.post("/nowhere/", NEW, format="json", **known).status_code == 404
 
 
-def test_a_connection_to_a_server_that_takes_no_changes_ends_with_the_request(client):
+def test_a_connection_to_a_server_that_takes_no_changes_ends_with_the_request(client, own_session):
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     assert post(client).status_code == 503

@@ -137,7 +137,9 @@ def test_strangers_hear_of_their_missing_key_only_and_cost_no_query(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("method", "body"), CHANGES)
-def test_a_lock_is_503_with_a_condition_as_without(client, path, method, body, database_url):
+def test_a_lock_is_503_with_a_condition_as_without(
+    client, path, method, body, database_url, own_session
+):
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '50ms'")
     with psycopg.connect(database_url) as holder:
@@ -146,7 +148,6 @@ def test_a_lock_is_503_with_a_condition_as_without(client, path, method, body, d
             answer = change(client, method, path, body, **condition)
             assert (answer.status_code, answer["Retry-After"]) == (503, "1")
             assert answer.json()["instance"] == path
-    connection.close()
 
 
 def test_a_request_without_conditions_costs_no_query_more(client, path):
