@@ -1,9 +1,12 @@
 """The implementations that can be measured: to add one, add one entry to `TARGETS`."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.errors import LabError
+from lab.processes import ROOT
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,26 @@ class Target:
     ready: str = "/items/?limit=1"
     packages: tuple[str, ...] = ()
     worker_class: str = ""  # gunicorn's, where it is one of `ONE_AT_A_TIME`
+    optional: bool = False  # it runs on what `python -m peers install` has made, not on .venv
 
     def at_once(self, threads: int, env: Mapping[str, str]) -> int:
         """Return how many requests a worker has in hand; `env` may choose another class."""
         chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
         return 1 if chosen in ONE_AT_A_TIME else threads
+
+    def lacking(self) -> str:
+        """Return what to do before this target can be started, "" when nothing is missing."""
+        if not self.optional or self._made().exists():
+            return ""
+        return f"{self.name} is not installed: python -m peers install {self.name}"
+
+    def own_versions(self) -> Mapping[str, str]:
+        """Return the versions of what an optional target brings itself."""
+        versions: Mapping[str, str] = json.loads(self._made().read_text()) if self.optional else {}
+        return versions
+
+    def _made(self) -> Path:
+        return ROOT / ".peers" / self.name / "versions.json"
 
 
 BUFFERED = "speedups.worker.BufferedWorker"
@@ -50,6 +68,12 @@ def _gunicorn(peer: str, app: str) -> tuple[str, ...]:
     # Each its own settings: the project's gunicorn.conf.py would be read otherwise.
     config = f"python:peers.{peer}.serving"
     return ("{python}", "-m", "gunicorn", "--config", config, f"peers.{peer}.{app}")
+
+
+def _optional(name: str) -> Target:
+    command = ("{python}", "-m", "peers", "serve", name)
+    secret = {"DJANGO_SECRET_KEY": "{secret}"} if name.startswith("django-") else {}
+    return Target(name, command, secret, load=("--preset", "django"), optional=True)
 
 
 TARGETS: Mapping[str, Target] = {
@@ -101,6 +125,10 @@ TARGETS: Mapping[str, Target] = {
             packages=("django", "djangorestframework", "gunicorn", "psycopg"),
             worker_class="sync",
         ),
+        _optional("go-pgx"),
+        _optional("fastify-postgres"),
+        _optional("django-bolt"),
+        _optional("django-fastdrf"),
     )
 }
 
@@ -108,17 +136,21 @@ TARGETS: Mapping[str, Target] = {
 def named(name: str, url_load: tuple[str, ...] = ()) -> Target:
     """Return the target called `name`, or for a URL one that runs already.
 
-    `url_load` are the load's options for URLs. Raises `LabError` naming the known ones.
+    `url_load` are the load's options for URLs. Raises `LabError` naming the known ones, or what
+    an optional one lacks.
     """
     if is_url(name):
         return Target(name.rstrip("/"), command=(), load=url_load)
     try:
-        return TARGETS[name]
+        target = TARGETS[name]
     except KeyError:
         known = ", ".join(TARGETS)
         raise LabError(
             f"there is no target {name!r}; known are {known}, and the http:// of what runs already"
         ) from None
+    if target.lacking():
+        raise LabError(target.lacking())
+    return target
 
 
 def is_url(name: str) -> bool:

@@ -210,6 +210,6 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         },
         settings={
             **settings(target, conditions.workers, conditions.threads, step.env),
-            "versions": versions(target.packages),
+            "versions": {**versions(target.packages), **target.own_versions()},
         },
     )

@@ -22,6 +22,8 @@ FRAMEWORKS = {  # of each peer, with what it stands on
     "flask_sqlalchemy": {"flask", "werkzeug", "pydantic", "sqlalchemy", "msgspec"},
     "django_ninja": {"django", "ninja", "pydantic", "msgspec", "dj_database_url"},
     "drf_stock": {"django", "rest_framework", "dj_database_url"},
+    "django_bolt": {"django", "django_bolt", "msgspec", "dj_database_url"},
+    "django_fastdrf": {"django", "rest_framework", "fastdrf", "msgspec", "dj_database_url"},
 }
 SHARED = {"shared", "fastapi_common"}  # what peers have in common
 
@@ -62,10 +64,11 @@ def test_the_locust_folder_hides_no_package():
     assert not (ROOT / "locust" / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("peer", sorted(p.name for p in (ROOT / "peers").iterdir() if p.is_dir()))
+PEERS = sorted({path.parent.name for path in (ROOT / "peers").glob("*/*.py")})
+
+
+@pytest.mark.parametrize("peer", PEERS)
 def test_a_peer_knows_its_own_framework_and_no_other_peer(peer):
-    if peer.startswith("_"):
-        return
     allowed = sys.stdlib_module_names | FRAMEWORKS[peer] | {"peers", ""}
     assert tops(f"peers/{peer}") <= allowed
     others = [name for _, name in imports(f"peers/{peer}") if name.startswith("peers.")]

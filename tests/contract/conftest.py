@@ -90,6 +90,8 @@ def serve(tmp_path_factory, database: postgres.Database) -> Iterator[Serve]:
 @pytest.fixture(scope="session", params=TARGETS)
 def service(request, serve: Serve, database: postgres.Database) -> Service:
     """Each implementation in turn."""
+    if lacking := TARGETS[request.param].lacking():
+        pytest.skip(lacking)
     return serve(request.param, database.url)
 
 

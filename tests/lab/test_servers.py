@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab import targets
 from lab.errors import LabError
 from lab.servers import running, serving
 from lab.targets import TARGETS, Target, named
@@ -107,9 +108,16 @@ def test_what_runs_already_is_seen_by_its_address_and_its_process(target, tmp_pa
 
 
 def test_the_registry_names_every_target_by_its_own_name():
-    assert all(named(name).name == name for name in TARGETS)
+    assert all(target.name == name for name, target in TARGETS.items())
     with pytest.raises(LabError, match="no target 'rails'; known are django"):
         named("rails")
+
+
+def test_a_target_that_is_not_installed_says_how_to_install_it(monkeypatch):
+    missing = Target("elsewhere", command=(), optional=True)
+    monkeypatch.setattr(targets, "TARGETS", {missing.name: missing})
+    with pytest.raises(LabError, match="python -m peers install elsewhere"):
+        named(missing.name)
 
 
 def test_the_stub_runs_under_this_interpreter(target, tmp_path):
