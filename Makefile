@@ -31,11 +31,12 @@ torture: $(INSTALLED) ## every fault many times, with a table; then poolers, sev
 	@$(BIN)/python -m tests.faults $(PARTS)
 	@$(BIN)/python -m pytest -n 0 -m torture
 
-serve: $(INSTALLED) ## the service under gunicorn on :8000, with the embedded PostgreSQL
+serve: $(INSTALLED) ## the service under gunicorn on 127.0.0.1:8000, with the embedded PostgreSQL
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py seed --rows 100000 --if-empty
 	@exec $(BIN)/python manage.py postgres exec -- env DJANGO_DEBUG=0 API_AUTH=none \
-		DJANGO_ALLOWED_HOSTS=127.0.0.1,localhost LOG_LEVEL=$${LOG_LEVEL:-INFO} \
+		BIND_ADDRESS=$${BIND_ADDRESS:-127.0.0.1} LOG_FORMAT=$${LOG_FORMAT:-people} \
+		"DJANGO_ALLOWED_HOSTS=$${DJANGO_ALLOWED_HOSTS:-127.0.0.1,localhost,[::1]}" \
 		DJANGO_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(BIN)/gunicorn project.wsgi
 

@@ -1,10 +1,12 @@
 """How the service is served: `gunicorn project.wsgi` reads this file by itself."""
 
 import gc
+import ipaddress
 import json
 import logging
 import os
 import re
+import select
 import socket
 import sys
 from http import HTTPStatus
@@ -42,8 +44,18 @@ def _seconds(name: str, default: float) -> float:
     return float(value)
 
 
+def _address(name: str, default: str) -> str:
+    value = os.environ.get(name) or default
+    try:
+        ip = ipaddress.ip_address(value)
+    except ValueError:
+        _refuse(name, value, "addresses such as 127.0.0.1, ::1, 0.0.0.0 and ::")
+    return f"[{ip}]" if ip.version == 6 else str(ip)
+
+
 def _worker_class() -> str:
-    name = os.environ.get("GUNICORN_WORKER_CLASS") or BUFFERED
+    fit = BUFFERED if hasattr(select, "epoll") else "gthread"  # macOS and BSD have no epoll
+    name = os.environ.get("GUNICORN_WORKER_CLASS") or fit
     try:
         util.load_class(name, section="gunicorn.workers")
     except RuntimeError:
@@ -52,7 +64,7 @@ def _worker_class() -> str:
     return name
 
 
-bind = f"0.0.0.0:{_number('PORT', 8000, most=65535)}"
+bind = f"{_address('BIND_ADDRESS', '0.0.0.0')}:{_number('PORT', 8000, most=65535)}"  # noqa: S104
 workers = _number("WEB_CONCURRENCY", container.default_workers(), most=1024)
 worker_class = _worker_class()
 threads = _number("GUNICORN_THREADS", 2, most=512)

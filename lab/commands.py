@@ -8,7 +8,7 @@ from pathlib import Path
 from lab import doctor, engine, hosts, kinds, planning
 from lab.arguments import Run, conditions
 from lab.errors import LabError
-from lab.machine import refuse_impossible
+from lab.machine import refuse_impossible, require_linux
 from lab.plan import Cell, Plan, shuffled
 from lab.plan import read as read_plan
 from lab.results import new_folder, write_report
@@ -54,6 +54,7 @@ def ladder(options: argparse.Namespace) -> Path:
 
 def resume(options: argparse.Namespace) -> Path:
     """Go on with a run that was stopped."""
+    require_linux()
     return _measured(options.folder)
 
 
@@ -67,10 +68,12 @@ def report(options: argparse.Namespace) -> Path:
 
 def diagnose(options: argparse.Namespace) -> None:
     """Say what this machine can measure; raise `LabError` when it is nothing."""
+    require_linux()
     doctor.examine(options.results)
 
 
 def _carried_out(kind: str, cells: Sequence[Cell], options: argparse.Namespace) -> Path:
+    require_linux()
     wanted = Plan(
         kind=kind,
         command=_typed(options.words),

@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import select
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ from lab.plan import Conditions
 from lab.processes import ROOT
 
 MIB = 1024 * 1024
+PROC = Path("/proc/self/stat")
 LEAST_MEMORY = 48 * MIB  # a Python web server with one worker does not start in less
 LAB_PACKAGES = ("locust", "gevent", "geventhttpclient", "numpy", "psycopg")
 
@@ -31,6 +33,15 @@ def facts() -> dict[str, Any]:
         "versions": versions(LAB_PACKAGES),
         **_commit(),
     }
+
+
+def require_linux() -> None:
+    """Raise `LabError` where what the lab reads and starts servers with is not there."""
+    if not (PROC.exists() and hasattr(select, "epoll")):
+        raise LabError(
+            "measuring needs Linux (/proc, epoll), so run it there or in a container; "
+            "here `make serve`, `make load`, `lab report` and `lab plan` work"
+        )
 
 
 def refuse_impossible(conditions: Conditions) -> None:

@@ -24,8 +24,32 @@ class WithTraceback(logging.Filter):
         return bool(record.exc_info)
 
 
-def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
-    """Return Django's LOGGING: everything goes to standard output from `level` on."""
+class OneLine(logging.Formatter):
+    """For people: what a client sent stays on its line and tells the terminal nothing.
+
+    A traceback takes lines of its own, which are indented.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        """Return the line, what cannot be printed escaped."""
+        return _printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (logging's name)
+        """Return the traceback, likewise."""
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"    {_printable(line)}" for line in lines)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def logging_settings(level: str, formatter: str) -> dict[str, Any]:
+    """Return Django's LOGGING: from `level` on, to standard output, for `people` or as `json`."""
     unexpected = "CRITICAL" if level == "CRITICAL" else "ERROR"
     return {
         "version": 1,
@@ -35,8 +59,12 @@ def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
             "traceback": {"()": "project.logs.WithTraceback"},
         },
         "formatters": {
-            "people": {"format": "%(asctime)s %(levelname)s %(message)s", "datefmt": "%H:%M:%S"},
-            "machines": {
+            "people": {
+                "()": "project.logs.OneLine",
+                "format": "%(asctime)s %(levelname)s %(message)s",
+                "datefmt": "%H:%M:%S",
+            },
+            "json": {
                 "()": "pythonjsonlogger.json.JsonFormatter",
                 "fmt": "{asctime}{levelname}{name}{message}{request_id}{process}",
                 "style": "{",
@@ -49,7 +77,7 @@ def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
                 "filters": ["request_id"],
-                "formatter": "people" if for_people else "machines",
+                "formatter": formatter,
             }
         },
         "root": {"handlers": ["stdout"], "level": level},

@@ -222,5 +222,7 @@ LOGGING = logging_settings(
     level=environment.choice(
         "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
     ),
-    for_people=sys.stdout.isatty(),
+    formatter=environment.choice(
+        "LOG_FORMAT", ("people", "json"), default="people" if sys.stdout.isatty() else "json"
+    ),
 )

@@ -90,7 +90,7 @@ def test_only_the_settings_and_gunicorn_read_the_environment_of_the_service():
 def read_names() -> set[str]:
     """Return the names of the variables that the service's code asks for."""
     asking = re.compile(
-        r'(?:\benvironment\.\w+|\benviron\.get|\b_number|\b_seconds)\(\s*["\']([A-Z_]+)'
+        r'(?:\benvironment\.\w+|\benviron\.get|\b_number|\b_seconds|\b_address)\(\s*["\']([A-Z_]+)'
     )
     files = (ROOT / "project" / "settings.py", ROOT / "gunicorn.conf.py")
     return {name for file in files for name in asking.findall(file.read_text())}

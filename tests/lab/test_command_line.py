@@ -1,9 +1,10 @@
 import json
+import select
 import signal
 
 import pytest
 
-from lab import arguments, records
+from lab import arguments, machine, records
 from lab.__main__ import main
 from lab.analysis import analyse
 from lab.commands import COMMANDS
@@ -51,6 +52,17 @@ def test_an_unknown_target_is_one_line_that_names_the_known(capsys, tmp_path):
 def test_impossible_numbers_are_refused(words, said, capsys, tmp_path):
     assert said in complaint(capsys, "compare", "django", *words, "--results", str(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("compare", "django"), ("resume", "nowhere")])
+def test_without_epoll_or_proc_one_line_says_what_measuring_needs(
+    words, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(machine, "PROC", tmp_path / "stat")
+    assert "measuring needs Linux (/proc, epoll)" in complaint(capsys, *words)
+    monkeypatch.undo()
+    monkeypatch.delattr(select, "epoll")
+    assert "measuring needs Linux (/proc, epoll)" in complaint(capsys, *words)
 
 
 def test_what_runs_already_cannot_be_capped(capsys, tmp_path):

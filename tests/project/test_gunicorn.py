@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,21 @@ def post_fork(server, worker):
     ours(server, worker)
     time.sleep(worker.age - 1)
 """
+ADDRESS_AND_CLASS = """
+import runpy, select, sys
+if "macos" in sys.argv:
+    for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
+        delattr(select, name)
+read = runpy.run_path("gunicorn.conf.py")
+print(read["bind"], read["worker_class"], read["threads"])
+"""
+WITHOUT_EPOLL = """
+import runpy, select, sys
+for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
+    delattr(select, name)
+sys.argv = ["gunicorn", "project.wsgi", "--bind", sys.argv[1]]
+runpy.run_module("gunicorn", run_name="__main__")
+"""
 READ_TWICE = """
 import gc, runpy
 runpy.run_path("gunicorn.conf.py")
@@ -58,6 +74,8 @@ def logged(log: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("name", "value", "line"), [
     ("DATABASE_URL", "", "DATABASE_URL is missing: "),
     ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, "),
+    ("BIND_ADDRESS", "localhost", "BIND_ADDRESS is 'localhost', allowed are addresses such as"),
+    ("LOG_FORMAT", "xml", "LOG_FORMAT is 'xml', allowed are people, json"),
     ("PORT", "65536", "PORT is '65536', allowed are whole numbers from 1 to 65535"),
     ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
     ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are speedups."),
@@ -114,6 +132,30 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
     assert start.startswith(f"{arithmetic} database connections of ")
     assert "Django 5.2" in start
     assert "gunicorn 27" in start
+
+
+@pytest.mark.parametrize(("address", "bind"), [
+    ("", "0.0.0.0:8000"), ("127.0.0.1", "127.0.0.1:8000"),
+    ("::", "[::]:8000"), ("::1", "[::1]:8000"),
+])  # fmt: skip
+def test_it_listens_where_it_is_told(address, bind):
+    ended = run("-c", ADDRESS_AND_CLASS, BIND_ADDRESS=address)
+    assert ended.stdout.split()[0] == bind
+
+
+def test_without_epoll_it_serves_by_threads():
+    ended = run("-c", ADDRESS_AND_CLASS, "macos")
+    assert ended.stdout.split()[1:] == ["gthread", "2"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_epoll_the_whole_service_serves(database_url, tmp_path):
+    command = ("{python}", "-c", WITHOUT_EPOLL, "127.0.0.1:{port}")
+    without = replace(DJANGO, command=command, worker_class="gthread")
+    with serving(without, database_url, log=tmp_path / "log") as server:
+        assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready"}
+        made = httpx.post(f"{server.url}/items/", json={"name": "Lamp", "price": "1"})
+        assert made.status_code == 201
 
 
 def test_garbage_is_collected_after_a_reload_as_before():

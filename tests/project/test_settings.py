@@ -130,12 +130,15 @@ def test_development_is_manage_py_where_no_database_was_named(
     assert load(DATABASE_URL=url)["DEBUG"] is debug
 
 
-@pytest.mark.parametrize(("terminal", "formatter"), [(True, "people"), (False, "machines")])
-def test_people_on_a_terminal_read_short_lines_and_machines_json(
-    load, monkeypatch, terminal, formatter
+@pytest.mark.parametrize(("terminal", "said", "formatter"), [
+    (True, None, "people"), (True, "json", "json"),
+    (False, None, "json"), (False, "people", "people"),
+])  # fmt: skip
+def test_people_on_a_terminal_read_short_lines_and_machines_json_unless_told_otherwise(
+    load, monkeypatch, terminal, said, formatter
 ):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    assert load()["LOGGING"]["handlers"]["stdout"]["formatter"] == formatter
+    assert load(LOG_FORMAT=said)["LOGGING"]["handlers"]["stdout"]["formatter"] == formatter
 
 
 def test_the_database_gives_up_on_a_statement_before_the_client_does(load):
