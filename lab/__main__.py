@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from lab.arguments import parser
-from lab.blocks import say
-from lab.commands import COMMANDS
+from lab.cli.arguments import parser
+from lab.cli.commands import COMMANDS
 from lab.errors import LabError
-from lab.output import PAGE, SUMMARY, analysed
-from lab.report import summary
-from lab.results import failed
+from lab.report.blocks import say
+from lab.report.contents import summary
+from lab.report.files import PAGE, SUMMARY, analysed
+from lab.report.results import failed
 
 GOOD, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 

@@ -4,7 +4,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
 
 WORKERS = 3  # of which one spends most of its time on what is in MACHINE, and all wait a lot
 # What fills the machine, and what a full machine would falsify: one after the other.

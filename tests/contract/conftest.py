@@ -1,4 +1,4 @@
-"""Every implementation of `lab.targets`, started when the first test asks for it."""
+"""Every implementation of `lab.experiments.targets`, started when the first test asks for it."""
 
 import contextlib
 import functools
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from lab import postgres
-from lab.servers import serving
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.database import postgres
+from lab.running.servers import serving
 from tests.contract import keys
 from tests.contract.excuses import SAMPLED, excused, left_out
 

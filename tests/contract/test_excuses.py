@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.processes import ROOT
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.processes import ROOT
 from tests.contract.excuses import EXCUSED, SAMPLED
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
-from lab.blocks import Block, Code, Heading, markdown
 from lab.errors import LabError
+from lab.report.blocks import Block, Code, Heading, markdown
 from tests.costs import connections, instructions, limit, memory, rows, start
 from tests.costs.stage import Found, Stage, circumstances, staged
 

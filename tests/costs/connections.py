@@ -5,9 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from lab.blocks import Table
-from lab.servers import Server
-from lab.words import hundredths, spread
+from lab.analysis.formatting import hundredths, spread
+from lab.report.blocks import Table
+from lab.running.servers import Server
 from tests.costs import asking
 from tests.costs.client import Clients, all_at_work, worker
 from tests.costs.stage import Found, Stage

@@ -8,12 +8,12 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lab.blocks import Table
+from lab.analysis.formatting import number
 from lab.errors import LabError
-from lab.kinds import CLIMBED, LADDER
-from lab.postgres import Database
-from lab.targets import TARGETS, Target
-from lab.words import number
+from lab.experiments.designs import CLIMBED, LADDER
+from lab.experiments.targets import TARGETS, Target
+from lab.report.blocks import Table
+from lab.running.database.postgres import Database
 from tests.costs import asking
 from tests.costs.client import Clients, worker
 from tests.costs.rows import OPERATIONS, Make

@@ -12,12 +12,12 @@ from typing import Any
 
 import django
 
-from lab.blocks import Table
+from lab.analysis.formatting import estimated, percent, spread
+from lab.analysis.statistics import paired_ratio
 from lab.errors import LabError
-from lab.postgres import Database
-from lab.processes import Placement, program
-from lab.statistics import paired_ratio
-from lab.words import estimated, percent, spread
+from lab.report.blocks import Table
+from lab.running.database.postgres import Database
+from lab.running.processes import Placement, program
 from project.embedded import EmbeddedError
 from project.embedded.places import installed_programs
 from tests.costs.asking import MIX, PAGE, Mix

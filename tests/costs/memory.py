@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Sequence
 
-from lab import proc
-from lab.blocks import Table
-from lab.machine import MIB
-from lab.servers import Server
-from lab.statistics import median
-from lab.words import percent, spread
+from lab.analysis.formatting import percent, spread
+from lab.analysis.statistics import median
+from lab.report.blocks import Table
+from lab.running import procfs
+from lab.running.machine import MIB
+from lab.running.servers import Server
 from tests.costs.asking import Mix
 from tests.costs.client import Clients, all_at_work
 from tests.costs.stage import Found, Stage
@@ -57,7 +57,7 @@ def warm_up(server: Server, workers: int, requests: int, rows: int) -> None:
 
 def _megabytes(server: Server) -> float:
     assert server.pid is not None
-    return sum(proc.pss(one.pid) or 0 for one in proc.family(server.pid)) / MIB
+    return sum(procfs.pss(one.pid) or 0 for one in procfs.family(server.pid)) / MIB
 
 
 def _table(sizes: dict[tuple[str, int], list[float]], workers: Sequence[int]) -> Table:

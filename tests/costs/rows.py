@@ -4,11 +4,11 @@ import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from lab.blocks import Table
-from lab.postgres import Database
-from lab.servers import Server
-from lab.statistics import median, paired_ratio
-from lab.words import estimated, number
+from lab.analysis.formatting import estimated, number
+from lab.analysis.statistics import median, paired_ratio
+from lab.report.blocks import Table
+from lab.running.database.postgres import Database
+from lab.running.servers import Server
 from tests.costs import asking
 from tests.costs.client import Answer, Clients
 from tests.costs.stage import Found, Spent, Stage, metered

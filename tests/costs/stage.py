@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import proc
-from lab.blocks import Bullets, Table
-from lab.caps import Cores, available_cores, divide
 from lab.errors import LabError
-from lab.machine import allow_open_files, facts, versions
-from lab.postgres import Database, database
-from lab.processes import Placement
-from lab.servers import Server, serving
-from lab.targets import TARGETS, Target
+from lab.experiments.targets import TARGETS, Target
+from lab.report.blocks import Bullets, Table
+from lab.running import procfs
+from lab.running.caps import Cores, available_cores, divide
+from lab.running.database.postgres import Database, database
+from lab.running.machine import allow_open_files, facts, versions
+from lab.running.processes import Placement
+from lab.running.servers import Server, serving
 
 GIB = 2**30
 BACKENDS = """
@@ -88,11 +88,11 @@ def metered(server: Server, of: Database, requests: int, into: list[Spent]) -> I
     """Append what each of so many requests costs, which the block sends."""
     if server.pid is None:
         raise LabError("the server's process cannot be seen")
-    own = [one.pid for one in proc.family(server.pid)]
+    own = [one.pid for one in procfs.family(server.pid)]
     sessions = [pid for (pid,) in of.connection.execute(BACKENDS).fetchall()]
-    before = sum(map(proc.run_seconds, own)), sum(map(proc.run_seconds, sessions))
+    before = sum(map(procfs.run_seconds, own)), sum(map(procfs.run_seconds, sessions))
     yield
-    after = sum(map(proc.run_seconds, own)), sum(map(proc.run_seconds, sessions))
+    after = sum(map(procfs.run_seconds, own)), sum(map(procfs.run_seconds, sessions))
     into.append(Spent(*((b - a) / requests for a, b in zip(before, after, strict=True))))
 
 

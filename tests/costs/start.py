@@ -4,10 +4,10 @@ import itertools
 import time
 from collections.abc import Sequence
 
-from lab import proc
-from lab.blocks import Table
-from lab.statistics import paired_ratio
-from lab.words import estimated, spread
+from lab.analysis.formatting import estimated, spread
+from lab.analysis.statistics import paired_ratio
+from lab.report.blocks import Table
+from lab.running import procfs
 from tests.costs.stage import Found, Stage
 
 WORKERS = (1, 4)
@@ -27,7 +27,7 @@ def measured(stage: Stage, workers: Sequence[int] = WORKERS, repeats: int = REPE
                 with stage.serving(name, database, count) as server:
                     wall = time.monotonic() - begun
                     assert server.pid is not None
-                    cpu = sum(proc.run_seconds(one.pid) for one in proc.family(server.pid))
+                    cpu = sum(procfs.run_seconds(one.pid) for one in procfs.family(server.pid))
                     if turn:  # before the first one, the disk had yet to be read
                         times.setdefault((name, count), []).append((wall, cpu))
         settings = database.settings

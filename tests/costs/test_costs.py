@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lab.errors import LabError
-from lab.processes import program
+from lab.running.processes import program
 from tests.costs import __main__ as command
 from tests.costs import connections, instructions, limit, memory, rows, start
 from tests.costs.client import Clients

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.processes import Program, program
+from lab.running.processes import Program, program
 
 NETWORK = "198.18.0"
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from lab.processes import ROOT, Program, program
+from lab.running.processes import ROOT, Program, program
 from project.embedded import places
 from tests.deploy.places import DEBIAN_13
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import records
-from lab.processes import ROOT
+from lab.records import jsonlines
+from lab.running.processes import ROOT
 from tests.deploy.hosts import may_make_hosts
 from tests.deploy.site import GUNICORN, WEB, Site, haproxy, requests_of, site
 
@@ -152,7 +152,7 @@ def measured(whole, folder):
          *map(str, words), "--threads", "1", "--results", str(folder)],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    return lab.returncode, lab.stderr, records.read(next(folder.rglob("records.jsonl")))
+    return lab.returncode, lab.stderr, jsonlines.read(next(folder.rglob("records.jsonl")))
 
 
 def wait_until_said(log, words: str, seconds: float = 30) -> None:

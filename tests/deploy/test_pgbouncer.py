@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 
 import speedups.pooler
-from lab.servers import serving
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.servers import serving
 from speedups.pooler import SHARED, UNLIMITED, Way
 from tests.deploy.pgbouncer import SETTINGS, Pooler
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.rows import tuple_row
 
-from lab.processes import program
+from lab.running.processes import program
 from project.embedded import Server
 from tests.project.production import PRODUCTION
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from lab.processes import Placement, Program
-from lab.servers import Server, serving
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.processes import Placement, Program
+from lab.running.servers import Server, serving
 from tests.faults.cluster import Cluster
 from tests.faults.ledger import Row
 from tests.faults.load import NO_ANSWER, Answer, Load, load

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab import output
+from lab.report import files
 
 
 @pytest.fixture
 def _without_charts(monkeypatch):
     """Leave out what takes the time, where it is the words that count."""
-    monkeypatch.setattr(output, "charts", lambda found: {})
+    monkeypatch.setattr(files, "charts", lambda found: {})

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.analysis import analyse
-from lab.blocks import markdown
-from lab.histogram import Histogram
-from lab.operations import Second
-from lab.plan import Conditions
-from lab.records import Trial
-from lab.report import report
-from lab.surroundings import Cap, RoundTrip, Table
-from lab.usage import Counters, Process
+from lab.analysis.analyse import analyse
+from lab.records.conditions import Conditions
+from lab.records.environment import Cap, RoundTrip, Table
+from lab.records.histogram import Histogram
+from lab.records.operations import Second
+from lab.records.trial import Trial
+from lab.records.usage import Counters, Process
+from lab.report.blocks import markdown
+from lab.report.contents import report
 
 SNAPSHOT = Path(__file__).parent / "report.md"
 MIB = 1024 * 1024

@@ -4,11 +4,11 @@ One instance: a core that each request needs for 0.4 ms, a wait of 0.8 ms, four 
 a second. Each load is a share of the users at the knee, where bounds say that queueing begins.
 """
 
-from lab.blocks import Table, say
-from lab.latencies import percentile
-from lab.queueing import Network, Station, bounds, knee, mva, predict
-from lab.simulation import simulate
-from lab.words import number, percent
+from lab.analysis.formatting import number, percent
+from lab.analysis.models.queueing import Network, Station, bounds, knee, mva, predict
+from lab.report.blocks import Table, say
+from lab.sizing.latencies import percentile
+from lab.sizing.simulation import simulate
 
 INSTANCE = Network((Station("application CPU", 0.0004),), wait=0.0008, slots=4)
 THINK_TIME = 1.0

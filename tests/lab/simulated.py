@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.load import Requests
-from lab.plan import Conditions
+from lab.records.conditions import Conditions
+from lab.running.load import Requests
 from tests.lab.examples import MACHINE, MIX, counters, processes, trial
 
 SECONDS = 50  # what tests.lab.examples samples processes for

@@ -2,9 +2,9 @@
 
 import sys
 
-from lab import targets
 from lab.__main__ import main
-from lab.targets import Target
+from lab.experiments import targets
+from lab.experiments.targets import Target
 
 COMMAND = ("{python}", "-m", "tests.lab.stub_service", "{port}")
 STUB = Target("stub", COMMAND, load=("--preset", "django"))

@@ -8,9 +8,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from lab import records
-from lab.plan import Conditions
-from lab.surroundings import Cap, Table
+from lab.records import jsonlines
+from lab.records.conditions import Conditions
+from lab.records.environment import Cap, Table
+from lab.records.trial import OPEN
 from tests.lab.examples import MACHINE, MIB, MIX, counters, load, process, trial
 
 CAPACITY = {"django": 420.0, "fastapi": 300.0}  # requests/s of one worker
@@ -97,7 +98,7 @@ def sweep(labels=("django", "fastapi"), workers=(1, 2, 4, 8), users=(50, 100, 30
             number += 1
             offered = round(share * rate(label, workers[-1], users[-1]), 1)
             conditions = Conditions(workers=workers[-1], users=1000, arrival_rate=offered)
-            yield measured(number, 1, label, conditions, kind=records.OPEN)
+            yield measured(number, 1, label, conditions, kind=OPEN)
 
 
 def article():
@@ -161,8 +162,8 @@ RUNS = {"sweep": sweep, "article": article, "ladder": ladder, "large": large}
 def write(run, folder):
     """Write the records of a run into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / records.FILE).open("w", encoding="utf-8") as file:
-        file.writelines(map(records.to_line, RUNS[run]()))
+    with (folder / jsonlines.FILE).open("w", encoding="utf-8") as file:
+        file.writelines(map(jsonlines.to_line, RUNS[run]()))
 
 
 if __name__ == "__main__":

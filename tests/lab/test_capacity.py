@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from lab.advice import due
-from lab.capacity import planned, sized
-from lab.cells import cells
-from lab.costs import Costs, Measured, measured
+from lab.analysis.models.queueing import erlang_c
+from lab.analysis.settings import cells
 from lab.errors import CannotTellError, LabError
-from lab.queueing import erlang_c
-from lab.wanted import Prices, Wanted
+from lab.report.capacity_plan import due
+from lab.sizing.capacity import planned, sized
+from lab.sizing.costs import Costs, Measured, measured
+from lab.sizing.requirements import Prices, Wanted
 from tests.lab.examples import MIB, comparison, trial
 from tests.lab.simulated import swept
 

@@ -2,14 +2,13 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from lab import caps
-from lab.caps import CGROUPS, PERIOD_US, Cores, divide, enforced
 from lab.errors import LabError
-from lab.processes import program
+from lab.running import caps
+from lab.running.caps import CGROUPS, PERIOD_US, Cores, divide, enforced
+from lab.running.processes import ROOT, program
 
 APART = Cores((0,), (1,), (2,))
 HALF_A_GIB = 512 * 1024 * 1024
@@ -150,8 +149,16 @@ def test_counters_are_read_in_the_words_of_both_versions(tree):
 
 def test_a_group_that_refuses_is_a_readable_end_of_the_program(tmp_path):
     launched = subprocess.run(
-        [sys.executable, "-m", "lab.launch", "--group", str(tmp_path / "missing"), "--", "true"],
-        cwd=Path(caps.__file__).parents[1],
+        [
+            sys.executable,
+            "-m",
+            "lab.running.launch",
+            "--group",
+            str(tmp_path / "missing"),
+            "--",
+            "true",
+        ],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )

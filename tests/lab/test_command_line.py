@@ -4,11 +4,13 @@ import signal
 
 import pytest
 
-from lab import arguments, machine, records
 from lab.__main__ import main
-from lab.analysis import analyse
-from lab.commands import COMMANDS
-from lab.results import failed
+from lab.analysis.analyse import analyse
+from lab.cli import arguments
+from lab.cli.commands import COMMANDS
+from lab.records import jsonlines
+from lab.report.results import failed
+from lab.running import machine
 from tests.lab.examples import comparison, trial
 
 
@@ -117,7 +119,7 @@ def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
 @pytest.mark.usefixtures("_without_charts")
 def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
     for one in comparison():
-        records.append(tmp_path / "records.jsonl", one)
+        jsonlines.append(tmp_path / "records.jsonl", one)
     assert main(["report", str(tmp_path)]) == 0
     assert "# django against fastapi" in capsys.readouterr().out
     assert (tmp_path / "report.md").exists()
@@ -126,7 +128,7 @@ def test_a_report_is_redrawn_from_records_alone(capsys, tmp_path):
 @pytest.mark.usefixtures("_without_charts")
 def test_json_is_all_that_is_printed_when_asked_for(capsys, tmp_path):
     for one in comparison():
-        records.append(tmp_path / "records.jsonl", one)
+        jsonlines.append(tmp_path / "records.jsonl", one)
     assert main(["report", str(tmp_path), "--json"]) == 0
     printed = capsys.readouterr().out
     assert printed == (tmp_path / "summary.json").read_text()
@@ -136,7 +138,7 @@ def test_json_is_all_that_is_printed_when_asked_for(capsys, tmp_path):
 @pytest.mark.usefixtures("_without_charts")
 def test_an_objective_that_is_never_met_and_an_invalid_trial_are_exit_1(capsys, tmp_path):
     for one in comparison():
-        records.append(tmp_path / "records.jsonl", one)
+        jsonlines.append(tmp_path / "records.jsonl", one)
     assert main(["report", str(tmp_path), "--p95", "150ms"]) == 1
     assert capsys.readouterr().err == "lab: django never had p95 below 150 ms\n"
     found = analyse([*comparison(), trial(number=9, failures=1500, pair=4)])

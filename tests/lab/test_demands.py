@@ -1,10 +1,10 @@
 import pytest
 
-from lab.cells import cells
-from lab.demands import demands, families, predictions
+from lab.analysis.models.demands import demands, families, predictions
+from lab.analysis.models.network import network, sending
+from lab.analysis.settings import cells
 from lab.errors import CannotTellError
-from lab.network import network, sending
-from lab.plan import Conditions
+from lab.records.conditions import Conditions
 from tests.lab.examples import comparison, processes, trial
 from tests.lab.simulated import swept
 

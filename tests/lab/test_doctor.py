@@ -3,8 +3,8 @@ import signal
 
 import pytest
 
-from lab import doctor
 from lab.__main__ import main
+from lab.cli import doctor
 from lab.errors import LabError
 
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from lab.analysis import analyse
-from lab.answers import Kind, Question
-from lab.effects import gain
-from lab.statistics import Estimate, Interval
+from lab.analysis.analyse import analyse
+from lab.analysis.answers import Kind, Question
+from lab.analysis.comparison import gain
+from lab.analysis.statistics import Estimate, Interval
 from tests.lab.examples import comparison, trial
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.growth import Course, growth, trend, windows
+from lab.analysis.growth import Course, growth, trend, windows
 
 
 def seconds(throughput, latency_ms, noise=0.05, length=60):

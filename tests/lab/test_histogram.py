@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.histogram import BUCKETS, Histogram, percentiles_of
+from lab.records.histogram import BUCKETS, Histogram, percentiles_of
 
 LATENCIES = st.lists(st.floats(0.01, 100_000), min_size=1, max_size=200)
 

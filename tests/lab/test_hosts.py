@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from lab import remote
 from lab.__main__ import main
-from lab.circumstances import machine
+from lab.analysis.verdicts import generator
 from lab.errors import LabError
-from lab.hosts import Host, Role, read
-from lab.remote import Reported, agent
-from lab.verdicts import generator
+from lab.report.conditions import machine
+from lab.running.hosts import remote
+from lab.running.hosts.inventory import Host, Role, read
+from lab.running.hosts.remote import Reported, agent
 from tests.lab.examples import MACHINE, process, processes, trial
 
 GOOD = """
@@ -177,7 +177,7 @@ def test_a_host_that_cannot_be_reached_is_one_line(tmp_path, run):
 
 
 def test_a_clock_that_is_off_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("lab.remote.MOST_SKEW", -1.0)
+    monkeypatch.setattr("lab.running.hosts.remote.MOST_SKEW", -1.0)
     host = Host("web1", Role.SERVICE, start="x")
     with (
         pytest.raises(LabError, match=r"clock of host web1 is .* s off"),

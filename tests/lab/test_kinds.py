@@ -2,20 +2,21 @@ from itertools import pairwise
 
 import pytest
 
-from lab import kinds
 from lab.errors import LabError
-from lab.plan import Conditions, shuffled
-from lab.targets import is_url, named
+from lab.experiments import designs
+from lab.experiments.plan import shuffled
+from lab.experiments.targets import is_url, named
+from lab.records.conditions import Conditions
 from tests.lab.examples import trial
 
 
 def test_a_target_against_itself_keeps_two_labels():
-    cells = kinds.compared("compare", ["django", "django", "drf-stock"], Conditions())
+    cells = designs.compared("compare", ["django", "django", "drf-stock"], Conditions())
     assert [cell.label for cell in cells] == ["django", "django #2", "drf-stock"]
 
 
 def test_a_variant_is_its_target_with_something_switched_on():
-    off, on = kinds.compared("compare", ["django", "django-metrics"], Conditions())
+    off, on = designs.compared("compare", ["django", "django-metrics"], Conditions())
     assert (off.target, off.label, dict(off.env)) == ("django", "django", {})
     assert (on.target, on.label) == ("django", "django-metrics")
     assert on.env["METRICS_PORT"] == "0"
@@ -23,25 +24,25 @@ def test_a_variant_is_its_target_with_something_switched_on():
 
 def test_an_unknown_target_is_refused_with_the_known():
     with pytest.raises(LabError, match="no target 'rails'; known are django"):
-        kinds.compared("run", ["rails"], Conditions())
+        designs.compared("run", ["rails"], Conditions())
 
 
 def test_what_runs_already_is_a_target_by_its_address():
-    (cell,) = kinds.compared("run", ["http://127.0.0.1:8001/"], Conditions())
+    (cell,) = designs.compared("run", ["http://127.0.0.1:8001/"], Conditions())
     assert is_url(cell.target)
     assert named(cell.target, ("--preset", "fastapi")).load == ("--preset", "fastapi")
 
 
 def test_a_sweep_has_every_point_of_its_grid():
     axes = {"workers": (1, 2), "threads": (4,), "users": (50, 500)}
-    cells = kinds.swept(["django", "fastapi-asyncpg"], Conditions(rows=5), axes)
+    cells = designs.swept(["django", "fastapi-asyncpg"], Conditions(rows=5), axes)
     points = {(c.label, c.conditions.workers, c.conditions.users) for c in cells}
     assert len(cells) == len(points) == 8
     assert {(c.conditions.threads, c.conditions.rows) for c in cells} == {(4, 5)}
 
 
 def test_the_article_has_four_figures_and_two_boxes():
-    figures = kinds.article(["django"], Conditions(seconds=600))
+    figures = designs.article(["django"], Conditions(seconds=600))
     assert [(c.conditions.workers, c.conditions.users) for c in figures] == [
         (1, 100), (1, 500), (16, 500), (4, 100),
     ]  # fmt: skip
@@ -51,7 +52,7 @@ def test_the_article_has_four_figures_and_two_boxes():
 
 
 def test_the_ladder_begins_with_the_stock_framework_and_adds_one_piece_at_each_rung():
-    stock, *rungs = kinds.ladder(Conditions())
+    stock, *rungs = designs.ladder(Conditions())
     assert (stock.target, stock.label) == ("drf-stock", "stock DRF")
     assert {cell.target for cell in rungs} == {"django"}
     classes = [cell.env.get("GUNICORN_WORKER_CLASS") for cell in rungs]
@@ -64,14 +65,14 @@ def test_the_ladder_begins_with_the_stock_framework_and_adds_one_piece_at_each_r
 
 def test_open_loads_go_to_shares_of_the_best_mean_throughput():
     slow, fast = Conditions(workers=1, users=10), Conditions(workers=4, users=10)
-    axes = [kinds.compared("sweep", ["django"], one)[0] for one in (slow, fast)]
+    axes = [designs.compared("sweep", ["django"], one)[0] for one in (slow, fast)]
     steps = shuffled(axes, 2, seed=1)
     trials = [
         trial(step.number, pair=step.pair, conditions=step.conditions, requests=requests)
         for step in steps
         for requests in [10_000 if step.conditions == slow else 30_000 + 4_000 * step.pair]
     ]
-    half, most = kinds.open_pass(steps, trials, (0.5, 0.9))
+    half, most = designs.open_pass(steps, trials, (0.5, 0.9))
     assert (half.kind, half.label, half.conditions.workers) == ("open", "django", 4)
     assert half.conditions.arrival_rate == pytest.approx(0.5 * 36_000 / 50)
     assert most.conditions.arrival_rate == pytest.approx(0.9 * 36_000 / 50)
@@ -80,4 +81,4 @@ def test_open_loads_go_to_shares_of_the_best_mean_throughput():
 
 def test_an_open_load_needs_a_capacity():
     with pytest.raises(LabError, match="needs the capacity"):
-        kinds.open_pass((), (), (0.5,))
+        designs.open_pass((), (), (0.5,))

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.analysis import analyse
-from lab.answers import Kind, Question
-from lab.doubts import doubts
-from lab.growth import Course, growth_of
-from lab.machine import facts
-from lab.plan import Conditions, Plan, Step
-from lab.trial import Bench, run_trial
-from lab.verdicts import Level, verdict
+from lab.analysis.analyse import analyse
+from lab.analysis.answers import Kind, Question
+from lab.analysis.doubts import doubts
+from lab.analysis.growth import Course, growth_of
+from lab.analysis.verdicts import Level, verdict
+from lab.experiments.plan import Plan, Step
+from lab.records.conditions import Conditions
+from lab.running.machine import facts
+from lab.running.trial import Bench, run_trial
 
 ROOT = Path(__file__).parents[2]
 LIGHT = Conditions(

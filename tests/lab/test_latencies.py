@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from lab.latencies import latencies, percentile
-from lab.queueing import Network, Station, predict
-from lab.simulation import SERVICES, simulate
+from lab.analysis.models.queueing import Network, Station, predict
+from lab.sizing.latencies import latencies, percentile
+from lab.sizing.simulation import SERVICES, simulate
 from tests.lab.formulas import table
 
 CPU = Station("cpu", 0.010)

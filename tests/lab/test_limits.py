@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from lab.cells import cells
+from lab.analysis.limits import NOTHING, SLOTS, WAITING, limit
+from lab.analysis.models.network import SERVER
+from lab.analysis.settings import cells
 from lab.errors import CannotTellError
-from lab.limits import NOTHING, SLOTS, WAITING, limit
-from lab.network import SERVER
-from lab.plan import Conditions
-from lab.surroundings import RoundTrip
-from lab.usage import Counters
+from lab.records.conditions import Conditions
+from lab.records.environment import RoundTrip
+from lab.records.usage import Counters
 from tests.lab.examples import AT, MACHINE, MIB, counters, processes, trial
 from tests.lab.simulated import Service, simulated
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lab.errors import LabError
-from lab.load import Tail, read_requests
+from lab.running.load import Tail, read_requests
 
 HEAD = "#request-log 1\nstart,intended,operation,latency_ms,status,bytes,served_by,error\n"
 LINES = (

@@ -3,45 +3,46 @@ import tracemalloc
 
 import pytest
 
-from lab import output, records
 from lab.errors import LabError
+from lab.records import jsonlines
+from lab.report import files
 from tests.lab.examples import comparison, load, trial
 from tests.lab.synthetic import article, ladder
 
 
 def folder_of(tmp_path, trials):
-    (tmp_path / records.FILE).write_text("".join(map(records.to_line, trials)))
+    (tmp_path / jsonlines.FILE).write_text("".join(map(jsonlines.to_line, trials)))
     return tmp_path
 
 
 def summary(folder):
-    output.redraw(folder)
-    return json.loads((folder / output.SUMMARY).read_text())
+    files.redraw(folder)
+    return json.loads((folder / files.SUMMARY).read_text())
 
 
 def test_all_is_drawn_from_the_records_alone_and_twice_the_same(tmp_path):
     folder = folder_of(tmp_path, comparison())
-    output.redraw(folder)
+    files.redraw(folder)
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(first) == {records.FILE, output.PAGE, output.TEXT, output.SUMMARY}
-    output.redraw(folder)
+    assert set(first) == {jsonlines.FILE, files.PAGE, files.TEXT, files.SUMMARY}
+    files.redraw(folder)
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.usefixtures("_without_charts")
 def test_a_page_that_cannot_be_written_leaves_the_old_one_whole(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, [trial()])
-    output.redraw(folder)
-    before = (folder / output.PAGE).read_text()
-    (folder / f"{output.PAGE}.unfinished").mkdir()  # nothing can be written there
+    files.redraw(folder)
+    before = (folder / files.PAGE).read_text()
+    (folder / f"{files.PAGE}.unfinished").mkdir()  # nothing can be written there
     with pytest.raises(OSError, match="directory"):
-        output.redraw(folder)
-    assert (folder / output.PAGE).read_text() == before
+        files.redraw(folder)
+    assert (folder / files.PAGE).read_text() == before
 
 
 def test_no_trial_is_no_report(tmp_path):
     with pytest.raises(LabError, match="no completed trial"):
-        output.redraw(folder_of(tmp_path, []))
+        files.redraw(folder_of(tmp_path, []))
 
 
 @pytest.mark.usefixtures("_without_charts")
@@ -70,8 +71,8 @@ def test_the_summary_says_why_a_trial_is_refused(tmp_path):
 @pytest.mark.usefixtures("_without_charts")
 def test_the_article_is_quoted_beside_what_was_measured(tmp_path):
     folder = folder_of(tmp_path, article())
-    output.redraw(folder)
-    text = (folder / output.TEXT).read_text()
+    files.redraw(folder)
+    text = (folder / files.TEXT).read_text()
     assert "# The article's four figures, measured here: django" in text
     assert "| 400 ms for one request; 2 s on average and growing | converged |" in text
     assert "Figure 1, django: 100 users at 2,000 ms are at most 50.0 requests/s" in text
@@ -81,21 +82,21 @@ def test_the_article_is_quoted_beside_what_was_measured(tmp_path):
 @pytest.mark.usefixtures("_without_charts")
 def test_a_ladder_says_what_each_rung_buys(tmp_path):
     folder = folder_of(tmp_path, ladder())
-    output.redraw(folder)
-    text = (folder / output.TEXT).read_text()
+    files.redraw(folder)
+    text = (folder / files.TEXT).read_text()
     assert "# What each improvement buys" in text
     assert "+ worker adds" in text
 
 
 def test_an_objective_of_the_records_holds_for_a_report_drawn_later(tmp_path):
     folder = folder_of(tmp_path, [trial(objective_ms=1.0)])
-    assert output.analysed(folder).trials[0].objective_ms == 1.0
+    assert files.analysed(folder).trials[0].objective_ms == 1.0
 
 
 def peak(folder):
     """Return the memory that reading and judging records take at most, in bytes."""
     tracemalloc.start()
-    output.analysed(folder)
+    files.analysed(folder)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return most

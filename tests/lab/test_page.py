@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab.analysis import analyse
-from lab.charts.all import charts
-from lab.page.render import kind, page, parts
-from lab.report import report
+from lab.analysis.analyse import analyse
+from lab.report.charts.all import charts
+from lab.report.contents import report
+from lab.report.page.render import kind, page, parts
 from tests.browser import open_browser, open_page
 from tests.lab.examples import comparison
 from tests.lab.synthetic import article, ladder, sweep

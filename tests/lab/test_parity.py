@@ -1,15 +1,15 @@
 import pytest
 
-from lab import parity
 from lab.errors import LabError
-from lab.servers import Server
-from lab.targets import Target
+from lab.experiments.targets import Target
+from lab.running import contract_check
+from lab.running.servers import Server
 from tests.load.stub import Stub
 
 
 def checked(stub, rows=50):
     with stub.serving():
-        parity.check(Server(Target("stub", ()), stub.url, None, None), rows)
+        contract_check.check(Server(Target("stub", ()), stub.url, None, None), rows)
 
 
 def test_what_keeps_the_contract_is_timed_and_its_table_is_as_before():

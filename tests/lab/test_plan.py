@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from lab import plan
+from lab.analysis.statistics import FEWEST
 from lab.errors import LabError
-from lab.plan import Cell, Conditions, Plan, appended, expected_seconds, shuffled
-from lab.statistics import FEWEST
+from lab.experiments import plan
+from lab.experiments.plan import Cell, Plan, appended, expected_seconds, shuffled
+from lab.records.conditions import Conditions
 
 CELLS = [Cell("compare", name, name, Conditions()) for name in ("django", "flask", "fastapi")]
 

@@ -8,12 +8,12 @@ from functools import cache
 
 import pytest
 
-from lab import records
 from lab.__main__ import main
-from lab.cells import cells
+from lab.analysis.settings import cells
 from lab.errors import CannotTellError
-from lab.holdout import held_out
-from lab.surroundings import RoundTrip
+from lab.records import jsonlines
+from lab.records.environment import RoundTrip
+from lab.sizing.cross_validation import held_out
 from tests.lab.examples import comparison
 from tests.lab.simulated import Service, simulated
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     """The records of a sweep over users."""
     place = tmp_path_factory.mktemp("sweep")
     for one in sizes():
-        records.append(place / records.FILE, one)
+        jsonlines.append(place / jsonlines.FILE, one)
     return place
 
 
@@ -120,7 +120,7 @@ def test_a_size_at_which_something_new_holds_requests_up_is_a_miss():
 
 def test_too_little_for_a_plan_is_one_line(capsys, tmp_path):
     for one in comparison()[:4]:
-        records.append(tmp_path / records.FILE, one)
+        jsonlines.append(tmp_path / jsonlines.FILE, one)
     assert main(["plan", str(tmp_path)]) == 2
     out, err = capsys.readouterr()
     assert out.count("only 2 of its trials are valid") == 2

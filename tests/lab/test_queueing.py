@@ -3,7 +3,15 @@ import heapq
 import numpy as np
 import pytest
 
-from lab.queueing import Network, Station, bounds, knee, mva, predict, wait_that_explains
+from lab.analysis.models.queueing import (
+    Network,
+    Station,
+    bounds,
+    knee,
+    mva,
+    predict,
+    wait_that_explains,
+)
 
 CPU = Station("cpu", 0.010)
 

@@ -4,33 +4,33 @@ import os
 
 import pytest
 
-from lab import records
 from lab.errors import LabError
-from lab.operations import Operation
-from lab.usage import Counters, Process, Usage
+from lab.records import jsonlines
+from lab.records.operations import Operation
+from lab.records.usage import Counters, Process, Usage
 from tests.lab.examples import comparison, lasting, load, process, second, trial
 
 
 def test_what_is_written_is_read_back_the_same(tmp_path):
     path = tmp_path / "records.jsonl"
     for one in comparison():
-        records.append(path, one)
-    assert records.read(path) == comparison()
+        jsonlines.append(path, one)
+    assert jsonlines.read(path) == comparison()
 
 
 def test_a_record_of_a_later_lab_is_refused_with_its_line(tmp_path):
-    later = json.loads(records.to_line(trial())) | {"version": records.VERSION + 1}
+    later = json.loads(jsonlines.to_line(trial())) | {"version": jsonlines.VERSION + 1}
     path = tmp_path / "records.jsonl"
-    path.write_text(records.to_line(trial()) + json.dumps(later) + "\n")
+    path.write_text(jsonlines.to_line(trial()) + json.dumps(later) + "\n")
     with pytest.raises(LabError, match=r"line 2 written by a later lab \(format 3, known is 2\)"):
-        records.read(path)
+        jsonlines.read(path)
 
 
 def test_a_record_of_an_earlier_lab_is_refused_with_what_to_do(tmp_path):
     path = tmp_path / "records.jsonl"
     path.write_text('{"version": 1}\n')
     with pytest.raises(LabError, match=r"line 1 written by an earlier lab \(format 1\): measure"):
-        records.read(path)
+        jsonlines.read(path)
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "7", "{}", '{"version": 2}', '{"version": "x"}'])
@@ -38,12 +38,12 @@ def test_a_line_that_is_no_record_is_refused(line, tmp_path):
     path = tmp_path / "records.jsonl"
     path.write_text(line + "\n")
     with pytest.raises(LabError, match="line 1 is no record of a trial"):
-        records.read(path)
+        jsonlines.read(path)
 
 
 def test_a_missing_file_is_one_readable_line(tmp_path):
     with pytest.raises(LabError, match="cannot read"):
-        records.read(tmp_path / "records.jsonl")
+        jsonlines.read(tmp_path / "records.jsonl")
 
 
 def test_values_that_cannot_be_are_refused_at_birth():
@@ -108,12 +108,12 @@ def test_a_server_process_that_ends_under_load_is_a_restart():
 
 def test_a_failed_write_leaves_the_completed_trials(tmp_path, monkeypatch):
     path = tmp_path / "records.jsonl"
-    records.append(path, trial())
+    jsonlines.append(path, trial())
 
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        records.append(path, trial(number=2))
-    assert records.read(path) == [trial()]
+        jsonlines.append(path, trial(number=2))
+    assert jsonlines.read(path) == [trial()]

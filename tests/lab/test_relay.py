@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from lab import distance, pgstat
-from lab.distance import further_away
 from lab.errors import LabError
+from lab.running.database import added_latency, pgstat
+from lab.running.database.added_latency import further_away
 
 RTT = 0.01  # seconds
 
@@ -88,16 +88,16 @@ def test_without_a_distance_there_is_no_relay(tmp_path):
     ("postgresql://postgres@/name?host=%2Frun%2Fpg", "/run/pg/.s.PGSQL.5432"),
 ])  # fmt: skip
 def test_the_database_is_found_behind_any_url(url, address):
-    assert distance._address(url) == address
+    assert added_latency._address(url) == address
 
 
 def test_the_rest_of_a_url_is_kept():
-    far = distance._through("postgresql://u:p@/name?host=%2Frun&sslmode=disable", 7)
+    far = added_latency._through("postgresql://u:p@/name?host=%2Frun&sslmode=disable", 7)
     assert far == "postgresql://u:p@127.0.0.1:7/name?sslmode=disable"
 
 
 def test_a_relay_that_cannot_start_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(distance, "_address", lambda url: "--wrong")
+    monkeypatch.setattr(added_latency, "_address", lambda url: "--wrong")
     refused = pytest.raises(LabError, match="relay before the database did not start")
     with refused, further_away("postgresql://somewhere/name", 1.0, tmp_path / "log", ()):
         pass

@@ -2,18 +2,18 @@ from io import StringIO
 
 from rich.console import Console
 
-from lab import report
-from lab.analysis import analyse
-from lab.blocks import markdown, show
+from lab.analysis.analyse import analyse
+from lab.report import contents
+from lab.report.blocks import markdown, show
 from tests.lab.examples import SNAPSHOT, comparison, process, processes, trial
 
 
 def whole(trials):
-    return markdown(report.report(analyse(trials)))
+    return markdown(contents.report(analyse(trials)))
 
 
 def summary(trials):
-    return markdown(report.summary(analyse(trials)))
+    return markdown(contents.summary(analyse(trials)))
 
 
 def test_the_report_is_what_it_was():
@@ -23,7 +23,7 @@ def test_the_report_is_what_it_was():
 
 def test_the_terminal_shows_the_same_figures():
     screen = StringIO()
-    show(report.summary(analyse(comparison())), Console(file=screen, width=160))
+    show(contents.summary(analyse(comparison())), Console(file=screen, width=160))
     text = screen.getvalue()
     assert "django serves 0.50 times (0.48 to 0.51) the requests of fastapi" in text
     assert "0.50 (0.48 to 0.51)" in text

@@ -8,9 +8,9 @@ import time
 import psutil
 import pytest
 
-from lab import proc
-from lab.sampling import Party, Sampler
-from lab.usage import party_usage
+from lab.records.usage import party_usage
+from lab.running import procfs
+from lab.running.sampling import Party, Sampler
 
 BUSY = "import sys\nwhile True: pass"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}])"
@@ -75,13 +75,13 @@ def test_all_that_a_new_process_used_was_used_since_the_last_sample():
 
 
 def test_context_switches_of_all_threads_are_counted():
-    before, _ = proc.switches(os.getpid())
+    before, _ = procfs.switches(os.getpid())
     done = threading.Event()
     threads = [threading.Thread(target=done.wait) for _ in range(3)]
     for thread in threads:
         thread.start()
     time.sleep(0.1)
-    voluntary, involuntary = proc.switches(os.getpid())
+    voluntary, involuntary = procfs.switches(os.getpid())
     done.set()
     for thread in threads:
         thread.join()
@@ -90,12 +90,12 @@ def test_context_switches_of_all_threads_are_counted():
 
 
 def test_psutil_agrees_about_this_process():
-    stat, theirs = proc.stat_of(os.getpid()), psutil.Process()
+    stat, theirs = procfs.stat_of(os.getpid()), psutil.Process()
     assert stat
     assert (stat.parent, stat.threads) == (theirs.ppid(), theirs.num_threads())
     assert stat.cpu_seconds == pytest.approx(sum(theirs.cpu_times()[:2]), abs=0.1)
     assert {child.pid for child in theirs.children(recursive=True)} == {
-        one.pid for one in proc.family(os.getpid())
+        one.pid for one in procfs.family(os.getpid())
     } - {os.getpid()}
 
 
@@ -111,7 +111,7 @@ def test_sources_are_read_with_each_sample():
 
 
 def test_memory_that_cannot_be_read_is_not_invented(monkeypatch):
-    monkeypatch.setattr(proc, "pss", lambda pid: None)
+    monkeypatch.setattr(procfs, "pss", lambda pid: None)
     sampler = Sampler({"lab": Party(os.getpid(), alone=True)}, {})
     for _ in range(3):
         sampler.sample()
@@ -119,6 +119,6 @@ def test_memory_that_cannot_be_read_is_not_invented(monkeypatch):
 
 
 def test_a_process_that_is_gone_has_no_figures():
-    assert proc.switches(2**22 + 1) == (0, 0)
-    assert proc.pss(2**22 + 1) is None
-    assert proc.family(2**22 + 1) == []
+    assert procfs.switches(2**22 + 1) == (0, 0)
+    assert procfs.pss(2**22 + 1) is None
+    assert procfs.family(2**22 + 1) == []

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from lab.analysis.models.scaling import usl
 from lab.errors import CannotTellError
-from lab.scaling import usl
 
 WORKERS = [1, 2, 4, 8] * 3
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab import targets
 from lab.errors import LabError
-from lab.servers import running, serving
-from lab.targets import TARGETS, Target, named
+from lab.experiments import targets
+from lab.experiments.targets import TARGETS, Target, named
+from lab.running.servers import running, serving
 
 STUB = Path(__file__).parent / "stub.py"
 
@@ -85,7 +85,7 @@ def test_the_callers_environment_does_not_leak_into_the_server(target, tmp_path,
 
 
 def test_placement_pins_the_program_before_its_first_instruction(target, tmp_path):
-    from lab.processes import Placement
+    from lab.running.processes import Placement
 
     core = min(os.sched_getaffinity(0))
     placement = Placement(cores=(core,))

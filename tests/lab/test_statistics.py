@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from lab.statistics import (
+from lab.analysis.statistics import (
     Estimate,
     Interval,
-    at,
     distinguishable,
     mean_estimate,
     noise_floor,
@@ -13,6 +12,7 @@ from lab.statistics import (
     percentiles,
     repeat_difference,
 )
+from lab.records.usage import at
 
 BINS = np.geomspace(1, 10_000, 800)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.cells import cells
-from lab.plan import Conditions
-from lab.surroundings import Cap, Table
-from lab.verdicts import Level, little_residual, verdict
+from lab.analysis.settings import cells
+from lab.analysis.verdicts import Level, little_residual, verdict
+from lab.records.conditions import Conditions
+from lab.records.environment import Cap, Table
 from tests.lab.examples import MIB, MIX, comparison, counters, load, process, processes, trial
 
 

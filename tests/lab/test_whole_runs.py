@@ -14,8 +14,9 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from lab import records, targets
 from lab.__main__ import main
+from lab.experiments import targets
+from lab.records import jsonlines, trial
 from tests.faults.cluster import Cluster
 from tests.lab.stub_lab import STUB
 from tests.load.stub import Stub
@@ -55,7 +56,7 @@ class Interrupted(NamedTuple):
     err: str
     survivors: list[psutil.Process]
     files: set[str]  # as it left them
-    records: list[records.Trial]
+    records: list[trial.Trial]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def interrupted(tmp_path_factory):
     (folder,) = results.iterdir()
     return Interrupted(
         folder, process.returncode, err, psutil.wait_procs(family, timeout=5)[1],
-        {path.name for path in folder.iterdir()}, records.read(folder / "records.jsonl"),
+        {path.name for path in folder.iterdir()}, jsonlines.read(folder / "records.jsonl"),
     )  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def test_a_resumed_run_measures_what_is_left_and_says_what_it_found(interrupted,
     assert "2 trials, 1 of them done" in resumed.err
     assert "trial 2 of 2, stub, 1 x 4, " in resumed.err
     assert "# How many workers: stub" in resumed.out
-    first, _ = records.read(interrupted.folder / "records.jsonl")
+    first, _ = jsonlines.read(interrupted.folder / "records.jsonl")
     assert [first] == interrupted.records
 
 
@@ -130,7 +131,7 @@ def test_a_run_leaves_whole_files_that_name_nobody(interrupted):
 
 @pytest.mark.usefixtures("resumed")
 def test_a_record_has_what_was_asked_for_and_what_held(interrupted):
-    closed, opened = records.read(interrupted.folder / "records.jsonl")
+    closed, opened = jsonlines.read(interrupted.folder / "records.jsonl")
     assert closed.total.failures == 0 < closed.throughput
     assert closed.usage["server"].cpu_seconds > 0
     assert {"server", "relay", "generator", "lab"} <= set(closed.usage)
@@ -198,7 +199,7 @@ def test_what_runs_already_is_measured_by_its_address(tmp_path):
     with Stub(rows=50).serving() as stub:
         ended = lab("run", stub.url, *words)
     assert ended.code == 0, ended.err
-    (one,) = records.read(next(tmp_path.rglob("records.jsonl")))
+    (one,) = jsonlines.read(next(tmp_path.rglob("records.jsonl")))
     assert one.is_external
     assert one.total.failures == 0 < one.throughput
     assert (one.table, one.round_trip) == (None, None)

@@ -1,9 +1,9 @@
 import pytest
 
-from lab.analysis import analyse
-from lab.answers import Kind, Question
-from lab.plan import Conditions
-from lab.records import Trial
+from lab.analysis.analyse import analyse
+from lab.analysis.answers import Kind, Question
+from lab.records.conditions import Conditions
+from lab.records.trial import Trial
 from tests.lab.examples import MACHINE, MIB, trial
 from tests.lab.simulated import swept
 

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from crud.models import Item
-from lab.servers import Server, serving
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.servers import Server, serving
 from tests.load.conftest import Outcome, finish, start_headless
 from tests.load.log_reader import read_log
 

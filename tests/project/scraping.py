@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab.servers import Server, serving
+from lab.running.servers import Server, serving
 from tests.load.conftest import free_port
 from tests.project.test_gunicorn import CLASSES, DJANGO
 

@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from crud.models import Item
-from lab.servers import serving
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.servers import serving
 from tests.project.production import PRODUCTION, run
 from tests.speedups.worker.serving import eventually
 

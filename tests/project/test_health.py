@@ -9,8 +9,8 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from lab.servers import serving
-from lab.targets import TARGETS
+from lab.experiments.targets import TARGETS
+from lab.running.servers import serving
 from project import health
 from tests.project.production import NOWHERE
 

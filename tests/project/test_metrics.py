@@ -22,7 +22,7 @@ from psycopg.sql import SQL, Identifier
 
 from crud.models import Item
 from crud.urls import urlpatterns
-from lab.servers import Server, serving
+from lab.running.servers import Server, serving
 from project.tally import BOUNDS, Spread, Tally
 from tests.load.conftest import free_port
 from tests.project.production import PRODUCTION, run

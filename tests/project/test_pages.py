@@ -10,8 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Response, Route, expect
 
-from lab.servers import serving
-from lab.targets import TARGETS, Target
+from lab.experiments.targets import TARGETS, Target
+from lab.running.servers import serving
 from tests.browser import open_browser, open_page
 
 DEVELOPMENT = Target(

@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from crud.models import Item
-from lab.servers import serving
+from lab.running.servers import serving
 from project import tracing
 from tests.project.test_gunicorn import CLASSES, DJANGO
 from tests.project.test_metrics import ITEM, ask_until_both_answered

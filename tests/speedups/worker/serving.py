@@ -15,7 +15,7 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from lab.processes import Program, program
+from lab.running.processes import Program, program
 from speedups.worker import BufferedWorker
 from speedups.worker.connection import Connection
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.processes import program
+from lab.running.processes import program
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.serving import (
     BUFFERED,

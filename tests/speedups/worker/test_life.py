@@ -15,7 +15,7 @@ import psutil
 import pytest
 from gunicorn.config import Config
 
-from lab.processes import program
+from lab.running.processes import program
 from speedups.worker import BufferedWorker
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.serving import eventually, gunicorn, inside, receive_all, talk

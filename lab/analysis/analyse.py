@@ -1,0 +1,87 @@
+"""All that the records say: the one place from which every report draws."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.analysis.answers import Answer, Question, answered
+from lab.analysis.comparison import better, bought, floor_of, labels
+from lab.analysis.headroom import figures
+from lab.analysis.models.demands import Demands, Prediction, demands, families, predictions
+from lab.analysis.one_implementation import cost, growing, limits
+from lab.analysis.settings import Cell, cells
+from lab.analysis.sweeps import rows
+from lab.analysis.verdicts import Verdict
+from lab.analysis.workers import Aim, workers
+from lab.errors import CannotTellError
+from lab.records.trial import Trial
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Verdicts by trial number, settings with their repeats, answers in words, predictions."""
+
+    trials: tuple[Trial, ...]
+    verdicts: Mapping[int, Verdict]
+    cells: tuple[Cell, ...]
+    noise_floor: float | None  # None: not measured
+    answers: tuple[Answer, ...]
+    demands: tuple[Demands, ...]
+    predictions: tuple[Prediction, ...]
+
+    def answer(self, question: Question) -> tuple[Answer, ...]:
+        """Return the answers to one question, one per implementation or pair."""
+        return tuple(answer for answer in self.answers if answer.question is question)
+
+
+def analyse(trials: Sequence[Trial], objective_ms: float | None = None) -> Analysis:
+    """Return what trials say; `objective_ms` is an upper limit of p95 latency, None: any."""
+    found = cells(trials)
+    floor = floor_of(found)
+    costs, predicted = _models(found)
+    return Analysis(
+        trials=tuple(trials),
+        verdicts={number: one for cell in found for number, one in cell.verdicts.items()},
+        cells=tuple(found),
+        noise_floor=floor,
+        answers=_answers(found, Aim(objective_ms, floor)),
+        demands=tuple(costs),
+        predictions=tuple(predicted),
+    )
+
+
+def _models(found: Sequence[Cell]) -> tuple[list[Demands], list[Prediction]]:
+    costs, predicted = [], []
+    for family in families(found):
+        try:
+            cost = demands(family)
+        except CannotTellError:
+            continue
+        costs.append(cost)
+        predicted += predictions(family, cost)
+    return costs, predicted
+
+
+def _answers(found: Sequence[Cell], aim: Aim) -> tuple[Answer, ...]:
+    """Answer what was asked by measuring: one setting asks nothing about worker counts."""
+    answers = [answer for family in families(found) for answer in _of_one(family, aim)]
+    names = labels(found)
+    about = ", ".join(names)
+    if any(cell.is_rung for cell in found):
+        answers.append(answered(Question.BOUGHT, about, bought, found))
+    else:
+        for other in names[1:]:
+            about, pair = f"{names[0]}, {other}", (names[0], other)
+            answers.append(answered(Question.BETTER, about, better, found, *pair, aim.floor))
+    order = list(Question)
+    return tuple(sorted(answers, key=lambda answer: order.index(answer.question)))
+
+
+def _of_one(family: Sequence[Cell], aim: Aim) -> Iterator[Answer]:
+    """Answer what one implementation's settings answer without another's."""
+    label = family[0].label
+    if len({cell.conditions.workers for cell in family}) > 1:
+        seen = [figures(cell) for row in rows(family) for cell in row]
+        yield answered(Question.WORKERS, label, workers, family, aim, evidence=seen)
+    yield answered(Question.LIMIT, label, limits, family)
+    yield answered(Question.GROWTH, label, growing, family)
+    yield answered(Question.PLAN, label, cost, family)

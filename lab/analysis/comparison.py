@@ -1,0 +1,165 @@
+"""What one setting or implementation does compared to another, and whether that is real."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lab.analysis.answers import Answer, Kind, Question
+from lab.analysis.formatting import counted, estimated, hundredths, percent
+from lab.analysis.settings import Cell, demand, p95, per_cpu_second, ratio, throughput
+from lab.analysis.statistics import FEWEST, Estimate, distinguishable, noise_floor
+from lab.errors import CannotTellError
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Ratios of one setting of two implementations, ours ÷ theirs."""
+
+    ours: Cell
+    theirs: Cell
+    throughput: Estimate
+    p95: Estimate | None
+    demand: Estimate | None  # the server's CPU per request
+
+    @property
+    def is_same_thing(self) -> bool:
+        """Whether both are one implementation: then whatever they differ by is noise."""
+        return self.ours.target == self.theirs.target and not self.ours.is_rung
+
+    def is_real(self, floor: float | None) -> bool:
+        """Whether their throughputs differ by more than chance and noise."""
+        return not self.is_same_thing and distinguishable(self.throughput, floor)
+
+    @property
+    def figures(self) -> str:
+        """The ratios in words."""
+        parts = {"throughput": self.throughput, "p95": self.p95, "CPU per request": self.demand}
+        said = (f"{times(found)} the {name}" for name, found in parts.items() if found)
+        return f"{self.ours.sentence}: {', '.join(said)}"
+
+
+def times(found: Estimate) -> str:
+    """Return a ratio as `0.50 times (0.48 to 0.51)`."""
+    middle, bracket, interval = estimated(found, hundredths).partition(" (")
+    return f"{middle} times{bracket}{interval}"
+
+
+def gain(found: Estimate | None, floor: float | None, *, plural: bool = False) -> str:
+    """Say what a ratio of throughputs adds or costs, and whether that can be told from chance."""
+    if found is None:
+        return "were not measured beside it" if plural else "was not measured beside it"
+    change = found.middle - 1
+    verb = ("add" if change >= 0 else "cost") + ("" if plural else "s")
+    said = f"{verb} {percent(abs(change))}"
+    if found.interval is None:
+        return f"{said} (in {counted(found.repeats, 'repeat')}: no interval)"
+    if not distinguishable(found, floor):
+        return f"{said} (not distinguishable)"
+    low, high = sorted(abs(end - 1) for end in (found.interval.low, found.interval.high))
+    return f"{said} ({percent(low)} to {percent(high)})"
+
+
+def effects(cells: Sequence[Cell], ours: str, theirs: str) -> list[Effect]:
+    """Return what two labels did under the same conditions, beside one another in time."""
+    others = {cell.conditions: cell for cell in cells if cell.label == theirs}
+    found = []
+    for cell in cells:
+        other = others.get(cell.conditions) if cell.label == ours else None
+        speed = ratio(throughput, cell, other) if other else None
+        if other and speed:
+            found.append(
+                Effect(cell, other, speed, ratio(p95, cell, other), ratio(demand, cell, other))
+            )
+    return found
+
+
+def labels(cells: Sequence[Cell]) -> list[str]:
+    """Return the labels in the order in which they were asked for."""
+    return list(dict.fromkeys(cell.label for cell in cells))
+
+
+def floor_of(cells: Sequence[Cell]) -> float | None:
+    """Return the noise floor: by how much one implementation, measured as two, differs from itself.
+
+    None when it was not measured so (`compare django django`), or too seldom for an interval.
+    """
+    names = labels(cells)
+    pairs = [(one, two) for index, one in enumerate(names) for two in names[index + 1 :]]
+    found = [effect for one, two in pairs for effect in effects(cells, one, two)]
+    return noise_floor([effect.throughput for effect in found if effect.is_same_thing])
+
+
+def better(cells: Sequence[Cell], ours: str, theirs: str, floor: float | None) -> Answer:
+    """Say which of two implementations serves more. Raises `CannotTellError`."""
+    found = effects(cells, ours, theirs)
+    if not found:
+        raise CannotTellError(f"{ours} and {theirs} have no valid trials beside one another")
+    kind, text = _verdict(found, ours, theirs, floor)
+    first = found[0]
+    numbers = {
+        "throughput_ratio": first.throughput.middle,
+        "p95_ratio": first.p95.middle if first.p95 else None,
+        "demand_ratio": first.demand.middle if first.demand else None,
+        "noise_floor": floor,
+    }
+    evidence = tuple(effect.figures for effect in found)
+    return Answer(Question.BETTER, f"{ours}, {theirs}", kind, text, evidence, numbers)
+
+
+def _verdict(
+    found: Sequence[Effect], ours: str, theirs: str, floor: float | None
+) -> tuple[Kind, str]:
+    real = [effect for effect in found if effect.is_real(floor)]
+    if found[0].is_same_thing:
+        noise = "is not known from so few repeats" if floor is None else f"is {percent(floor, 1)}"
+        return Kind.EVEN, f"{ours} and {theirs} are the same thing twice: the noise floor {noise}."
+    if all(effect.throughput.interval is None for effect in found):
+        least = found[0].throughput.repeats
+        raise CannotTellError(
+            f"{counted(least, 'pair')} of trials name no winner (--repeats {FEWEST} is the least); "
+            f"it looks like {found[0].figures}"
+        )
+    if len(found) == 1:
+        return _single(found[0], ours, theirs, bool(real))
+    more = sum(1 for effect in real if effect.throughput.middle > 1)
+    even = len(found) - len(real)
+    ratios = [effect.throughput.middle for effect in found]
+    return (
+        Kind.ANSWER if real else Kind.EVEN,
+        f"{ours} serves more than {theirs} in {more} of {counted(len(found), 'setting')}, less in "
+        f"{len(real) - more}, not distinguishable in {even}: {min(ratios):.2f} to "
+        f"{max(ratios):.2f} times the throughput.",
+    )
+
+
+def _single(effect: Effect, ours: str, theirs: str, real: bool) -> tuple[Kind, str]:
+    needs = f"; it needs {times(effect.demand)} the CPU per request" if effect.demand else ""
+    if not real:
+        text = f"{ours} and {theirs} are not distinguishable in throughput: "
+        return Kind.EVEN, f"{text}{times(effect.throughput)}{needs}."
+    text = f"{ours} serves {times(effect.throughput)} the requests of {theirs}{needs}."
+    return Kind.ANSWER, text
+
+
+def bought(cells: Sequence[Cell]) -> Answer:
+    """Say what each rung of the ladder added to the one below it. Raises `CannotTellError`.
+
+    In requests per CPU second: throughput would show the users, or the generator, once they are
+    what sets the pace.
+    """
+    rungs = {cell.label: cell for cell in cells if cell.is_rung}
+    if len(rungs) < 2:
+        raise CannotTellError("no ladder was measured: python -m lab ladder")
+    steps, numbers = [], {}
+    for below, rung in pairwise(rungs):
+        found = ratio(per_cpu_second, rungs[rung], rungs[below])
+        if found is None:
+            steps.append(f"{rung}: no valid trial beside {below}")
+            continue
+        numbers[rung] = found.middle
+        steps.append(f"{rung} {gain(found, None)}")
+    first, *_, last = rungs.values()
+    whole = ratio(per_cpu_second, last, first)
+    total = f"{times(whole)} those of {first.label}" if whole else "not known"
+    text = f"requests per CPU second: all together {total}. Step by step: {'; '.join(steps)}."
+    return Answer(Question.BOUGHT, ", ".join(rungs), Kind.ANSWER, text, tuple(steps), numbers)

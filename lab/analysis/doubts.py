@@ -1,0 +1,159 @@
+"""What a reader should know about all trials together; single ones have their verdicts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from lab.analysis.formatting import and_others, number
+from lab.analysis.statistics import FEWEST, repeat_difference
+from lab.records.conditions import Conditions
+from lab.records.trial import Trial
+
+NEAR_A_CORE = 0.9
+MAX_OTHERS = 0.1  # cores
+MAX_IMBALANCE = 1.3  # busiest worker's requests over the idlest's
+MAX_REPEAT_DIFFERENCE = 0.1
+SHORT_WINDOW = 30.0  # seconds
+STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
+
+Trials = Sequence[Trial]
+Charge = tuple[float, Trial, str]  # how grave it is, against which trial, in words
+
+
+def doubts(trials: Trials) -> list[str]:
+    """Return all doubts, the heaviest first."""
+    return [sentence for rule in RULES for sentence in rule(trials)]
+
+
+def imbalance(trials: Trials) -> Iterator[str]:
+    """Workers got unequal shares."""
+    found: list[Charge] = []
+    for trial in trials:
+        shares = [count for who, count in trial.served_by.items() if who.partition("/")[2]]
+        if len(shares) > 1 and max(shares) > MAX_IMBALANCE * min(shares):
+            times = max(shares) / min(shares)
+            said = f"the busiest worker answered {times:.1f} times as many requests as the idlest"
+            found.append((times, trial, said))
+    yield from _gravest(found)
+
+
+def complaints(trials: Trials) -> Iterator[str]:
+    """What else the load generator said; that it lacks CPU is a verdict."""
+    found: dict[str, list[Charge]] = {}
+    for trial in trials:
+        for warning in [said for said in trial.warnings if "cpu usage" not in said.lower()][:3]:
+            said = f"the load generator said: {warning}"
+            found.setdefault(warning, []).append((0.0, trial, said))
+    for charges in found.values():
+        yield from _gravest(charges)
+
+
+def nameless(trials: Trials) -> Iterator[str]:
+    """Nobody says who answered: an address can be anything's."""
+    said = "no answer says who gave it (header X-Served-By)"
+    unnamed = [trial for trial in trials if trial.is_external and set(trial.served_by) == {""}]
+    yield from _gravest([(0.0, trial, said) for trial in unnamed])
+
+
+def hidden_stalls(trials: Trials) -> Iterator[str]:
+    """An open load met latencies that the closed load, which waits for answers, never showed."""
+    found: list[Charge] = []
+    for one in (trial for trial in trials if trial.is_open):
+        closed = [
+            trial.total.p99_ms
+            for trial in trials
+            if not trial.is_open
+            and _service(trial) == _service(one)
+            and trial.throughput >= one.throughput
+        ]
+        if closed and one.total.p99_ms > STALL * max(closed):
+            said = (
+                f"at {number(one.throughput)} requests/s on a schedule p99 is "
+                f"{number(one.total.p99_ms)} ms; the closed load showed {number(max(closed))} ms, "
+                "because it waits when the server stalls (coordinated omission)"
+            )
+            found.append((one.total.p99_ms / max(closed), one, said))
+    yield from _gravest(found)
+
+
+def _service(trial: Trial) -> tuple[str, Conditions]:
+    """Return what trials have in common that differ in nothing but their load."""
+    conditions = replace(trial.conditions, users=1, think_time=0.0, arrival_rate=None)
+    return trial.label, replace(conditions, seconds=1.0, warm_up=0.0)
+
+
+def shared_core(trials: Trials) -> Iterator[str]:
+    """Database and load generator compete for one core."""
+    found: list[Charge] = []
+    for trial in trials:
+        parties = [trial.usage[name] for name in ("database", "generator") if name in trial.usage]
+        cores = {core for party in parties for core in party.cores}
+        used = sum(party.cpu_seconds for party in parties) / trial.seconds
+        if cores and parties[0].cores == parties[-1].cores and used > NEAR_A_CORE * len(cores):
+            said = (
+                f"database and load generator together used {used:.2f} of the "
+                f"{len(cores)} core they share: they, not the server, set the pace"
+            )
+            found.append((used, trial, said))
+    yield from _gravest(found)
+
+
+def others(trials: Trials) -> Iterator[str]:
+    """Somebody else was on the machine."""
+    worst = max(trials, key=lambda trial: trial.cores_used("others"))
+    if (used := worst.cores_used("others")) > MAX_OTHERS:
+        yield f"other programs used {used:.2f} cores meanwhile ({_name(worst)})"
+    worst = max(trials, key=lambda trial: trial.cores_used("steal"))
+    if (stolen := worst.cores_used("steal")) > MAX_OTHERS:
+        yield f"the hypervisor took {stolen:.2f} cores away meanwhile ({_name(worst)})"
+
+
+def repeats(trials: Trials) -> Iterator[str]:
+    """Few pairs, or repeats that disagree."""
+    pairs = max(trial.pair for trial in trials)
+    if pairs < FEWEST:
+        few = "one trial" if pairs == 1 else f"{pairs} trials"
+        yield (
+            f"only {few} of each: a range over so few promises nothing about the next "
+            "(--repeats 5 does)"
+        )
+    difference = noise(trials)
+    if difference is not None and difference > MAX_REPEAT_DIFFERENCE:
+        yield f"repeats of the same implementation differ by up to {difference:.0%} in throughput"
+
+
+def size(trials: Trials) -> Iterator[str]:
+    """Too little was seen."""
+    if (seconds := min(trial.seconds for trial in trials)) < SHORT_WINDOW:
+        yield f"windows of {seconds:g} s are for a first look, not for decisions"
+
+
+def code(trials: Trials) -> Iterator[str]:
+    """The commit does not say what was measured."""
+    changed = max(trial.machine.get("changed_files", 0) for trial in trials)
+    if changed:
+        yield f"{changed} files differed from the commit that is named below"
+
+
+def noise(trials: Trials) -> float | None:
+    """Return the largest share by which repeats differ in throughput; None without repeats."""
+    groups: dict[object, list[float]] = {}
+    for trial in trials:
+        groups.setdefault(trial.cell, []).append(trial.throughput)
+    return repeat_difference(list(groups.values()))
+
+
+def _gravest(charges: Sequence[Charge]) -> Iterator[str]:
+    """Say the gravest charge of a rule, and against which other trials there is one like it."""
+    if charges:
+        (_, trial, said), *others = sorted(charges, key=lambda charge: -charge[0])
+        numbers = sorted(other.number for _, other, _ in others)
+        yield f"{_name(trial)}: {said}{and_others(numbers)}"
+
+
+def _name(trial: Trial) -> str:
+    return f"trial {trial.number}, {trial.label}"
+
+
+RULES: tuple[Callable[[Trials], Iterator[str]], ...] = (
+    hidden_stalls, nameless, complaints, shared_core, imbalance, others, repeats, size, code,
+)  # fmt: skip

@@ -1,0 +1,233 @@
+"""What the limit is: which part of the system was full, named from utilisation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.analysis.formatting import counted, number, percent
+from lab.analysis.growth import Course
+from lab.analysis.models.network import NAMES, SERVER, explained, server_cores, usable_cores
+from lab.analysis.settings import Cell
+from lab.analysis.statistics import median
+from lab.analysis.verdicts import Level, Verdict
+from lab.errors import CannotTellError
+from lab.records.trial import Trial
+
+BUSY = 0.9  # of what a part could have done
+DISTURBED = 0.1  # of the machine's cores, by programs of others
+FLUSHING = 0.7  # of the time the one flush at a time is under way: the next waits
+FULL_MEMORY = 0.95
+FEW_CORES = 0.5  # of the CPU that was there: below, somebody asks why it idles
+GROWN = 1.2  # times the latency under fewer users
+QUEUE = 1.5  # times as many inside as there are slots
+SLOTS = "worker slots"
+WAITING = "worker slots waiting on the database"
+MOSTLY = 0.5  # of the time that a slot is held
+NOTHING = "nothing"
+PARTIES = ("server", *NAMES, "lab", "others")
+GROWING = (Course.QUEUE, Course.TABLE, Course.SERVICE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the system and how full it was; `detail` says of what."""
+
+    name: str
+    utilisation: float
+    full: float  # from here on it is the limit
+    detail: str
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds the rest up."""
+        return self.utilisation > self.full
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What limited a setting, or `NOTHING`; `parts` are all that could have, the fullest first."""
+
+    name: str
+    text: str
+    parts: tuple[Part, ...]
+    cpu: float  # the share in use, of what its owner sees
+    is_lesson: bool  # too few workers, while CPU idles: the article's
+
+
+def limit(cell: Cell, fewer_users: Cell | None = None) -> Limit:
+    """Name the limit of a setting. Trials that only drift, or are few, count: they ran into it.
+
+    `fewer_users` is the same setting under less load: does latency grow with more?
+    Raises `CannotTellError` when no trial can be believed or the server's CPU was not measured.
+    """
+    trial = _typical(cell)
+    found = [part for part in (make(trial) for make in PARTS) if part]
+    parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
+    first = next((part for part in found if part.is_full), None)  # of PARTS: causes first
+    if first is None:
+        text = f"nothing is full: {_fullest(parts)}"
+        return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
+    cpu, text = _cpu(trial, first.name), f"{first.name}: {first.detail}"
+    lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
+    if lesson:
+        what = "latency grows" if _grows(cell, fewer_users) else _queueing(trial)
+        text = f"CPU at {percent(cpu)} while {what}: too few workers. {text}"
+    return Limit(first.name, text, parts, cpu, lesson)
+
+
+def _typical(cell: Cell) -> Trial:
+    """Return the trial of median throughput among those that can be believed."""
+    trials = [trial for trial in cell.all if _believed(cell.verdicts[trial.number])]
+    if not trials:
+        raise CannotTellError("no trial of it can be believed")
+    if not all("server" in trial.usage for trial in trials):
+        raise CannotTellError("the server's CPU was not measured: give its pid")
+    return sorted(trials, key=lambda trial: trial.throughput)[len(trials) // 2]
+
+
+def _grows(cell: Cell, fewer_users: Cell | None) -> bool:
+    """Whether latency rises within a trial, or with the users."""
+    if any(found.growth.course in GROWING for found in cell.verdicts.values()):
+        return True
+    return fewer_users is not None and _latency(cell) > GROWN * _latency(fewer_users)
+
+
+def _cpu(trial: Trial, name: str) -> float:
+    """Return the share of the CPU in use that a person who watches it would see.
+
+    Of the server's cores, or its cap; where its workers fill their cores and nothing caps it, of
+    the whole machine: the lab gives it as many cores as workers, so its own would always be full.
+    """
+    used = trial.cores_used("server")
+    if name == SERVER:
+        if cap := trial.conditions.cpus:
+            return used / cap
+        return sum(trial.cores_used(party) for party in PARTIES) / float(trial.machine["cores"])
+    return used / server_cores(trial)
+
+
+def _believed(found: Verdict) -> bool:
+    """Whether a trial may say what was full: its generator may be, its latency may drift."""
+    rules = ("drift", "few_requests", "generator", "generator_warning", "little")
+    return found.without(*rules) is Level.VALID
+
+
+def _latency(cell: Cell) -> float:
+    return median([trial.total.mean_ms for trial in cell.shown])
+
+
+def queues(trial: Trial) -> bool:
+    """Whether more requests were under way than workers can hold."""
+    return _under_way(trial) > QUEUE * trial.slots
+
+
+def _under_way(trial: Trial) -> float:
+    return float(np.mean(trial.in_flight)) if trial.in_flight else 0.0
+
+
+def _queueing(trial: Trial) -> str:
+    return f"{_under_way(trial):.0f} requests queue for {counted(trial.slots, 'slot')}"
+
+
+def _fullest(parts: tuple[Part, ...]) -> str:
+    fullest = parts[0]
+    return f"{fullest.name} is the fullest ({fullest.detail}); more users will find the limit"
+
+
+def others(trial: Trial) -> Part | None:
+    """What is not ours on this machine, when it took enough to leave too little."""
+    cores = float(trial.machine["cores"])
+    foreign = trial.cores_used("others") + trial.cores_used("steal")
+    if foreign < DISTURBED * cores:
+        return None
+    whole = foreign + sum(trial.cores_used(party) for party in PARTIES if party != "others")
+    detail = f"they used {number(foreign)} of {number(cores)} cores, and {percent(whole / cores)} "
+    return Part("other programs", whole / cores, BUSY, detail + "was in use")
+
+
+def memory(trial: Trial) -> Part | None:
+    """Memory, of the cap; killed for want of it is full whatever was seen."""
+    cap, peak = trial.conditions.memory, trial.usage["server"].peak_pss
+    if not cap or not peak:
+        return None
+    kills = trial.counters.get("cap")
+    killed = (kills and kills.during("oom_kills", 0, trial.seconds)) or 0
+    share = 1.0 if killed else peak / cap
+    detail = f"{percent(peak / cap)} of {cap / 2**20:.0f} MiB"
+    return Part("memory", share, FULL_MEMORY, f"{detail}, {killed:.0f} kills" if killed else detail)
+
+
+def generator(trial: Trial) -> Part | None:
+    """The load generator, one process on one core; of several hosts the busiest."""
+    used = max(trial.generators.values(), default=0.0)
+    return Part("load generator", used, BUSY, f"it used {percent(used)} of a core")
+
+
+def application(trial: Trial) -> Part | None:
+    """The server's CPU, of what its workers can use at most."""
+    can, may = usable_cores(trial), server_cores(trial)
+    used = trial.cores_used("server")
+    detail = f"the server used {number(used)} of {number(may)} cores"
+    if can < may:
+        detail += f", and {counted(trial.conditions.workers, 'worker')} can use {number(can)}"
+    return Part(SERVER, used / can, BUSY, detail)
+
+
+def database(trial: Trial) -> Part | None:
+    """The database's CPU, of its cores."""
+    if "database" not in trial.usage:
+        return None
+    cores = len(trial.cores.get("database", ())) or trial.machine["cores"]
+    used = trial.cores_used("database")
+    detail = f"it used {number(used)} of {counted(cores, 'core')}"
+    return Part("database CPU", used / cores, BUSY, detail)
+
+
+def beside(trial: Trial) -> Part | None:
+    """Database and load generator, when they share their cores."""
+    cores = trial.cores.get("database", ())
+    if not cores or cores != trial.cores.get("generator"):
+        return None
+    used = trial.cores_used("database") + trial.cores_used("generator")
+    detail = f"together they used {number(used)} of the {counted(len(cores), 'core')} they share"
+    return Part("database and load generator", used / len(cores), BUSY, detail)
+
+
+def flushes(trial: Trial) -> Part | None:
+    """Disk flushes of the write-ahead log; one is under way at a time, and commits wait for it."""
+    source = trial.counters.get("database")
+    spent = source.during("wal_flush_ms", 0, trial.seconds) if source else None
+    if source is None or not spent:
+        return None
+    count = source.during("wal_flushes", 0, trial.seconds) or 0
+    share = spent / 1000 / trial.seconds
+    detail = f"{number(count / trial.seconds)} a second, under way {percent(share)} of the time"
+    return Part("disk flushes", share, FLUSHING, detail)
+
+
+def slots(trial: Trial) -> Part | None:
+    """Worker slots: threads or pooled connections that requests hold while they wait."""
+    held = trial.slots
+    inside = min(1.0, _under_way(trial) / held)
+    full = "the only one is" if held == 1 else f"all {held} are"
+    detail = f"{full} held" if inside == 1 else f"{percent(inside)} of {held} are held"
+    at_database = _at_database(trial)
+    if at_database is None:
+        return Part(SLOTS, inside, FULL_MEMORY, detail)
+    share = min(1.0, at_database * trial.throughput / (inside * held)) if inside else 0.0
+    detail += f", {percent(share)} of the time by the database"
+    return Part(WAITING if share > MOSTLY else SLOTS, inside, FULL_MEMORY, detail)
+
+
+def _at_database(trial: Trial) -> float | None:
+    """Return the seconds of a request that round trips, flushes and the database's CPU explain."""
+    known = explained(trial)
+    busy = trial.cores_used("database") / trial.throughput
+    return None if known is None else known + busy
+
+
+# Causes before effects: whatever is full upstream also fills the slots.
+PARTS: tuple[Callable[[Trial], Part | None], ...] = (
+    others, generator, memory, application, database, beside, flushes, slots,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""The laws of queueing and scaling, and what the records put into them."""

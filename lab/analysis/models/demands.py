@@ -1,0 +1,190 @@
+"""From records to service demands, and from those to what the laws predict for each setting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.analysis.models.network import NAMES, explained, network, sending
+from lab.analysis.models.queueing import Network, Performance, predict, wait_that_explains
+from lab.analysis.settings import Cell, alike
+from lab.analysis.statistics import median
+from lab.errors import CannotTellError
+from lab.records.trial import Trial
+
+MISS = 0.15  # larger ones are flagged
+IDLE = 0.8  # busier than this, and queueing hides what is waiting
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What one request of an implementation costs, in seconds; medians over valid trials.
+
+    `wait` queues for nothing but holds its worker's slot: round trips, flushes, and whatever else
+    is no CPU. `outside` comes before and after: what the machine takes until the request is there.
+    The settings to whose latencies they were fitted are `fitted` and `idlest`: predictions of
+    these are none. `is_sure` if CPU idled there.
+    """
+
+    label: str
+    cpu: Mapping[str, float]  # by party
+    wait: float
+    outside: float
+    fitted: Cell | None  # None: the wait is what round trips and flushes take
+    idlest: Cell
+    is_sure: bool
+
+    @property
+    def held(self) -> float:
+        """Return how long a request alone holds its slot."""
+        return self.wait + sum(spent for party, spent in self.cpu.items() if party != "generator")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the laws say beside what was measured."""
+
+    cell: Cell
+    predicted: Performance
+    measured: Performance
+    is_calibration: bool
+
+    @property
+    def miss(self) -> float:
+        """By which share the predicted throughput is off."""
+        return self.predicted.throughput / self.measured.throughput - 1
+
+    @property
+    def latency_miss(self) -> float:
+        """By which share the predicted mean latency is off."""
+        return self.predicted.latency / self.measured.latency - 1
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the laws, and so whoever trusts them, missed this setting."""
+        return max(abs(self.miss), abs(self.latency_miss)) > MISS
+
+
+@dataclass(frozen=True)
+class Laws:
+    """The network of a setting and what is around it (s), at the throughput they predict."""
+
+    network: Network
+    think_time: float
+    delay: float
+    performance: Performance
+
+
+def laws(cell: Cell, found: Demands) -> Laws:
+    """Return what the laws say of a setting, at the throughput that agrees with itself.
+
+    The load generator slows what it shares cores with, the faster the more it sends: the answer is
+    where the throughput that it is slowed by is the one that follows. Found by bisection.
+    An open load is taken for one of as many users as it has, who think as its rate demands.
+    """
+    trial, c = cell.trials[0], cell.conditions
+    think_time = c.users / c.arrival_rate if c.arrival_rate else c.think_time
+
+    def following(throughput: float) -> Laws:
+        inside = network(trial, found.cpu, found.wait, throughput)
+        delay = found.outside + sending(trial, found.cpu, throughput)
+        one = predict(inside, c.users, think_time + delay)
+        performance = Performance(one.throughput, one.latency + delay)
+        return Laws(inside, think_time, delay, performance)
+
+    low, high = 0.0, following(0.0).performance.throughput
+    for _ in range(20):
+        middle = (low + high) / 2
+        over = following(middle).performance.throughput < middle
+        low, high = (low, middle) if over else (middle, high)
+    return following(high)
+
+
+def demands(cells: Sequence[Cell]) -> Demands:
+    """Return the service demands of one implementation, from its closed and valid trials.
+
+    CPU: the service demand law D = U T / C, busy time over completed requests (Denning & Buzen).
+    The wait is what round trips and flushes take. Only where requests queue for slots while CPU
+    idles does a latency show that more holds them: then it is the smallest wait that explains a
+    setting with idle CPU; also when nothing is known of the database. What more explains the
+    idlest setting in which nothing queued lies outside. Raises `CannotTellError` when nothing
+    valid was measured.
+    """
+    usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
+    trials = [trial for cell in usable for trial in cell.trials if "server" in trial.usage]
+    if not trials:
+        raise CannotTellError("no valid trial measured the server's CPU under a closed load")
+    cpu = {
+        party: median([t.usage[party].cpu_seconds / t.total.requests for t in trials])
+        for party in ("server", *NAMES)
+        if all(party in trial.usage for trial in trials)
+    }
+    candidates = idle(usable, cpu)
+    is_sure = _busiest(candidates[0], cpu) < IDLE
+    fits = {id(cell): median(waits(cell, cpu)) for cell in candidates}
+    lowest = min(candidates, key=lambda cell: fits[id(cell)])
+    known = median([explained(trial) or 0.0 for trial in trials])
+    queued = is_sure and any(_queues(cell) for cell in candidates)
+    fitted = lowest if not known or (queued and fits[id(lowest)] > known) else None
+    wait = fits[id(lowest)] if fitted else known
+    alone = [cell for cell in candidates if not _queues(cell)] or [lowest]
+    idlest = min(alone, key=lambda cell: _busiest(cell, cpu))
+    outside = max(0.0, fits[id(idlest)] - wait) if is_sure and not _queues(idlest) else 0.0
+    return Demands(lowest.label, cpu, wait, outside, fitted, idlest, is_sure)
+
+
+def idle(cells: Sequence[Cell], cpu: Mapping[str, float]) -> list[Cell]:
+    """Return the settings that left CPU idle, or the idlest alone."""
+    found = [cell for cell in cells if _busiest(cell, cpu) < IDLE]
+    return found or [min(cells, key=lambda cell: _busiest(cell, cpu))]
+
+
+def _queues(cell: Cell) -> bool:
+    """Whether more requests were under way than there are slots, by Little's law."""
+    found = _measured(cell)
+    return found.throughput * found.latency > cell.slots
+
+
+def waits(cell: Cell, cpu: Mapping[str, float]) -> list[float]:
+    """Return the wait (s) that explains the latency of each trial of a setting."""
+    return [_wait(trial, cpu) for trial in cell.trials]
+
+
+def _wait(trial: Trial, cpu: Mapping[str, float]) -> float:
+    c, known = trial.conditions, sending(trial, cpu, trial.throughput)
+    alone = network(trial, cpu, 0.0, trial.throughput)
+    latency = max(0.0, trial.total.mean_ms / 1000 - known)
+    return wait_that_explains(alone, c.users, c.think_time + known, latency)
+
+
+def _busiest(cell: Cell, cpu: Mapping[str, float]) -> float:
+    """Return the utilisation of the fullest part, the load generator among them."""
+    trial, throughput = cell.trials[0], _measured(cell).throughput
+    stations = network(trial, cpu, 0.0, throughput).stations
+    parts = [station.utilisation(throughput) for station in stations]
+    return max(*parts, throughput * cpu.get("generator", 0.0) / max(1, len(trial.generators)))
+
+
+def _measured(cell: Cell) -> Performance:
+    throughputs = [trial.throughput for trial in cell.trials]
+    latencies = [trial.total.mean_ms / 1000 for trial in cell.trials]
+    return Performance(median(throughputs), median(latencies))
+
+
+def predictions(cells: Sequence[Cell], found: Demands) -> list[Prediction]:
+    """Return prediction and measurement of each closed and valid setting of one implementation."""
+    closed = (cell for cell in cells if cell.trials and not cell.conditions.arrival_rate)
+    return [prediction(cell, found) for cell in closed]
+
+
+def prediction(cell: Cell, found: Demands) -> Prediction:
+    """Return prediction and measurement of a setting that has valid trials."""
+    is_fitted = cell is found.fitted or (cell is found.idlest and found.outside > 0)
+    return Prediction(cell, laws(cell, found).performance, _measured(cell), is_fitted)
+
+
+def families(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Return cells in groups that share demands: same label, data, caps and round trip."""
+    free = ("workers", "threads", "users", "think_time", "arrival_rate")
+    groups: dict[object, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.label, alike(cell, *free)), []).append(cell)
+    return list(groups.values())

@@ -1,0 +1,80 @@
+"""A trial's setting as a closed network: who works where, and what waits."""
+
+import math
+from collections.abc import Mapping
+
+from lab.analysis.models.queueing import Network, Station
+from lab.records.trial import Trial
+
+SERVER = "application CPU"
+NAMES = {"database": "database CPU", "generator": "load generator", "relay": "relay"}
+LEAST = 0.01  # of a core, however busy its neighbours are
+
+
+def server_cores(trial: Trial) -> float:
+    """Return how many cores the server may use: those it is pinned to, or fewer by its cap."""
+    pinned = len(trial.cores.get("server", ())) or trial.machine["cores"]
+    return float(min(pinned, trial.conditions.cpus or math.inf))
+
+
+def usable_cores(trial: Trial) -> float:
+    """Return how many cores the server can use: a Python worker fills one at most."""
+    return min(server_cores(trial), float(trial.conditions.workers))
+
+
+def network(
+    trial: Trial, cpu: Mapping[str, float], wait: float, throughput: float = 0.0
+) -> Network:
+    """Return the closed network of a trial's setting; `cpu` are seconds per request by party.
+
+    Parties that share the same cores are one station. The load generator is none: no slot is held
+    for it. Where it shares cores, it leaves the others what it does not use at `throughput`.
+    """
+    stations = [Station(SERVER, cpu.get("server", 0.0), usable_cores(trial))]
+    for cores, parties in _places(trial, cpu).items():
+        name = " and ".join(NAMES[party] for party in parties)
+        demand = sum(cpu[party] for party in parties)
+        servers = float(len(cores) or trial.machine["cores"])
+        taken = throughput * cpu.get("generator", 0.0) if _beside(trial, cores) else 0.0
+        stations.append(Station(name, demand, max(servers - taken, LEAST * servers)))
+    return Network(tuple(stations), wait, trial.slots)
+
+
+def _places(trial: Trial, cpu: Mapping[str, float]) -> dict[tuple[int, ...], list[str]]:
+    """Return who works for the server where."""
+    places: dict[tuple[int, ...], list[str]] = {}
+    for party in NAMES:
+        if party in cpu and party != "generator":
+            places.setdefault(trial.cores.get(party, ()), []).append(party)
+    return places
+
+
+def _beside(trial: Trial, cores: tuple[int, ...]) -> bool:
+    return cores == trial.cores.get("generator", ())
+
+
+def sending(trial: Trial, cpu: Mapping[str, float], throughput: float) -> float:
+    """Return the time (s) that a request takes in the load generator: one process, one core.
+
+    As in an open queue, M/M/1, together with who works on the same core.
+    """
+    demand = cpu.get("generator", 0.0)
+    used = throughput * demand / max(1, len(trial.generators))
+    for cores, parties in _places(trial, cpu).items():
+        if _beside(trial, cores):
+            used += throughput * sum(cpu[party] for party in parties)
+            used /= float(len(cores) or trial.machine["cores"])
+    return demand / max(LEAST, 1 - used)
+
+
+def explained(trial: Trial) -> float | None:
+    """Return the seconds of a request that round trips and flushes explain; None: not measured.
+
+    A transaction is one round trip at least, and most of this service's are just one.
+    """
+    source, trip = trial.counters.get("database"), trial.round_trip
+    commits = source.during("commits", 0, trial.seconds) if source else None
+    if source is None or trip is None or commits is None:
+        return None
+    flushing = source.during("wal_flush_ms", 0, trial.seconds) or 0.0
+    return (commits * trip.service_ms + flushing) / 1000 / trial.total.requests

@@ -1,0 +1,214 @@
+"""Whether a trial can be believed: valid, suspect or invalid, and why.
+
+Invalid: it measured something else than it says. Suspect: its figures may be off, and nobody knows
+by how much. Neither enters a ranking or an advice. Most rules are defects of published benchmarks.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lab.analysis.formatting import percent
+from lab.analysis.growth import Course, Growth, growth_of
+from lab.records.operations import ROLES
+from lab.records.trial import Trial
+
+MAX_FAILURES = 0.001  # of all requests
+NEAR_A_CORE = 0.9  # of one core: the generator is one process
+MAX_LITTLE_RESIDUAL = 0.05
+MAX_MIX_ERROR = 0.01
+CHANCE = 3.0  # standard deviations of a share that is drawn at random
+FEW_REQUESTS = 1000
+
+
+class Level(IntEnum):
+    """How far a trial can be believed; the larger, the less."""
+
+    VALID = 0
+    SUSPECT = 1
+    INVALID = 2
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why not: the rule that spoke, and its sentence."""
+
+    level: Level
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All reasons against a trial, the heaviest first; without one it is valid."""
+
+    reasons: tuple[Reason, ...]
+    growth: Growth
+
+    @property
+    def level(self) -> Level:
+        """The heaviest reason's."""
+        return max((reason.level for reason in self.reasons), default=Level.VALID)
+
+    def without(self, *rules: str) -> Level:
+        """Return the level that is left when some rules are no objection to a question."""
+        kept = (reason.level for reason in self.reasons if reason.rule not in rules)
+        return max(kept, default=Level.VALID)
+
+
+def verdict(trial: Trial) -> Verdict:
+    """Hear all rules about a trial."""
+    found = growth_of(trial)
+    reasons = [
+        Reason(level, rule.__name__, text)
+        for level, rules in RULES.items()
+        for rule in rules
+        for text in rule(trial)
+    ]
+    reasons += [Reason(Level.SUSPECT, drift.__name__, text) for text in drift(found)]
+    return Verdict(tuple(reasons), found)
+
+
+def failures(trial: Trial) -> Iterator[str]:
+    """More than one request in a thousand failed: its speed is that of wrong answers."""
+    total = trial.total
+    if total.failures > MAX_FAILURES * total.requests:
+        most = max(trial.errors.items(), key=lambda item: item[1], default=("", 0))
+        often = f" (most often {most[0]})" if most[0] else ""
+        yield f"{total.failures:,} of {total.requests:,} requests failed{often}"
+
+
+def wrong_server(trial: Trial) -> Iterator[str]:
+    """Somebody else answered, or nobody said who did. What runs elsewhere need not say."""
+    names = {who: who.partition("/")[0] for who in trial.served_by}
+    expected = {"", next(iter(names.values()), "")} if trial.is_external else {trial.target}
+    strange = [who for who, name in names.items() if name not in expected]
+    count = sum(trial.served_by[who] for who in strange)
+    if count > MAX_FAILURES * trial.total.requests:
+        who = ", ".join(sorted({names[who] for who in strange})[:3]).strip(", ") or "nobody named"
+        yield f"{count:,} answers came from {who}, not from {trial.target}"
+
+
+def restarts(trial: Trial) -> Iterator[str]:
+    """A server process ended within the load: for a while there were fewer."""
+    answered = len(_workers(trial))
+    if trial.restarts:
+        yield f"{trial.restarts} server processes ended during the load"
+    elif answered > trial.conditions.workers:
+        yield f"{answered} workers answered instead of {trial.conditions.workers}"
+
+
+def silent_workers(trial: Trial) -> Iterator[str]:
+    """Fewer workers answered than were asked for."""
+    answered = len(_workers(trial))
+    if 0 < answered < trial.conditions.workers:
+        yield f"only {answered} of {trial.conditions.workers} workers answered"
+
+
+def _workers(trial: Trial) -> list[str]:
+    if trial.is_external:
+        return []
+    parts = (who.partition("/") for who in trial.served_by)
+    return [pid for name, _, pid in parts if name == trial.target and pid]
+
+
+def generator(trial: Trial) -> Iterator[str]:
+    """The load generator had no room: the throughput may be its limit, not the server's."""
+    host, used = max(trial.generators.items(), key=lambda one: one[1], default=("", 0.0))
+    if used > NEAR_A_CORE:
+        where = f" of host {host}" if host else ""
+        yield f"the load generator used {percent(used)} of a core{where}"
+
+
+def generator_warning(trial: Trial) -> Iterator[str]:
+    """Locust itself says that it was short of CPU."""
+    for warning in trial.warnings:
+        if "cpu usage" in warning.lower():
+            yield f"the load generator said: {warning}"
+            return
+
+
+def little_residual(trial: Trial) -> float:
+    """Return |N - X (R + Z)| / N by Little's law: users that are not where they should be.
+
+    N users, X requests/s, R mean latency and Z think time in seconds; of a closed load.
+    """
+    users, think_time = trial.conditions.users, trial.conditions.think_time
+    accounted = trial.throughput * (trial.total.mean_ms / 1000 + think_time)
+    return abs(users - accounted) / users
+
+
+def little(trial: Trial) -> Iterator[str]:
+    """Users neither waited nor thought: they waited inside the generator, so latencies flatter."""
+    if not trial.is_open and (residual := little_residual(trial)) > MAX_LITTLE_RESIDUAL:
+        yield f"Little's law misses {percent(residual)} of the users: |N - X (R + Z)| / N"
+
+
+def mix(trial: Trial) -> Iterator[str]:
+    """Other work was done than said, and by more than the chance of drawing each request."""
+    weights = [float(weight) for weight in trial.conditions.mix.split("/")]
+    for role, weight in zip(ROLES, weights, strict=True):
+        wanted, found = weight / sum(weights), trial.mix[role]
+        chance = math.sqrt(wanted * (1 - wanted) / trial.total.requests)
+        if abs(found - wanted) > max(MAX_MIX_ERROR, CHANCE * chance):
+            yield f"{percent(found, 1)} of the requests were {role}, not {percent(wanted, 1)}"
+
+
+def drift(found: Growth) -> Iterator[str]:
+    """Latency changed within the window: its figures depend on when one looks."""
+    if found.course not in (Course.CONVERGED, Course.UNKNOWN):
+        yield drift_in_words(found)
+
+
+def drift_in_words(found: Growth) -> str:
+    """Return by how much the latency changed, with its interval, and why."""
+    change = found.latency.change
+    ends = change.interval
+    between = f" ({percent(ends.low)} to {percent(ends.high)})" if ends else ""
+    return f"latency changed by {percent(change.middle)}{between} in the window: {found.course}"
+
+
+def table(trial: Trial) -> Iterator[str]:
+    """Rows came or went that no answer spoke of; what was under way at the end may be some."""
+    rows = trial.table.unexplained_rows if trial.table else 0
+    under_way = max(trial.conditions.users, max(trial.in_flight, default=0))
+    if abs(rows) > under_way:
+        verb = "came" if rows > 0 else "went"
+        yield f"{abs(rows):,} rows {verb} that no answer spoke of: somebody else writes, or lies"
+
+
+def cpu_cap(trial: Trial) -> Iterator[str]:
+    """The CPU cap does not hold, and the cores are more than it allows."""
+    cores, cap = trial.cores.get("server", ()), trial.conditions.cpus
+    if trial.cap.cpu is False and not (cap and cores and len(cores) <= cap):
+        yield _said("CPU", trial)
+
+
+def memory_cap(trial: Trial) -> Iterator[str]:
+    """The memory cap does not hold."""
+    if trial.cap.memory is False:
+        yield _said("memory", trial)
+
+
+def _said(what: str, trial: Trial) -> str:
+    said = (s for s in trial.cap.sentences if "NOT enforced" in s and what.lower() in s.lower())
+    return next(said, f"cap on {what} NOT enforced")
+
+
+def few_requests(trial: Trial) -> Iterator[str]:
+    """Too little was seen for a percentile."""
+    if (seen := trial.total.requests) < FEW_REQUESTS:
+        yield f"only {seen:,} requests in the window: fewer than {FEW_REQUESTS:,}"
+
+
+Rule = Callable[[Trial], Iterator[str]]
+RULES: dict[Level, tuple[Rule, ...]] = {
+    Level.INVALID: (failures, wrong_server, restarts, generator, table, cpu_cap),
+    Level.SUSPECT: (
+        little, mix, generator_warning, memory_cap, silent_workers, few_requests,
+    ),
+}  # fmt: skip

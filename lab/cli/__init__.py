@@ -1,0 +1,1 @@
+"""The command line: a module for each command, what can be said, and what is shown meanwhile."""

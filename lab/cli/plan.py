@@ -1,0 +1,143 @@
+"""`python -m lab plan`: what the users of tomorrow need, from what requests cost today."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab.analysis.models.demands import families
+from lab.analysis.settings import Cell, cells
+from lab.errors import CannotTellError, LabError
+from lab.records import jsonlines
+from lab.records.trial import Trial
+from lab.report import capacity_plan
+from lab.report.blocks import Block, Bullets, Heading, say
+from lab.report.summary import estimate
+from lab.sizing import cloud_run, cross_validation
+from lab.sizing.capacity import Plan, Size, planned
+from lab.sizing.costs import measured
+from lab.sizing.cross_validation import Forecast, held_out
+from lab.sizing.instances import share
+from lab.sizing.requirements import Prices, Wanted
+from lab.sizing.simulation import Simulated, beside, simulate
+
+VERSION = 1
+OBJECTIVE_MS = 300.0  # when neither the caller nor the records name one
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is found out about one implementation; a text is the reason why something is not."""
+
+    label: str
+    plan: Plan | str
+    forecasts: Sequence[Forecast] | str
+    simulated: Sequence[Simulated] | None  # None: not asked for
+    options: argparse.Namespace
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Print a plan from the records of a folder. Raises `LabError` when none can be made."""
+    trials = jsonlines.read(options.folder / jsonlines.FILE)
+    if not trials:
+        raise LabError(f"there is no completed trial in {options.folder} to plan from")
+    if min(options.users) < 1:
+        raise LabError("--users is 0: give numbers above 0, such as 1000,1000000")
+    wanted = _wanted(options, trials[0])
+    found = [_inquire(family, wanted, options) for family in _families(trials, options)]
+    if options.json:
+        document = {"version": VERSION, "plans": [_document(one, wanted) for one in found]}
+        print(json.dumps(document, indent=1, ensure_ascii=False))  # noqa: T201
+    else:
+        say([block for one in found for block in _blocks(one)])
+    if all(isinstance(one.plan, str) for one in found):
+        raise LabError(f"no plan: {found[0].plan}")
+
+
+def _wanted(options: argparse.Namespace, trial: Trial) -> Wanted:
+    allowed = trial.machine.get("postgresql", {}).get("max_connections", 100)
+    return Wanted(
+        think_time=options.think_time,
+        objective=(options.objective_ms or trial.objective_ms or OBJECTIVE_MS) / 1000,
+        utilisation=options.utilisation / 100,
+        vcpus=options.vcpus,
+        memory=options.memory,
+        round_trip=options.db_rtt,
+        max_connections=int(options.max_connections or allowed),
+        database_vcpus=options.db_vcpus,
+        prices=Prices(options.price_vcpu_hour, options.price_gib_hour, options.price_db_vcpu_hour),
+    )
+
+
+def _families(trials: Sequence[Trial], options: argparse.Namespace) -> list[list[Cell]]:
+    found = families(cells(trials))
+    labels = [family[0].label for family in found]
+    if options.target and options.target not in labels:
+        raise LabError(f"no {options.target!r} in {options.folder}: there are {', '.join(labels)}")
+    return [one for one in found if options.target in (None, one[0].label)]
+
+
+def _inquire(family: Sequence[Cell], wanted: Wanted, options: argparse.Namespace) -> Inquiry:
+    label, forecasts = family[0].label, _checked(family)
+    try:
+        made = planned(measured(family), wanted, options.users)
+    except CannotTellError as why:
+        reason = f"I cannot tell what {label} needs, because {why}"
+        return Inquiry(label, reason, forecasts, None, options)
+    played = [_played(size, wanted) for size in made.sizes] if options.simulate else None
+    return Inquiry(label, made, forecasts, played, options)
+
+
+def _checked(family: Sequence[Cell]) -> Sequence[Forecast] | str:
+    try:
+        return held_out(family)
+    except CannotTellError as why:
+        return f"I cannot check its predictions, because {why}"
+
+
+def _played(size: Size, wanted: Wanted) -> Simulated:
+    users = share(size.users, size.needs.instances)
+    return simulate(size.one.network, users, wanted.think_time + size.one.outside)
+
+
+def _blocks(found: Inquiry) -> Iterator[Block]:
+    if isinstance(found.plan, str):
+        yield Bullets([found.plan])
+    else:
+        yield from capacity_plan.blocks(found.plan)
+        if found.simulated is not None:
+            yield Heading("The same, simulated")
+            yield beside(found.plan.sizes, found.simulated)
+        if found.options.platform:
+            for size in found.plan.sizes:
+                yield from cloud_run.blocks(found.plan, size)
+    yield Heading(f"Checked against trials it has not seen: {found.label}")
+    if isinstance(found.forecasts, str):
+        yield Bullets([found.forecasts])
+    else:
+        yield Bullets([cross_validation.trust(found.forecasts)])
+        if found.options.check:
+            yield cross_validation.table(found.forecasts)
+
+
+def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
+    """Return everything about one implementation; seconds and bytes where no unit is named."""
+    document: dict[str, Any] = {"label": found.label, "wanted": asdict(wanted)}
+    if isinstance(found.plan, str):
+        document["cannot_tell"] = found.plan
+    else:
+        document |= capacity_plan.document(found.plan)
+        if found.simulated is not None:
+            document["simulated"] = [_estimates(one) for one in found.simulated]
+        if platform := found.options.platform:
+            document[platform] = [cloud_run.document(found.plan, s) for s in found.plan.sizes]
+    if isinstance(found.forecasts, str):
+        document["cannot_check"] = found.forecasts
+    else:
+        document["check"] = [cross_validation.document(one) for one in found.forecasts]
+    return document
+
+
+def _estimates(found: Simulated) -> dict[str, Any]:
+    return {name: estimate(value) for name, value in vars(found).items()}

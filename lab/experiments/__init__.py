@@ -1,0 +1,1 @@
+"""What is to be measured, and in which order: the plan, the designs, the targets."""

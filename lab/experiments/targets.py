@@ -1,0 +1,158 @@
+"""The implementations that can be measured: to add one, add one entry to `TARGETS`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.running.processes import ROOT
+
+
+@dataclass(frozen=True)
+class Target:
+    """How to start one implementation of docs' contract and how to aim the load at it.
+
+    `command` and the values of `env` may use {python}, {port}, {workers}, {threads},
+    {database_url} and {secret}. Every target gets `COMMON_ENV` too. `ready` is the path that
+    answers 200 once the implementation serves; `load` are options of locust/locustfile.py;
+    `packages` are those whose versions belong beside its numbers.
+    The header `X-Served-By: name/pid` tells the lab that the right implementation answered.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    load: tuple[str, ...] = ()
+    ready: str = "/items/?limit=1"
+    packages: tuple[str, ...] = ()
+    worker_class: str = ""  # gunicorn's, where it is one of `ONE_AT_A_TIME`
+    optional: bool = False  # it runs on what `python -m peers install` has made, not on .venv
+
+    def at_once(self, threads: int, env: Mapping[str, str]) -> int:
+        """Return how many requests a worker has in hand; `env` may choose another class."""
+        chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
+        return 1 if chosen in ONE_AT_A_TIME else threads
+
+    def lacking(self) -> str:
+        """Return what to do before this target can be started, "" when nothing is missing."""
+        if not self.optional or self._made().exists():
+            return ""
+        return f"{self.name} is not installed: python -m peers install {self.name}"
+
+    def own_versions(self) -> Mapping[str, str]:
+        """Return the versions of what an optional target brings itself."""
+        versions: Mapping[str, str] = json.loads(self._made().read_text()) if self.optional else {}
+        return versions
+
+    def _made(self) -> Path:
+        return ROOT / ".peers" / self.name / "versions.json"
+
+
+BUFFERED = "speedups.worker.BufferedWorker"
+ONE_AT_A_TIME = {"sync", BUFFERED}
+
+# The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
+# that both a thread pool and an async pool hold workers x threads database connections.
+COMMON_ENV: Mapping[str, str] = {
+    "DATABASE_URL": "{database_url}",
+    "PORT": "{port}",
+    "WEB_CONCURRENCY": "{workers}",
+    "POOL_SIZE": "{threads}",
+    "LOG_LEVEL": "WARNING",
+    "API_AUTH": "none",
+}
+
+
+def _gunicorn(peer: str, app: str) -> tuple[str, ...]:
+    # Each its own settings: the project's gunicorn.conf.py would be read otherwise.
+    config = f"python:peers.{peer}.serving"
+    return ("{python}", "-m", "gunicorn", "--config", config, f"peers.{peer}.{app}")
+
+
+def _optional(name: str) -> Target:
+    command = ("{python}", "-m", "peers", "serve", name)
+    secret = {"DJANGO_SECRET_KEY": "{secret}"} if name.startswith("django-") else {}
+    return Target(name, command, secret, load=("--preset", "django"), optional=True)
+
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="django",
+            command=("{python}", "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "project.wsgi"),
+            env={
+                "GUNICORN_THREADS": "{threads}",
+                "DJANGO_SECRET_KEY": "{secret}",
+                "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
+                "MAX_WAIT_SECONDS": "0",  # its rivals let everybody wait, too
+            },
+            load=("--preset", "django"),
+            packages=("django", "djangorestframework", "gunicorn", "psycopg"),
+            worker_class=BUFFERED,
+        ),
+        Target(
+            name="fastapi-sqlalchemy",
+            command=("{python}", "-m", "peers.fastapi_sqlalchemy"),
+            load=("--preset", "django"),
+            packages=("fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg"),
+        ),
+        Target(
+            name="fastapi-asyncpg",
+            command=("{python}", "-m", "peers.fastapi_asyncpg"),
+            load=("--preset", "django"),
+            packages=("fastapi", "uvicorn", "uvloop", "httptools", "asyncpg", "msgspec"),
+        ),
+        Target(
+            name="flask-sqlalchemy",
+            command=_gunicorn("flask_sqlalchemy", "app:app"),
+            load=("--preset", "django"),
+            packages=("flask", "gunicorn", "sqlalchemy", "psycopg", "msgspec"),
+        ),
+        Target(
+            name="django-ninja",
+            command=_gunicorn("django_ninja", "wsgi:application"),
+            env={"DJANGO_SECRET_KEY": "{secret}"},
+            load=("--preset", "django"),
+            packages=("django", "django-ninja", "gunicorn", "psycopg", "msgspec"),
+        ),
+        Target(
+            name="drf-stock",
+            command=_gunicorn("drf_stock", "wsgi:application"),
+            env={"DJANGO_SECRET_KEY": "{secret}"},
+            load=("--preset", "django", "--list-field", "results"),
+            packages=("django", "djangorestframework", "gunicorn", "psycopg"),
+            worker_class="sync",
+        ),
+        _optional("go-pgx"),
+        _optional("fastify-postgres"),
+        _optional("django-bolt"),
+        _optional("django-fastdrf"),
+    )
+}
+
+
+def named(name: str, url_load: tuple[str, ...] = ()) -> Target:
+    """Return the target called `name`, or for a URL one that runs already.
+
+    `url_load` are the load's options for URLs. Raises `LabError` naming the known ones, or what
+    an optional one lacks.
+    """
+    if is_url(name):
+        return Target(name.rstrip("/"), command=(), load=url_load)
+    try:
+        target = TARGETS[name]
+    except KeyError:
+        known = ", ".join(TARGETS)
+        raise LabError(
+            f"there is no target {name!r}; known are {known}, and the http:// of what runs already"
+        ) from None
+    if target.lacking():
+        raise LabError(target.lacking())
+    return target
+
+
+def is_url(name: str) -> bool:
+    """Whether a target is known by its address only: the lab neither starts nor caps it."""
+    return name.startswith(("http://", "https://"))

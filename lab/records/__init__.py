@@ -1,0 +1,1 @@
+"""What a trial found: what runs writes it, what reads never runs."""

@@ -1,0 +1,36 @@
+"""The conditions of a trial: what was asked for, before anything is measured."""
+
+from dataclasses import dataclass
+
+from lab.errors import LabError
+
+COUNTS = ("workers", "threads", "users", "rows")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions a trial is measured. Raises `LabError` at birth."""
+
+    workers: int = 2
+    threads: int = 4  # per worker; also its database connections
+    users: int = 100
+    think_time: float = 0.0  # seconds between an answer and the same user's next request
+    arrival_rate: float | None = None  # requests/s of all users on a schedule; None: closed load
+    mix: str = "60/15/20/5"  # weights of retrieve/list/create/delete
+    warm_up: float = 10.0  # seconds of load before the window
+    seconds: float = 50.0  # of the measured window
+    rows: int = 100_000
+    seed: int = 1
+    cpus: float | None = None  # cores the server may use; None: as many as it is pinned to
+    memory: int | None = None  # bytes the server may use
+    db_rtt: float = 0.0  # seconds added to every round trip between server and database
+
+    def __post_init__(self) -> None:
+        for name in (*COUNTS, "seconds", "cpus", "memory", "arrival_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise LabError(f"{name} is {value}: give a number above 0")
+        if min(self.warm_up, self.think_time, self.db_rtt) < 0:
+            raise LabError("warm-up, think time and round trip are seconds: none can be negative")
+        if self.think_time and self.arrival_rate:
+            raise LabError("think time and arrival rate exclude each other: leave one out")

@@ -1,0 +1,106 @@
+"""Trials as versioned JSON lines: one trial a line, whole or not there.
+
+The file of records is the seam between measuring and reporting: a report needs nothing else.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError
+from lab.records.conditions import Conditions
+from lab.records.environment import Cap, RoundTrip, Table
+from lab.records.histogram import Histogram
+from lab.records.operations import Second
+from lab.records.trial import Trial
+from lab.records.usage import Counters, Process
+
+VERSION = 2
+FILE = "records.jsonl"
+
+
+def to_line(trial: Trial) -> str:
+    """Return the JSON line of a trial."""
+    plain = {"version": VERSION, **_plain(trial)}
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Histogram):
+        return value.to_json()
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def from_line(line: str) -> Trial:
+    """Return the trial of a JSON line. Raises `LabError` for another version or a broken line."""
+    try:
+        found = json.loads(line)
+        version = found.pop("version")
+        if version > VERSION:
+            raise LabError(f"written by a later lab (format {version}, known is {VERSION}): update")
+        if version < VERSION:
+            raise LabError(f"written by an earlier lab (format {version}): measure again")
+        return _trial(found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LabError(f"is no record of a trial ({error})") from error
+
+
+def _trial(found: dict[str, Any]) -> Trial:
+    found = {field.name: found[field.name] for field in fields(Trial)}
+    found["conditions"] = Conditions(**found["conditions"])
+    found["seconds_of_load"] = tuple(
+        Second(**{**second, "latencies": Histogram.from_json(second["latencies"])})
+        for second in found["seconds_of_load"]
+    )
+    found["processes"] = tuple(Process(**_columns(process)) for process in found["processes"])
+    found["counters"] = {
+        source: Counters(tuple(counters["at"]), _columns(counters["totals"]))
+        for source, counters in found["counters"].items()
+    }
+    found["cores"] = _columns(found["cores"])
+    found["cap"] = Cap(**_columns(found["cap"]))
+    for name, kind in (("table", Table), ("round_trip", RoundTrip)):
+        found[name] = kind(**found[name]) if found[name] else None
+    found["in_flight"], found["warnings"] = tuple(found["in_flight"]), tuple(found["warnings"])
+    return Trial(**found)
+
+
+def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(one) if isinstance(one, list) else one for key, one in found.items()}
+
+
+def append(path: Path, trial: Trial) -> None:
+    """Add a trial to the file, wholly or (on a full disk, say) not at all. Raises OSError."""
+    with path.open("ab") as file:
+        before = file.tell()
+        try:
+            file.write(to_line(trial).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:  # Ctrl-C too
+            os.truncate(path, before)
+            raise
+
+
+def read(path: Path) -> list[Trial]:
+    """Return the trials of a file. Raises `LabError` naming the file and the line."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return list(_trials(path, lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"cannot read {path}: {error}") from error
+
+
+def _trials(path: Path, lines: Iterable[str]) -> Iterator[Trial]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield from_line(line)
+        except LabError as error:
+            raise LabError(f"{path} line {number} {error}") from error

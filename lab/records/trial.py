@@ -1,0 +1,161 @@
+"""What one trial found: immutable values, checked at birth, one versioned JSON line each.
+
+The file of records is the seam between measuring and reporting: a report needs nothing else. What
+can be computed is a property and is not stored; single requests stand in the compressed log beside.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lab.records.conditions import Conditions
+from lab.records.environment import Cap, RoundTrip, Table
+from lab.records.operations import ALL, ROLES, Operation, Second, merged, total_of
+from lab.records.usage import Counters, Process, Usage, party_usage
+
+OPEN = "open"  # the kind of a trial of the open pass
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One implementation, once, under load. Seconds count from the start of the window.
+
+    `processes` are those of the parties "server", "database", "generator", "relay" (under
+    --db-rtt) and "lab". `counters` are "machine" (busy_seconds, steal_seconds), "database"
+    (named in lab/running/database/pgstat.py) and "cap". Of an implementation that the lab did not
+    start there are no processes of the server, unless its pid was given: its usage is not measured.
+    """
+
+    number: int  # in the order of measuring, from 1
+    place: int  # of its cell in the order in which they were asked for, from 1
+    pair: int  # the repeat, from 1: trials of one repeat are neighbours in time
+    kind: str  # what it was measured for: run, article, compare, sweep, ladder, or OPEN
+    target: str  # a name of the registry, or a URL
+    label: str  # what is compared: the target, "django #2", or a rung of the ladder
+    title: str  # of an article's figure; otherwise empty
+    command: str  # that measured it, as a person types it
+    objective_ms: float | None  # what p95 must stay below, as that command says
+    started: str  # ISO 8601, UTC
+    conditions: Conditions
+    seconds_of_load: tuple[Second, ...]  # one per second and operation that had an answer
+    in_flight: tuple[int, ...]  # requests sent (or due, when open) and not answered at 0, 1, … s
+    errors: Mapping[str, int]  # message: how often in the window
+    served_by: Mapping[str, int]  # X-Served-By, "name/pid": requests in the window
+    processes: tuple[Process, ...]
+    cores: Mapping[str, tuple[int, ...]]  # party: what it was pinned to; empty: anywhere
+    counters: Mapping[str, Counters]
+    table: Table | None  # None: another's database, which the lab does not see
+    round_trip: RoundTrip | None
+    cap: Cap
+    warnings: tuple[str, ...]  # of the load generator
+    machine: Mapping[str, Any]
+    settings: Mapping[str, Any]  # command, environment and versions of the implementation
+
+    def __post_init__(self) -> None:
+        if not self.conditions.seconds > 0 or not any(s.at >= 0 for s in self.seconds_of_load):
+            raise ValueError(f"trial {self.number} has no window or no answer in it")
+
+    @property
+    def slots(self) -> int:
+        """Requests that can be inside the workers at once: threads, or pooled connections."""
+        at_once: int = self.settings.get("at_once", self.conditions.threads)
+        return self.conditions.workers * at_once
+
+    @property
+    def seconds(self) -> float:
+        """The length of the window."""
+        return self.conditions.seconds
+
+    @property
+    def cell(self) -> tuple[str, Conditions]:
+        """What its repeats have in common and other trials have not."""
+        return self.label, self.conditions
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests came at their own rate, whatever the answers did."""
+        return self.conditions.arrival_rate is not None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it was running already, somewhere, and is known by its URL only."""
+        return self.target.startswith("http")
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """The window: all operations together, then each by name."""
+        window = [second for second in self.seconds_of_load if second.at >= 0]
+        names = sorted({second.operation for second in window})
+        parts = (total_of(name, [s for s in window if s.operation == name]) for name in names)
+        return (total_of(ALL, window), *parts)
+
+    def by_second(self, operation: str = ALL) -> list[Second]:
+        """Return the load second by second, warm-up included; seconds without an answer lack."""
+        chosen = [s for s in self.seconds_of_load if operation in (ALL, s.operation)]
+        moments = sorted({second.at for second in chosen})
+        return [merged(operation, [s for s in chosen if s.at == at]) for at in moments]
+
+    @property
+    def total(self) -> Operation:
+        """All operations of the window together."""
+        return self.operations[0]
+
+    @property
+    def throughput(self) -> float:
+        """Requests per second."""
+        return self.total.requests / self.seconds
+
+    @cached_property
+    def usage(self) -> Mapping[str, Usage]:
+        """What each party took in the window; `others` is the machine's rest.
+
+        `steal` is what a hypervisor took from this machine while it wanted to run.
+        """
+        found = {
+            party: party_usage(
+                (p for p in self.processes if p.party == party), cores, 0, self.seconds
+            )
+            for party, cores in self.cores.items()
+        }
+        machine = self.counters["machine"]
+        busy = machine.during("busy_seconds", 0, self.seconds) or 0.0
+        known = sum(usage.cpu_seconds for usage in found.values())
+        found["others"] = Usage(max(0.0, busy - known))
+        found["steal"] = Usage(machine.during("steal_seconds", 0, self.seconds) or 0.0)
+        return found
+
+    @property
+    def server_ms_per_request(self) -> float | None:
+        """CPU milliseconds of the server per request: its service demand; None: not measured."""
+        server = self.usage.get("server")
+        return 1000 * server.cpu_seconds / self.total.requests if server else None
+
+    def cores_used(self, party: str) -> float:
+        """CPU seconds per second of the window; 0 for a party that was not measured."""
+        used = self.usage.get(party)
+        return used.cpu_seconds / self.seconds if used else 0.0
+
+    @property
+    def generators(self) -> Mapping[str, float]:
+        """Cores used by the load generator on each host."""
+        own = [process for process in self.processes if process.party == "generator"]
+        used = dict.fromkeys((process.host for process in own), 0.0)
+        for process in own:
+            used[process.host] += process.during("cpu_seconds", 0, self.seconds) / self.seconds
+        return used
+
+    @property
+    def mix(self) -> Mapping[str, float]:
+        """The share of each of `ROLES` in the window's requests."""
+        shares = dict.fromkeys(ROLES, 0.0)
+        for operation in self.operations[1:]:
+            shares[operation.role] += operation.requests / self.total.requests
+        return shares
+
+    @property
+    def restarts(self) -> int:
+        """Server processes that ended, before the load's end, after having been seen."""
+        servers = [process for process in self.processes if process.party == "server"]
+        last = max((process.at[-1] for process in servers), default=0.0)
+        return sum(1 for process in servers if process.at[-1] < min(last, self.seconds))

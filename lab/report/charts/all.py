@@ -1,0 +1,29 @@
+"""All charts whose data exist, in the order of reading."""
+
+from lab.analysis.analyse import Analysis
+from lab.report.blocks import Chart
+from lab.report.charts.comparison import ladder, ratios
+from lab.report.charts.latency import by_operation, by_percentile
+from lab.report.charts.machine import resources
+from lab.report.charts.over_time import over_time
+from lab.report.charts.prediction import predictions
+from lab.report.charts.scaling import knees, over_workers
+
+
+def charts(found: Analysis) -> dict[str, list[Chart]]:
+    """Return the charts of a report by what they are about."""
+    cells = [cell for cell in found.cells if cell.shown]
+    grid = [cell for cell in cells if not cell.shown[0].title]  # the article's figures are none
+    groups = {
+        "More workers, more load": [*over_workers(grid), *knees(grid)],
+        "Time, latency, CPU and memory": [
+            *ratios(cells, found.noise_floor),
+            *ladder(cells),
+            *over_time(cells),
+            *by_percentile(cells),
+            *by_operation(cells),
+            *resources(cells),
+        ],
+        "Prediction beside measurement": predictions(found.predictions) if grid else [],
+    }
+    return {about: drawn for about, drawn in groups.items() if drawn}

@@ -1,0 +1,162 @@
+"""Latency by operation, and by percentile under closed and open load."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from lab.analysis.formatting import counted, number
+from lab.analysis.settings import Cell, throughput
+from lab.analysis.statistics import Floats
+from lab.records.conditions import Conditions
+from lab.records.histogram import Histogram
+from lab.records.operations import ALL
+from lab.report.blocks import Chart
+from lab.report.charts.drawing import Look, draw, looks
+from lab.report.charts.series import decades, latency_scale, some, told_apart
+
+SHOWN = (50.0, 95.0, 99.0)
+TAIL = (50.0, 90.0, 95.0, 99.0, 99.5, 99.9)
+ROW = 0.34  # inches of height
+MOST_SETTINGS = 6
+
+
+def by_operation(cells: Sequence[Cell]) -> list[Chart]:
+    """Draw the percentiles of each operation, all implementations under the same conditions."""
+    chosen = told_apart(some(side_by_side(cells), MOST_SETTINGS))
+    operations = sorted({n for cell in chosen.values() for n in _latencies(cell)})
+    if not operations:
+        return []
+    places = {name: -index * (len(chosen) + 1.0) for index, name in enumerate(operations)}
+
+    def paint(axes: Axes) -> None:
+        for index, (label, look) in enumerate(looks(chosen).items()):
+            found = _latencies(chosen[label])
+            rows = [(places[name] - index, found[name]) for name in operations if name in found]
+            _ranges(axes, rows, look, label)
+        axes.yaxis.set_major_locator(NullLocator())
+        for name, place in places.items():
+            axes.annotate(
+                name, (0, place), (2, 3), xycoords=("axes fraction", "data"),
+                textcoords="offset points", va="bottom", fontsize=10.5,
+            )  # fmt: skip
+        axes.set_ylim(min(places.values()) - len(chosen), 1.3)
+        decades(axes, "x")
+        axes.set_xlabel("ms; marks: 50th, 95th and 99th percentile")
+
+    slowest = max(
+        ((label, name, _latencies(cell)[name].percentiles()[1])
+         for label, cell in chosen.items() for name in _latencies(cell)),
+        key=lambda found: found[2],
+    )  # fmt: skip
+    alt = f"The highest 95th percentile is {number(slowest[2])} ms: {slowest[1]} of {slowest[0]}."
+    requests = sum(trial.total.requests for cell in chosen.values() for trial in cell.shown)
+    note = f"{requests:,} requests in {counted(_trials(chosen), 'trial')}, merged"
+    height = 0.9 + ROW * len(operations) * (len(chosen) + 1)
+    return [draw("by-operation", "Latency by operation", alt, paint, note=note, height=height)]
+
+
+def fastest(cells: Sequence[Cell]) -> list[Cell]:
+    """Return of each implementation the closed setting with the highest throughput."""
+    best: dict[str, Cell] = {}
+    for cell in (cell for cell in cells if not cell.conditions.arrival_rate):
+        known = best.get(cell.label)
+        if known is None or (cell.median(throughput) or 0) > (known.median(throughput) or 0):
+            best[cell.label] = cell
+    return list(best.values())
+
+
+def side_by_side(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the closed cells of those conditions that most implementations met, at their best."""
+    groups: dict[Conditions, list[Cell]] = {}
+    for cell in (cell for cell in cells if not cell.conditions.arrival_rate):
+        groups.setdefault(cell.conditions, []).append(cell)
+
+    def worth(group: Sequence[Cell]) -> tuple[int, float]:
+        rates = [rate for cell in group if (rate := cell.median(throughput))]
+        return len(rates), sum(rates)
+
+    return max(groups.values(), key=worth, default=[])
+
+
+def _trials(cells: Mapping[str, Cell]) -> int:
+    return sum(len(cell.shown) for cell in cells.values())
+
+
+def _latencies(cell: Cell) -> dict[str, Histogram]:
+    """Return a setting's latencies by operation, all of its trials together."""
+    parts: dict[str, list[Histogram]] = {}
+    for trial in cell.shown:
+        for operation in trial.operations:
+            if operation.name != ALL:
+                parts.setdefault(operation.name, []).append(operation.latencies)
+    return {name: Histogram.merged(found) for name, found in parts.items()}
+
+
+def _ranges(axes: Axes, rows: Sequence[tuple[float, Histogram]], look: Look, label: str) -> None:
+    for place, latencies in rows:
+        low, middle, high = latencies.percentiles(SHOWN)
+        axes.plot((low, high), (place, place), color=look.colour, linewidth=1.4)
+        axes.plot(middle, place, color=look.colour, marker="|", markersize=9, linestyle="none")
+        axes.plot(high, place, color=look.colour, marker="|", markersize=9, linestyle="none")
+    lows = [latencies.percentiles(SHOWN)[0] for _, latencies in rows]
+    axes.plot(
+        lows, [place for place, _ in rows], color=look.colour, marker=look.marker,
+        linestyle="none", label=label,
+    )  # fmt: skip
+
+
+def by_percentile(cells: Sequence[Cell]) -> list[Chart]:
+    """Draw latency over percentiles; where an open load was sent, beside the closed one."""
+    opened = [cell for cell in cells if cell.conditions.arrival_rate]
+    if not opened:
+        chosen = told_apart(some(side_by_side(cells), MOST_SETTINGS))
+        title = "Latency by percentile"
+        return [_tail("by-percentile", title, chosen, "")] if len(chosen) > 1 else []
+    charts: list[Chart] = []
+    for label in dict.fromkeys(cell.label for cell in opened):
+        lines = {_load(cell): cell for cell in fastest(cells) if cell.label == label}
+        lines |= {_load(cell): cell for cell in opened if cell.label == label}
+        title = f"Closed and open load, {label}"
+        note = "; open: timed from when a request was due, so a stall counts for all behind it"
+        charts.append(_tail(f"open-load-{len(charts) + 1}", title, lines, note))
+    return charts
+
+
+def _load(cell: Cell) -> str:
+    rate = cell.conditions.arrival_rate
+    return f"open, {rate:,.0f}/s" if rate else f"closed, {cell.conditions.users:,} users"
+
+
+def _tail(name: str, title: str, lines: Mapping[str, Cell], more: str) -> Chart:
+    found = {
+        label: np.array(Histogram.merged(t.total.latencies for t in cell.shown).percentiles(TAIL))
+        for label, cell in lines.items()
+    }
+
+    def paint(axes: Axes) -> None:
+        rarity = -np.log10(1 - np.array(TAIL) / 100)
+        for label, look in looks(lines).items():
+            axes.plot(
+                rarity, found[label], color=look.colour, marker=look.marker,
+                linestyle=look.dash, label=label,
+            )  # fmt: skip
+        axes.xaxis.set_major_locator(FixedLocator([float(at) for at in rarity]))
+        axes.xaxis.set_major_formatter(FuncFormatter(_percentile))
+        axes.set_xlabel("percentile: so many of 100 requests were faster")
+        axes.set_title("ms")
+        latency_scale(axes)
+
+    note = f"{counted(_trials(lines), 'trial')} together{more}"
+    return draw(name, title, _tail_said(found), paint, note=note)
+
+
+def _percentile(_: float, place: int | None) -> str:
+    return f"{TAIL[place or 0]:g}"
+
+
+def _tail_said(found: Mapping[str, Floats]) -> str:
+    at = TAIL.index(99.0)
+    parts = (f"{label}: {number(float(values[at]))} ms" for label, values in found.items())
+    return f"99th percentile of latency. {'; '.join(parts)}."

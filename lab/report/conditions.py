@@ -1,0 +1,117 @@
+"""How it was measured, in words: load, caps, implementations, machine, command."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lab.analysis.formatting import number
+from lab.analysis.statistics import median
+from lab.records.trial import Trial
+
+GIB = 2**30
+
+
+def conditions(trials: Sequence[Trial]) -> list[str]:
+    """Say what every trial had in common, and between which values the rest was."""
+    c = trials[0].conditions
+    slots = max(trial.slots for trial in trials)
+    return [
+        f"{_all(t.conditions.workers for t in trials)} workers × "
+        f"{_all(t.conditions.threads for t in trials)} threads or pooled connections: at most "
+        f"{slots} database connections; a worker that takes one request at a time has just one",
+        *_loads(trials),
+        f"{_all(t.conditions.warm_up for t in trials)} s warm-up, then a window of "
+        f"{_all(t.conditions.seconds for t in trials)} s; a request counts where it ended",
+        f"{c.rows:,} rows seeded before each trial, random seed {c.seed}",
+        *_distance(trials),
+        *dict.fromkeys(said for trial in trials for said in trial.cap.sentences),
+    ]
+
+
+def _all(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:,g}" for value in sorted(set(values)))
+
+
+def _loads(trials: Sequence[Trial]) -> list[str]:
+    closed = [t.conditions for t in trials if not t.is_open]
+    rates = [t.conditions.arrival_rate for t in trials if t.conditions.arrival_rate]
+    said = [f"retrieve/list/create/delete: {_words(t.conditions.mix for t in trials)}"]
+    if closed:
+        pauses = {c.think_time for c in closed}
+        again = f"after {_all(pauses)} s" if any(pauses) else "at once"
+        said.append(
+            f"closed load: {_all(c.users for c in closed)} users; each waits for its answer and "
+            f"sends again {again}, so a slow server gets fewer requests"
+        )
+    if rates:
+        said.append(
+            f"open load: {_all(rates)} requests/s come on a schedule, whatever the answers do; "
+            "each is timed from when it was due"
+        )
+    return said
+
+
+def _words(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))
+
+
+def _distance(trials: Sequence[Trial]) -> list[str]:
+    """Say how far away the database was."""
+    trips = [trial.round_trip for trial in trials if trial.round_trip]
+    if not trips:
+        return []
+    service = number(median([trip.service_ms for trip in trips]))
+    added = {t.conditions.db_rtt for t in trials}
+    if not any(added):
+        return [f"the database is {service} ms away: the median round trip of SELECT 1"]
+    direct = number(median([trip.direct_ms for trip in trips]))
+    wanted = _all(1000 * seconds for seconds in added)
+    return [
+        f"a relay puts the database {wanted} ms further away: SELECT 1 takes the lab {direct} ms "
+        f"and the service {service} ms (medians)"
+    ]
+
+
+def implementations(trials: Sequence[Trial]) -> list[str]:
+    """Say how each implementation was started, and of what it is made."""
+    first_of = {trial.label: trial for trial in reversed(trials)}
+    labels = dict.fromkeys(trial.label for trial in trials)
+    return [_implementation(first_of[label]) for label in labels]
+
+
+def _implementation(trial: Trial) -> str:
+    env = " ".join(f"{name}={value}" for name, value in trial.settings["env"].items())
+    versions = ", ".join(f"{name} {v}" for name, v in trial.settings["versions"].items())
+    started = f"{env} {trial.settings['command']}".strip()
+    return f"{trial.label}: `{started}` ({versions or 'no versions known'})"
+
+
+def machine(trial: Trial) -> list[str]:
+    """Say on what it was measured, and by which code."""
+    m = trial.machine
+    database = ", ".join(f"{name} {value}" for name, value in m.get("postgresql", {}).items())
+    tools = ", ".join(f"{name} {value}" for name, value in m.get("versions", {}).items())
+    changed = m.get("changed_files", 0)
+    state = f"{changed} files changed since" if changed else "nothing changed since"
+    commit = f"commit {m['commit']}, {state}" if "commit" in m else "no git commit known"
+    return [
+        f"{hardware(trial)}, {m['kernel']}",
+        *(f"host {name}: {_host(trial, name, one)}" for name, one in m.get("hosts", {}).items()),
+        f"PostgreSQL: {database or 'settings not known'}",
+        f"Python {m['python']}, {tools}",
+        commit,
+    ]
+
+
+def _host(trial: Trial, name: str, one: Mapping[str, Any]) -> str:
+    own = [process for process in trial.processes if process.host == name]
+    spent = sum(process.during("cpu_seconds", 0, trial.seconds) for process in own)
+    return (
+        f"{one['role']} on {one['cores']} cores, {one['memory'] / GIB:.0f} GiB, {one['kernel']}; "
+        f"its processes ({len(own)}) used {number(spent / trial.seconds)} cores"
+    )
+
+
+def hardware(trial: Trial) -> str:
+    """Return the machine in a few words."""
+    m = trial.machine
+    return f"{m['cpu']}, {m['cores']} cores, {m['memory'] / GIB:.0f} GiB"

@@ -1,0 +1,133 @@
+"""From what the records say to the parts of a report, in the order of reading."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from lab.analysis.analyse import Analysis
+from lab.analysis.answers import Answer, Question
+from lab.analysis.comparison import labels
+from lab.analysis.doubts import doubts
+from lab.analysis.formatting import and_others
+from lab.analysis.verdicts import Reason
+from lab.records.trial import OPEN, Trial
+from lab.report.article import article
+from lab.report.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading
+from lab.report.conditions import conditions, hardware, implementations, machine
+from lab.report.method import METHOD
+from lab.report.tables import by_operation, by_trial, predicted, side_by_side, who_had_the_machine
+
+REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
+
+
+def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None) -> list[Block]:
+    """Return the whole report; `charts` stand between the answers and the tables."""
+    return [
+        *_head(found),
+        *_answers(found.answers),
+        *article(found.cells),
+        *_drawn(charts or {}),
+        *_figures(found),
+        *_prediction(found),
+        Heading("Each trial, in the order of measuring"),
+        by_trial(found.trials, found.verdicts),
+        Heading("How to read this"),
+        Bullets(METHOD),
+        Heading("Conditions"),
+        Bullets(conditions(found.trials)),
+        Heading("Implementations"),
+        Bullets(implementations(found.trials)),
+        Heading("Machine"),
+        Bullets(machine(found.trials[0])),
+        Heading("Again"),
+        Code([found.trials[0].command, REDRAW]),
+    ]
+
+
+def summary(found: Analysis) -> list[Block]:
+    """Return what fits a terminal: the answers, the figures and the doubts."""
+    without = [Answer(a.question, a.about, a.kind, a.text) for a in found.answers]
+    return [*_head(found), *_answers(without), *_figures(found)]
+
+
+def _head(found: Analysis) -> list[Block]:
+    return [Heading(title(found), level=1), Bullets(_glance(found))]
+
+
+def title(found: Analysis) -> str:
+    """Name the run by what was measured for what."""
+    names = labels(found.cells)
+    match kind(found):
+        case "article":
+            return f"The article's four figures, measured here: {', '.join(names)}"
+        case "ladder":
+            return "What each improvement buys"
+        case "sweep":
+            return f"How many workers: {', '.join(names)}"
+        case _:
+            return " against ".join(names)
+
+
+def kind(found: Analysis) -> str:
+    """Return what the trials were measured for."""
+    kinds = (trial.kind for trial in found.trials if trial.kind != OPEN)
+    return next(kinds, OPEN)
+
+
+def _glance(found: Analysis) -> list[str]:
+    counts = Counter(str(verdict.level) for verdict in found.verdicts.values())
+    each = ", ".join(f"{counts[level]} {level}" for level in ("valid", "suspect", "invalid"))
+    first = found.trials[0]
+    requests = sum(trial.total.requests for trial in found.trials)
+    return [
+        f"{kind(found)}: {len(found.trials)} trials ({each}), {requests:,} requests measured",
+        f"{hardware(first)}; began {first.started[:16].replace('T', ' ')} UTC",
+    ]
+
+
+def _answers(answers: Sequence[Answer]) -> list[Block]:
+    groups = {question: [a for a in answers if a.question is question] for question in Question}
+    return [Answers(str(question), group) for question, group in groups.items() if group]
+
+
+def _figures(found: Analysis) -> list[Block]:
+    cells = [cell for cell in found.cells if cell.shown]
+    return [
+        Heading("Doubts"),
+        Bullets(_doubts(found)),
+        Heading("Side by side"),
+        side_by_side(cells),
+        Heading("By operation"),
+        by_operation(cells),
+        Heading("Who had the machine"),
+        who_had_the_machine(cells),
+    ]
+
+
+def _doubts(found: Analysis) -> list[str]:
+    """Return first what speaks against single trials, then what does against all."""
+    refused: dict[str, list[tuple[Trial, Reason]]] = {}
+    for trial in found.trials:
+        for reason in found.verdicts[trial.number].reasons:
+            refused.setdefault(reason.rule, []).append((trial, reason))
+    said = [_refusal(group) for group in refused.values()]
+    return said + doubts(found.trials) or ["none of the lab's rules found a reason to doubt"]
+
+
+def _refusal(group: Sequence[tuple[Trial, Reason]]) -> str:
+    """Say what a rule has against a trial, and against which others it has the same."""
+    (trial, reason), *others = group
+    said = f"trial {trial.number}, {trial.label}, is {reason.level}: {reason.text}"
+    return said + and_others([other.number for other, _ in others])
+
+
+def _drawn(charts: Mapping[str, Sequence[Chart]]) -> list[Block]:
+    blocks: list[Block] = [Heading("Charts")] if charts else []
+    for about, drawn in charts.items():
+        blocks += [Heading(about, level=3), Charts(drawn)]
+    return blocks
+
+
+def _prediction(found: Analysis) -> list[Block]:
+    if not found.predictions:
+        return []
+    return [Heading("Prediction and measurement"), predicted(found.predictions)]

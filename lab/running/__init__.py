@@ -1,0 +1,1 @@
+"""Starting, loading, watching and ending things: what writes the records."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL under the services: started, counted, and put further away."""

@@ -1,0 +1,101 @@
+"""Carry out a plan: each step a trial, each trial a record as soon as it is complete."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.cli.progress import Progress
+from lab.experiments import designs, plan
+from lab.experiments.plan import Plan
+from lab.experiments.targets import is_url
+from lab.records import jsonlines
+from lab.records.trial import Trial
+from lab.running.caps import available_cores, divide
+from lab.running.database.postgres import database
+from lab.running.machine import allow_open_files, facts
+from lab.running.trial import Bench, run_trial
+
+SCRATCH = "unfinished"
+
+
+def carry_out(folder: Path) -> None:
+    """Measure what the folder's plan says and its records do not have yet.
+
+    Completed trials are kept, whatever happens. Raises `LabError` when something is wrong, OSError
+    when files cannot be written.
+    """
+    wanted = plan.read(folder)
+    to_plan = wanted.open_shares and not wanted.has_open_steps
+    if not to_plan and len(done(folder)) == len(wanted.steps):
+        return
+    allow_open_files()
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(Progress(wanted, done(folder), folder))
+        bench = stack.enter_context(_bench(wanted, folder))
+        _measure(bench, wanted, progress)
+        if to_plan:
+            cells = designs.open_pass(wanted.steps, done(folder), wanted.open_shares)
+            wanted = plan.appended(wanted, cells)
+            plan.write(folder, wanted)
+            progress.replan(wanted)
+            _measure(bench, wanted, progress)
+
+
+def done(folder: Path) -> list[Trial]:
+    """Return the trials that are complete. Raises `LabError`."""
+    path = folder / jsonlines.FILE
+    return jsonlines.read(path) if path.exists() else []
+
+
+def _measure(bench: Bench, wanted: Plan, progress: Progress) -> None:
+    complete = {trial.number for trial in done(bench.folder)}
+    for step in wanted.steps:
+        if step.number not in complete:
+            progress.begin(step)
+            trial = run_trial(bench, step, progress.tick)
+            jsonlines.append(bench.folder / jsonlines.FILE, trial)
+            progress.end(trial)
+
+
+@contextlib.contextmanager
+def _bench(wanted: Plan, folder: Path) -> Iterator[Bench]:
+    """Prepare what all trials share. Raises `LabError`."""
+    available = available_cores()
+    apart = divide(available, max(step.conditions.workers for step in wanted.steps))
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(_scratch(folder))
+        prepared = None
+        if not all(is_url(step.target) for step in wanted.steps):
+            log = folder / "database.log"
+            prepared = stack.enter_context(database(log, apart.database))
+            prepared.refuse_too_many_connections(wanted.steps)
+        stack.enter_context(_pinned(apart.load))
+        yield Bench(wanted, prepared, available, facts(), folder, scratch)
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give a place for files that are not whole yet; nothing of it stays."""
+    scratch = folder / SCRATCH
+    shutil.rmtree(scratch, ignore_errors=True)  # left by one that was killed
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
+    """Keep the lab itself off the server's core."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,208 @@
+"""Drive the load with Locust, as a program of its own, and read what each request met."""
+
+import contextlib
+import csv
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.errors import LabError
+from lab.records.conditions import Conditions
+from lab.records.histogram import Floats, Histogram
+from lab.records.operations import Second
+from lab.running.processes import Placement, Program, program
+from lab.running.servers import Server
+
+LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
+FAST_SPAWN = 100  # users per second, beyond which Locust warns
+SPARE_SECONDS = 1  # Locust's run time begins before its first request
+GONE = " (gone)"  # ends the operation of an expected 404
+WORDS = ("operation", "served_by", "error")
+Words = NDArray[np.object_]
+
+
+@contextlib.contextmanager
+def driving(
+    server: Server, conditions: Conditions, requests: Path, log: Path, placement: Placement
+) -> Iterator[Program]:
+    """Send the load to a server; the program ends by itself after warm-up and window."""
+    words = locust_options(server.url, conditions, seeded=bool(server.program))
+    words += ["--request-log", str(requests), "--headless", *server.target.load]
+    command = [sys.executable, "-m", "locust", *words]
+    with program(command, log=log, env={}, placement=placement) as started:
+        yield started
+
+
+def locust_options(url: str, conditions: Conditions, *, seeded: bool) -> list[str]:
+    """Return Locust's options for a load; without `seeded` it learns the ids from the list."""
+    run_time = conditions.warm_up + conditions.seconds + SPARE_SECONDS
+    options = {
+        "--host": url,
+        "--users": conditions.users,
+        "--spawn-rate": _spawn_rate(conditions),
+        "--run-time": f"{run_time:.0f}s",
+        "--think-time": conditions.think_time,
+        "--arrival-rate": conditions.arrival_rate or 0,
+        "--mix": conditions.mix,
+        "--seeded-rows": conditions.rows if seeded else 0,
+        "--seed": conditions.seed,
+        "--loglevel": "WARNING",
+        "--exit-code-on-error": 0,  # failures are counted here
+    }
+    return [str(word) for option in options.items() for word in option]
+
+
+def _spawn_rate(conditions: Conditions) -> int:
+    """Return users per second: all at once as far as Locust advises, all by half of the warm-up."""
+    users, ramp = conditions.users, conditions.warm_up / 2
+    return users if not ramp else min(users, max(FAST_SPAWN, math.ceil(users / ramp)))
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests, one array per column; `intended` and `end` are in epoch seconds.
+
+    A latency runs from the moment the request was due to its answer. Under a closed load it is due
+    when it is sent; under an open one a wait in the generator counts (coordinated omission).
+    """
+
+    intended: Floats
+    end: Floats
+    operation: Words
+    served_by: Words
+    error: Words
+    bytes: Floats
+
+    @property
+    def latency_ms(self) -> Floats:
+        """From due to answered, in milliseconds."""
+        waited: Floats = (self.end - self.intended) * 1000
+        return waited
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which were answered wrongly or not at all."""
+        wrong: NDArray[np.bool_] = self.error != ""
+        return wrong
+
+    def ending(self, begin: float, end: float) -> "Requests":
+        """Return the requests that ended between two moments: those the server completed then."""
+        return self._where((self.end >= begin) & (self.end < end))
+
+    def _where(self, chosen: NDArray[np.bool_]) -> "Requests":
+        return Requests(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+    def by_second(self, begin: float) -> tuple[Second, ...]:
+        """Return each second since `begin` and operation; earlier seconds are negative."""
+        return tuple(
+            part._second(at, str(name))
+            for name in sorted(set(self.operation))
+            for at, part in self._where(self.operation == name)._split(begin)
+        )
+
+    def _split(self, begin: float) -> Iterator[tuple[int, "Requests"]]:
+        seconds = np.floor(self.end - begin).astype(int)
+        for at in np.unique(seconds):
+            yield int(at), self._where(seconds == at)
+
+    def _second(self, at: int, operation: str) -> Second:
+        latency_ms = self.latency_ms
+        return Second(
+            at=at,
+            operation=operation,
+            failures=int(np.count_nonzero(self.failed)),
+            mean_ms=round(float(latency_ms.mean()), 4),
+            max_ms=round(float(latency_ms.max()), 4),
+            bytes=int(self.bytes.sum()),
+            latencies=Histogram.of(latency_ms),
+        )
+
+    def in_flight(self, begin: float, seconds: float) -> tuple[int, ...]:
+        """Return how many were due and not answered `begin`, a second later, and so on."""
+        moments = begin + np.arange(int(seconds) + 1)
+        due = np.searchsorted(np.sort(self.intended), moments, side="right")
+        answered = np.searchsorted(np.sort(self.end), moments, side="right")
+        return tuple(int(count) for count in due - answered)
+
+    def errors(self) -> dict[str, int]:
+        """Return how often each error occurred."""
+        pairs = zip(self.operation[self.failed], self.error[self.failed], strict=True)
+        return dict(Counter(f"{operation}: {error}" for operation, error in pairs).most_common())
+
+    def answered_by(self) -> dict[str, int]:
+        """Return how many requests each X-Served-By answered."""
+        return dict(Counter(self.served_by).most_common())
+
+    def succeeded(self, method: str) -> int:
+        """Return how many requests of a method did what they asked for."""
+        names = [name for name in set(self.operation) if name.startswith(f"{method} ")]
+        own = np.isin(self.operation.astype(str), [n for n in names if not n.endswith(GONE)])
+        return int(np.count_nonzero(own & ~self.failed))
+
+
+def read_requests(path: Path) -> Requests:
+    """Read a whole request log. Raises `LabError` when it is missing or of another format."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            if (first := file.readline().strip()) != LOG_FORMAT:
+                raise LabError(f"{path.name} begins with {first!r}, not with {LOG_FORMAT!r}")
+            return _columns(csv.DictReader(file))
+    except OSError as error:
+        raise LabError(f"cannot read the load's {path.name}: {error.strerror}") from error
+
+
+def _columns(rows: "csv.DictReader[str]") -> Requests:
+    columns: dict[str, list[Any]] = {name: [] for name in Requests.__dataclass_fields__}
+    known: dict[str, str] = {}  # one object per distinct word, not one per request
+    for row in rows:
+        columns["intended"].append(float(row["intended"]))
+        columns["end"].append(float(row["start"]) + float(row["latency_ms"]) / 1000)
+        columns["bytes"].append(float(row["bytes"] or 0))
+        for name in WORDS:
+            columns[name].append(known.setdefault(row[name], row[name]))
+    return Requests(
+        **{name: np.array(column, object if name in WORDS else float)
+           for name, column in columns.items()}
+    )  # fmt: skip
+
+
+def merged(parts: Sequence[Requests]) -> Requests:
+    """Return what several load generators sent, as one."""
+    return Requests(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in Requests.__dataclass_fields__
+        )
+    )
+
+
+class Tail:
+    """Follows a request log that still grows, for the live line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self.requests = self.failures = 0  # of all so far
+
+    def news(self) -> list[float]:
+        """Return the latencies (ms) of the requests since the last call."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                block = file.read()
+        except OSError:
+            return []
+        whole = block[: block.rfind(b"\n") + 1]
+        self._read += len(whole)
+        lines = whole.decode(errors="replace").splitlines()
+        rows = [row for row in csv.reader(lines) if row and row[0][:1].isdigit()]
+        self.requests += len(rows)
+        self.failures += sum(1 for row in rows if row[-1])
+        return [float(row[3]) for row in rows]

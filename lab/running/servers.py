@@ -1,0 +1,149 @@
+"""Start an implementation, wait until it answers, and always take all of it down again."""
+
+import contextlib
+import http.client
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from lab.errors import LabError
+from lab.experiments.targets import COMMON_ENV, Target
+from lab.running.processes import Placement, Program, program
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A target that answers at `url`."""
+
+    target: Target
+    url: str
+    program: Program | None  # None: the lab did not start it
+    pid: int | None  # its first process, if it can be seen
+
+
+@contextlib.contextmanager
+def serving(
+    target: Target,
+    database_url: str,
+    *,
+    log: Path,
+    workers: int = 1,
+    threads: int = 4,
+    port: int | None = None,
+    env: Mapping[str, str] | None = None,
+    placement: Placement | None = None,
+    patience: float = 30.0,
+) -> Iterator[Server]:
+    """Serve `target` on loopback (a free port by default) until the block ends.
+
+    `env` overrides the target's own environment; `patience` is in seconds. Raises `LabError`,
+    with the log's last lines, when the port is busy, the server dies, or it does not answer.
+    """
+    port = _free_port() if port is None else _unused(port)
+    words = {
+        "python": sys.executable,
+        "port": str(port),
+        "workers": str(workers),
+        "threads": str(threads),
+        "database_url": database_url,
+        "secret": secrets.token_urlsafe(50),
+    }
+    command, environment = _filled_in(target, words, env or {})
+    with program(command, log=log, env=environment, placement=placement) as started:
+        _wait_until_it_answers(target, port, started, patience)
+        yield Server(target, f"http://{LOOPBACK}:{port}", started, started.pid)
+
+
+def running(target: Target, pid: int | None) -> Server:
+    """Return what answers at a target's URL already. Raises `LabError` when nothing does."""
+    if pid is not None and not psutil.pid_exists(pid):
+        raise LabError(f"there is no process {pid}: give --pid of the first one of the server")
+    parts = urlsplit(target.name)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise LabError(f"nothing answers at {target.name} ({error}): start it first") from error
+    return Server(target, target.name, None, pid)
+
+
+def settings(
+    target: Target, workers: int, threads: int, env: Mapping[str, str]
+) -> dict[str, object]:
+    """Return what a target is started with, without this machine's addresses and secrets."""
+    words = {"python": "python", "workers": str(workers), "threads": str(threads)}
+    command, environment = _filled_in(target, words, env)
+    at_once = target.at_once(threads, env)
+    return {"command": " ".join(command), "env": environment, "at_once": at_once}
+
+
+def _filled_in(
+    target: Target, words: Mapping[str, str], env: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    templates = {**COMMON_ENV, **target.env, **env}
+    environment = {name: _filled(value, words) for name, value in templates.items()}
+    return [_filled(word, words) for word in target.command], environment
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    # Not str.format: a value such as a JSON template or a URL may hold braces of its own.
+    for name, value in words.items():
+        template = template.replace("{" + name + "}", value)
+    return template
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _unused(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise LabError(
+                f"port {port} cannot be used ({error.strerror}): stop what listens there or "
+                "choose another port"
+            ) from error
+    return port
+
+
+def _wait_until_it_answers(target: Target, port: int, started: Program, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        said = _status(port, target.ready)
+        if started.exit_code() is not None:
+            raise LabError(
+                f"{target.name} ended with exit code {started.exit_code()} while starting; "
+                f"its last lines:\n{started.last_lines()}"
+            )
+        if said == "200":
+            return
+        time.sleep(0.01)
+    raise LabError(
+        f"{target.name} did not answer GET {target.ready} with 200 within {patience:.0f} s "
+        f"(last: {said}); its last lines:\n{started.last_lines()}"
+    )
+
+
+def _status(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return str(connection.getresponse().status)
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()

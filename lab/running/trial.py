@@ -1,0 +1,217 @@
+"""One trial: fresh table, capped server, load, samples; out comes a record."""
+
+import datetime
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError
+from lab.experiments.plan import Plan, Step
+from lab.experiments.targets import Target, is_url, named
+from lab.records.environment import Cap, RoundTrip, Table
+from lab.records.trial import Trial
+from lab.running import contract_check
+from lab.running.caps import Cores, Enforced, divide, enforced
+from lab.running.database import pgstat
+from lab.running.database.added_latency import further_away
+from lab.running.database.postgres import Database
+from lab.running.hosts import inventory
+from lab.running.hosts.distributed import load_from
+from lab.running.load import Requests
+from lab.running.machine import versions
+from lab.running.monitoring import Files, Loaded, Watch, load
+from lab.running.processes import Program
+from lab.running.sampling import Party, Source
+from lab.running.servers import Server, running, serving, settings
+
+ELSEWHERE = "service and load ran on hosts of their own: not pinned, not capped, table not reset"
+NOT_OURS = "what answers was running already: not pinned, not capped, its table not reset"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all trials of a run share. Files go to `folder` when whole, to `scratch` before."""
+
+    plan: Plan
+    database: Database | None  # None: only what runs already is measured
+    available: tuple[int, ...]  # cores
+    machine: Mapping[str, Any]
+    folder: Path
+    scratch: Path
+
+    def target(self, step: Step) -> Target:
+        """Return what a step measures."""
+        return named(step.target, self.plan.url_load)
+
+    def cores(self, step: Step) -> Cores:
+        """Return who runs where."""
+        return divide(self.available, step.conditions.workers)
+
+    def log(self, step: Step, what: str) -> Path:
+        """Return where one of a step's programs writes."""
+        return self.folder / f"{step.name}-{what}.log"
+
+    def files(self, step: Step) -> Files:
+        """Return where a step's load writes."""
+        kept = self.folder / f"{step.name}-requests.csv.gz"
+        return Files(self.log(step, "load"), self.scratch / f"{step.name}.csv", kept)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a trial left, before it is put in order."""
+
+    loaded: Loaded
+    cap: Cap
+    table: Table | None = None
+    round_trip: RoundTrip | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)  # other than the lab's own
+
+
+def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
+    """Measure one step; `watch` is called each second of the load. Raises `LabError`."""
+    for left in bench.folder.glob(f"{step.name}-*"):  # by a run that was stopped here
+        left.unlink()
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    if bench.plan.hosts:
+        found = _on_hosts(bench, step, Path(bench.plan.hosts), watch)
+    elif is_url(step.target):
+        found = _running_already(bench, step, watch)
+    else:
+        with ExitStack() as stack:
+            found = _started_here(bench, step, watch, stack)
+    return _record(bench, step, started, found)
+
+
+def _running_already(bench: Bench, step: Step, watch: Watch) -> Found:
+    """Load what answers at a URL; its table is left as it is."""
+    server = running(bench.target(step), bench.plan.url_pid)
+    parties = {"server": Party(server.pid)} if server.pid else {}
+    cores, files = bench.cores(step).load, bench.files(step)
+    loaded = load(server, step.conditions, None, parties, {}, cores, files, watch)
+    return Found(loaded, Cap(None, None, None, (NOT_OURS,)))
+
+
+def _on_hosts(bench: Bench, step: Step, path: Path, watch: Watch) -> Found:
+    """Load what several hosts serve from several hosts."""
+    loaded, reported = load_from(
+        inventory.read(path),
+        step.conditions,
+        bench.target(step).load,
+        bench.files(step),
+        bench.scratch,
+        watch,
+    )
+    return Found(loaded, Cap(None, None, None, (ELSEWHERE,)), machine=reported.facts())
+
+
+def _started_here(bench: Bench, step: Step, watch: Watch, stack: ExitStack) -> Found:
+    """Serve a target on a fresh table under its caps, load it, and return what was found."""
+    conditions, cores = step.conditions, bench.cores(step)
+    if (database := bench.database) is None:
+        raise LabError(f"{step.target} needs a database, and none was prepared")
+    database.reset(conditions.rows)
+    cap = stack.enter_context(enforced(cores, conditions.cpus, conditions.memory))
+    far = further_away(database.url, conditions.db_rtt, bench.log(step, "relay"), cores.database)
+    url, relay = stack.enter_context(far)
+    server = stack.enter_context(_served(bench, step, url, cap))
+    contract_check.check(server, conditions.rows)
+    round_trip = pgstat.round_trip(database.url, url)
+    before = pgstat.table(database.connection)
+    parties = _parties(server, relay, database, cores)
+    sources: dict[str, Source] = {
+        "database": partial(pgstat.counters, database.connection),
+        "cap": cap.counters,
+    }
+    loaded = load(
+        server, conditions, database, parties, sources, cores.load, bench.files(step), watch
+    )
+    return Found(
+        loaded=loaded,
+        cap=Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, cap.sentences),
+        table=_table(before, pgstat.table(database.connection), loaded.requests),
+        round_trip=round_trip,
+    )
+
+
+def _served(bench: Bench, step: Step, url: str, cap: Enforced) -> AbstractContextManager[Server]:
+    return serving(
+        bench.target(step),
+        url,
+        log=bench.log(step, "server"),
+        workers=step.conditions.workers,
+        threads=step.conditions.threads,
+        env=step.env,
+        placement=cap.placement,
+    )
+
+
+def _parties(
+    server: Server, relay: Program | None, database: Database, cores: Cores
+) -> dict[str, Party]:
+    parties = {}
+    if server.pid:
+        parties["server"] = Party(server.pid, cores.server)
+    if relay:
+        parties["relay"] = Party(relay.pid, cores.database)
+    if database.postmaster:
+        parties["database"] = Party(database.postmaster, cores.database)
+    return parties
+
+
+def _table(before: tuple[int, int], after: tuple[int, int], requests: Requests) -> Table:
+    return Table(
+        rows_before=before[0],
+        rows_after=after[0],
+        bytes_before=before[1],
+        bytes_after=after[1],
+        created=requests.succeeded("POST"),
+        deleted=requests.succeeded("DELETE"),
+    )
+
+
+def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
+    target, conditions, requests = bench.target(step), step.conditions, found.loaded.requests
+    begin = float(requests.intended.min(initial=time.time())) + conditions.warm_up
+    end = begin + conditions.seconds
+    window = requests.ending(begin, end)
+    if not len(window.end):
+        raise LabError(f"{target.name} answered nothing within {conditions.seconds:g} s of load")
+    sampler = found.loaded.sampler
+    return Trial(
+        number=step.number,
+        place=step.place,
+        pair=step.pair,
+        kind=step.kind,
+        target=target.name,
+        label=step.label,
+        title=step.title,
+        command=bench.plan.command,
+        objective_ms=bench.plan.objective_ms,
+        started=started,
+        conditions=conditions,
+        seconds_of_load=requests.ending(0, end).by_second(begin),
+        in_flight=requests.in_flight(begin, conditions.seconds),
+        errors=window.errors(),
+        served_by=window.answered_by(),
+        processes=sampler.processes(begin),
+        cores={name: party.cores for name, party in sampler.parties.items()},
+        counters=sampler.counters(begin),
+        table=found.table,
+        round_trip=found.round_trip,
+        cap=found.cap,
+        warnings=found.loaded.warnings,
+        machine={
+            **bench.machine,
+            **found.machine,
+            "postgresql": bench.database.settings if bench.database else {},
+        },
+        settings={
+            **settings(target, conditions.workers, conditions.threads, step.env),
+            "versions": {**versions(target.packages), **target.own_versions()},
+        },
+    )

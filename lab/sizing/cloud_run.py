@@ -1,0 +1,92 @@
+"""What a plan means on a platform: the values of its files, and the arithmetic beside them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab.analysis.formatting import counted
+from lab.errors import CannotTellError
+from lab.report.blocks import Block, Bullets, Code, Heading, Table
+from lab.sizing.capacity import Plan, Size
+from lab.sizing.requirements import RESERVED, ROLLOUT
+
+CLOUD_RUN = "cloudrun"
+PLATFORMS = (CLOUD_RUN,)
+MOST_AT_ONCE = 1000  # requests that Cloud Run sends to one instance
+FILE = "deploy/cloudrun/service.yaml"
+
+
+@dataclass(frozen=True)
+class CloudRun:
+    """Values for `deploy/cloudrun/service.yaml`, each with the arithmetic that gave it."""
+
+    values: Mapping[str, str]
+    arithmetic: Sequence[str]
+    note: str
+
+
+def cloud_run(plan: Plan, size: Size) -> CloudRun:
+    """Return how Cloud Run is to run what a plan says.
+
+    Its limit of instances is what the interval of the plan may need, as far as the database has
+    connections for old and new instances. Its concurrency is Little's law: what is in an instance
+    whose CPU is full, if none is to stay longer than the objective. Raises
+    `CannotTellError` when the database has no room for a single instance.
+    """
+    wanted, one, threads = plan.wanted, size.one, plan.measured.at_once
+    slots = one.network.slots
+    room = wanted.max_connections - RESERVED
+    needed, fitting = math.ceil(size.high.instances), room // (ROLLOUT * slots)
+    if not fitting:
+        raise CannotTellError(
+            f"one instance and its successor hold {ROLLOUT * slots} connections, and the database "
+            f"has {room}: measure with fewer --threads, or give --max-connections more"
+        )
+    most = min(needed, fitting)
+    rate = round(one.network.capacity)
+    at_once = max(1, min(MOST_AT_ONCE, int(rate * wanted.objective)))
+    workers = f"{counted(one.workers, 'worker')} x {counted(threads, 'thread')}"
+    arithmetic = [
+        f"{ROLLOUT} x {counted(most, 'instance')} x {workers} = {ROLLOUT * most * slots} <= {room} "
+        f"= max_connections {wanted.max_connections} - {RESERVED} reserved",
+        f"{rate} requests/s x {wanted.objective:g} s = {int(rate * wanted.objective)}",
+    ]
+    values = {
+        "autoscaling.knative.dev/maxScale": str(most),
+        "containerConcurrency": str(at_once),
+        "WEB_CONCURRENCY": str(one.workers),
+        "cpu": f"{wanted.vcpus:g}",
+        "memory": f"{wanted.memory / 2**20:.0f}Mi",
+    }
+    if threads > 1:
+        values["GUNICORN_THREADS"] = str(threads)
+    return CloudRun(values, arithmetic, _note(needed, fitting))
+
+
+def _note(needed: int, fitting: int) -> str:
+    if fitting >= needed:
+        return ""
+    return (
+        f"{counted(needed, 'instance')} may be needed, and the database has connections for "
+        f"{fitting}: PgBouncer in between, or a larger max_connections, comes first."
+    )
+
+
+def blocks(plan: Plan, size: Size) -> list[Block]:
+    """Return the values and the arithmetic, for people."""
+    title = Heading(f"Cloud Run, {size.users:,} users: what goes into {FILE}")
+    try:
+        found = cloud_run(plan, size)
+    except CannotTellError as why:
+        return [title, Bullets([f"I cannot tell, because {why}"])]
+    rows = [list(pair) for pair in found.values.items()]
+    return [title, Table(("", "value"), rows, found.note), Code(list(found.arithmetic))]
+
+
+def document(plan: Plan, size: Size) -> dict[str, Any]:
+    """Return the same for other programs."""
+    try:
+        return {"users": size.users, **asdict(cloud_run(plan, size))}
+    except CannotTellError as why:
+        return {"users": size.users, "cannot_tell": str(why)}
