@@ -11,9 +11,9 @@ WORKERS = 3  # of which one spends most of its time on what is in MACHINE, and a
 MACHINE = (
     "tests/costs/",
     "tests/faults/",
-    "tests/lab/test_whole_runs.py",
-    "tests/lab/test_known_service.py",
-    "tests/lab/test_relay.py",
+    "tests/lab/running/test_whole_runs.py",
+    "tests/lab/running/test_known_service.py",
+    "tests/lab/running/test_relay.py",
     "tests/load/",
     "tests/project/test_gunicorn.py::test_sigterm",
     "tests/project/test_gunicorn.py::test_what_waited_too_long",

@@ -26,6 +26,18 @@ FRAMEWORKS = {  # of each peer, with what it stands on
     "django_fastdrf": {"django", "rest_framework", "fastdrf", "msgspec", "dj_database_url"},
 }
 SHARED = {"shared", "fastapi_common"}  # what peers have in common
+ROOMS: dict[str, tuple[str, str]] = {  # of lab/: what each may import, and why nothing else
+    "records": ("", "what a trial found is the seam: it knows neither who writes nor who reads it"),
+    "experiments": ("records", "what is to be measured is planned before anything runs"),
+    "running": ("experiments records", "what runs writes records; it judges and draws nothing"),
+    "analysis": ("records", "what the records say is read from them alone, and runs nothing"),
+    "sizing": ("analysis records", "a plan is computed from what was measured, and draws nothing"),
+    "report": ("analysis sizing records", "a report can be redrawn anywhere: it runs nothing"),
+    "cli": (
+        "experiments running records analysis sizing report",
+        "a command is the outermost shell",
+    ),
+}
 
 
 def imports(folder: str) -> Iterator[tuple[str, str]]:
@@ -35,7 +47,9 @@ def imports(folder: str) -> Iterator[tuple[str, str]]:
             if isinstance(node, ast.Import):
                 yield from ((str(path.relative_to(ROOT)), alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                yield str(path.relative_to(ROOT)), "." * node.level + (node.module or "")
+                module = "." * node.level + (node.module or "")
+                for alias in node.names:
+                    yield str(path.relative_to(ROOT)), f"{module}.{alias.name}"
 
 
 def tops(folder: str) -> set[str]:
@@ -53,6 +67,24 @@ def tops(folder: str) -> set[str]:
 def test_imports_follow_the_arrows_of_the_design(folder, forbidden):
     wrong = [(file, name) for file, name in imports(folder) if name.split(".")[0] in forbidden]
     assert not wrong
+
+
+@pytest.mark.parametrize("room", sorted(path.name for path in (ROOT / "lab").glob("[a-z]*/")))
+def test_imports_follow_the_arrows_between_the_rooms_of_the_lab(room):
+    may, why = ROOMS[room]
+    allowed = {room, "errors", "ROOT", *may.split()}
+    wrong = [
+        f"{file} imports {name}: {why}"
+        for file, name in imports(f"lab/{room}")
+        if name.startswith("lab.") and name.split(".")[1] not in allowed
+    ]
+    assert not wrong
+
+
+def test_a_room_of_the_lab_is_seen_at_a_glance():
+    rooms = {path.parent for path in (ROOT / "lab").rglob("*.py")}
+    sizes = {str(room.relative_to(ROOT)): len([*room.glob("[a-z]*.py")]) for room in rooms}
+    assert {room: size for room, size in sizes.items() if size > 15} == {}
 
 
 def test_the_load_knows_locust_and_its_siblings_only():

@@ -15,7 +15,7 @@ def test_what_is_kept_apart_is_there(part):
 
 @pytest.mark.parametrize(("test", "found"), [
     ("tests/load/test_runs.py::test_steps", "the machine"),
-    ("tests/lab/test_plan.py::test_it[tests/load/]", "tests/lab/test_plan.py"),
+    ("tests/crud/test_api.py::test_it[tests/load/]", "tests/crud/test_api.py"),
     ("tests/contract/test_items.py::test_it[django-ninja-name]", "tests/contract/ django-ninja"),
     ("tests/contract/test_items.py::test_it[django-name]", "tests/contract/ django"),
     ("tests/contract/test_ours.py::test_it", "tests/contract/ django"),

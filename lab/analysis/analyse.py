@@ -10,7 +10,7 @@ from lab.analysis.models.demands import Demands, Prediction, demands, families, 
 from lab.analysis.one_implementation import cost, growing, limits
 from lab.analysis.settings import Cell, cells
 from lab.analysis.sweeps import rows
-from lab.analysis.verdicts import Verdict
+from lab.analysis.verdicts import Level, Verdict
 from lab.analysis.workers import Aim, workers
 from lab.errors import CannotTellError
 from lab.records.trial import Trial
@@ -85,3 +85,15 @@ def _of_one(family: Sequence[Cell], aim: Aim) -> Iterator[Answer]:
     yield answered(Question.LIMIT, label, limits, family)
     yield answered(Question.GROWTH, label, growing, family)
     yield answered(Question.PLAN, label, cost, family)
+
+
+def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
+    """Say what makes a run fail: trials that are invalid, and an objective that is never met."""
+    for number, verdict in sorted(found.verdicts.items()):
+        if verdict.level is Level.INVALID:
+            yield f"trial {number} is invalid: {verdict.reasons[0].text}"
+    aim = Aim(objective_ms, found.noise_floor)
+    met = {cell.label for cell in found.cells if cell.trials and aim.holds(cell)}
+    for label in dict.fromkeys(cell.label for cell in found.cells if cell.trials):
+        if label not in met:
+            yield f"{label} never had p95 below {objective_ms:g} ms"

@@ -1,5 +1,6 @@
 """`python -m lab doctor`: what this machine can measure, what it cannot, and what follows."""
 
+import argparse
 import os
 import resource
 import shutil
@@ -15,8 +16,9 @@ from rich.console import Console
 from lab.errors import LabError
 from lab.running.caps import available_cores, divide, enforced
 from lab.running.database.postgres import database
-from lab.running.machine import versions
+from lab.running.machine import require_linux, versions
 
+DESCRIPTION = "say what this machine can measure, and what is missing"
 GOOD, SO_SO, BAD = "ok", "but", "NO"
 DISK_NEEDED = 2 * 1024**3  # bytes: a sweep's logs and a table of a million rows
 FILES_NEEDED = 4096  # open files: 1000 users, their answers' ends, and more
@@ -33,11 +35,17 @@ class Finding:
     what: str
 
 
-def examine(results: Path) -> None:
+def add_options(part: argparse.ArgumentParser) -> None:
+    """Declare its options."""
+    part.add_argument("--results", type=Path, default=Path("results"), help="where results go")
+
+
+def run(options: argparse.Namespace) -> None:
     """Print all findings. Raises `LabError` when nothing can be measured here."""
+    require_linux()
     console = Console(highlight=False)
     findings = []
-    for finding in _findings(results):
+    for finding in _findings(options.results):
         console.print(f"{finding.verdict:>3}  {finding.what}", markup=False, soft_wrap=True)
         findings.append(finding)
     bad = sum(1 for finding in findings if finding.verdict == BAD)

@@ -4,26 +4,69 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.analysis.models.demands import families
 from lab.analysis.settings import Cell, cells
+from lab.cli.arguments import byte_count, milliseconds, numbers, seconds
 from lab.errors import CannotTellError, LabError
 from lab.records import jsonlines
 from lab.records.trial import Trial
-from lab.report import capacity_plan
+from lab.report import capacity_plan, forecasts, platforms
 from lab.report.blocks import Block, Bullets, Heading, say
 from lab.report.summary import estimate
-from lab.sizing import cloud_run, cross_validation
 from lab.sizing.capacity import Plan, Size, planned
 from lab.sizing.costs import measured
 from lab.sizing.cross_validation import Forecast, held_out
 from lab.sizing.instances import share
+from lab.sizing.platforms import PLATFORMS
 from lab.sizing.requirements import Prices, Wanted
-from lab.sizing.simulation import Simulated, beside, simulate
+from lab.sizing.simulation import Simulated, simulate
 
+DESCRIPTION = "say what so many users need, from what one request was measured to cost"
 VERSION = 1
+EXAMPLES = """\
+examples:
+  python -m lab plan results/sweep --users 1000,10000,1000000 --think-time 10s
+  python -m lab plan results/sweep --users 5000 --db-rtt 1ms --vcpus 2 --memory 1g --p95 100ms
+  python -m lab plan results/sweep --users 5000 --price-vcpu-hour 0.05 --price-db-vcpu-hour 0.1
+  python -m lab plan results/sweep --users 5000 --platform cloudrun --max-connections 100
+  python -m lab plan results/sweep --check --simulate      is it to be believed?
+docs/planning.md says how it is computed, and how far the formulas hold.
+"""
 OBJECTIVE_MS = 300.0  # when neither the caller nor the records name one
+
+
+def add_options(part: argparse.ArgumentParser) -> None:
+    """Declare its options."""
+    part.epilog, part.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+    add = part.add_argument
+    add("folder", type=Path, help="a results folder, best of a sweep; its records are planned from")
+    add("--users", type=numbers, default=(1000,), help="at the busiest moment (default 1000)")
+    add("--think-time", type=seconds, default=10.0, help="pause of a user after an answer "
+        "(default 10s)")  # fmt: skip
+    add("--p95", type=milliseconds, metavar="TIME", dest="objective_ms", help="what the 95th "
+        "percentile must stay below (default: the records' own, or 300ms)")  # fmt: skip
+    add("--utilisation", type=float, default=70.0, metavar="PERCENT",
+        help="of CPU, slots and pooled connections, at most (default 70)")  # fmt: skip
+    add("--vcpus", type=float, default=1.0, help="of one instance (default 1)")
+    add("--memory", type=byte_count, default=512 * 1024**2, help="of one instance (default 512m)")
+    add("--db-rtt", type=seconds, help="a whole round trip to the database there (default: as "
+        "measured)")  # fmt: skip
+    add("--db-vcpus", type=int, default=16, help="of the largest database to be had (default 16)")
+    add("--max-connections", type=int, help="of the database (default: of the measured one)")
+    for what in ("vcpu", "gib", "db-vcpu"):
+        add(f"--price-{what}-hour", type=float, default=0.0, metavar="PRICE")
+    add("--platform", choices=PLATFORMS, help="also print the values for its files, with the sums")
+    add("--target", help="plan this implementation only (default: all in the folder)")
+    add(
+        "--check",
+        action="store_true",
+        help="show how each measured size is predicted from the others",
+    )
+    add("--simulate", action="store_true", help="also play the plan, event by event")
+    add("--json", action="store_true", help="print the plan as JSON")
 
 
 @dataclass(frozen=True)
@@ -37,7 +80,7 @@ class Inquiry:
     options: argparse.Namespace
 
 
-def plan(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print a plan from the records of a folder. Raises `LabError` when none can be made."""
     trials = jsonlines.read(options.folder / jsonlines.FILE)
     if not trials:
@@ -108,17 +151,17 @@ def _blocks(found: Inquiry) -> Iterator[Block]:
         yield from capacity_plan.blocks(found.plan)
         if found.simulated is not None:
             yield Heading("The same, simulated")
-            yield beside(found.plan.sizes, found.simulated)
+            yield forecasts.beside(found.plan.sizes, found.simulated)
         if found.options.platform:
             for size in found.plan.sizes:
-                yield from cloud_run.blocks(found.plan, size)
+                yield from platforms.blocks(found.plan, size)
     yield Heading(f"Checked against trials it has not seen: {found.label}")
     if isinstance(found.forecasts, str):
         yield Bullets([found.forecasts])
     else:
-        yield Bullets([cross_validation.trust(found.forecasts)])
+        yield Bullets([forecasts.trust(found.forecasts)])
         if found.options.check:
-            yield cross_validation.table(found.forecasts)
+            yield forecasts.table(found.forecasts)
 
 
 def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
@@ -131,11 +174,11 @@ def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
         if found.simulated is not None:
             document["simulated"] = [_estimates(one) for one in found.simulated]
         if platform := found.options.platform:
-            document[platform] = [cloud_run.document(found.plan, s) for s in found.plan.sizes]
+            document[platform] = [platforms.document(found.plan, s) for s in found.plan.sizes]
     if isinstance(found.forecasts, str):
         document["cannot_check"] = found.forecasts
     else:
-        document["check"] = [cross_validation.document(one) for one in found.forecasts]
+        document["check"] = [forecasts.document(one) for one in found.forecasts]
     return document
 
 

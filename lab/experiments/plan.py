@@ -4,6 +4,7 @@ A plan is written into the results folder before anything starts, so that a run 
 goes on with the same steps in the same order.
 """
 
+import datetime
 import json
 import random
 import re
@@ -111,6 +112,18 @@ def expected_seconds(steps: Iterable[Step]) -> float:
     return SECONDS_TO_PREPARE + sum(
         SECONDS_AROUND_A_TRIAL + step.conditions.warm_up + step.conditions.seconds for step in steps
     )
+
+
+def new_folder(results: Path, plan: Plan) -> Path:
+    """Make a folder for a plan and write the plan into it. Raises `LabError`."""
+    now = datetime.datetime.now(datetime.UTC)
+    folder = results / f"{now:%Y%m%d-%H%M%S}-{plan.kind}"
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise LabError(f"cannot write results to {folder}: {error.strerror}") from error
+    write(folder, plan)
+    return folder
 
 
 def write(folder: Path, plan: Plan) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab import ROOT
 from lab.errors import LabError
-from lab.running.processes import ROOT
 
 
 @dataclass(frozen=True)

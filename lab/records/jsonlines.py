@@ -98,6 +98,12 @@ def read(path: Path) -> list[Trial]:
         raise LabError(f"cannot read {path}: {error}") from error
 
 
+def completed(folder: Path) -> list[Trial]:
+    """Return the trials of a results folder; none before the first one. Raises `LabError`."""
+    path = folder / FILE
+    return read(path) if path.exists() else []
+
+
 def _trials(path: Path, lines: Iterable[str]) -> Iterator[Trial]:
     for number, line in enumerate(lines, start=1):
         try:

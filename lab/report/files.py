@@ -33,7 +33,7 @@ def analysed(folder: Path, objective_ms: float | None = None) -> Analysis:
 
     Raises `LabError` without a completed trial.
     """
-    trials = jsonlines.read(folder / jsonlines.FILE)
+    trials = jsonlines.completed(folder)
     if not trials:
         raise LabError(f"there is no completed trial in {folder} to report on")
     return analyse(trials, objective_ms or trials[0].objective_ms)

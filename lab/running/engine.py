@@ -3,54 +3,70 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol
 
-from lab.cli.progress import Progress
 from lab.experiments import designs, plan
-from lab.experiments.plan import Plan
+from lab.experiments.plan import Plan, Step
 from lab.experiments.targets import is_url
 from lab.records import jsonlines
+from lab.records.jsonlines import completed
 from lab.records.trial import Trial
 from lab.running.caps import available_cores, divide
 from lab.running.database.postgres import database
+from lab.running.load import Tail
 from lab.running.machine import allow_open_files, facts
 from lab.running.trial import Bench, run_trial
 
 SCRATCH = "unfinished"
 
 
-def carry_out(folder: Path) -> None:
-    """Measure what the folder's plan says and its records do not have yet.
+class Progress(Protocol):
+    """Whoever is told how far a run is."""
+
+    def replan(self, plan: Plan) -> None:
+        """More trials follow than were planned at first."""
+
+    def begin(self, step: Step) -> None:
+        """A trial begins: its table is seeded and its server started."""
+
+    def tick(self, tail: Tail) -> None:
+        """A second of load has passed."""
+
+    def end(self, trial: Trial) -> None:
+        """A trial is complete and written."""
+
+
+Show = Callable[[Plan, Sequence[Trial], Path], AbstractContextManager[Progress]]
+
+
+def carry_out(folder: Path, show: Show) -> None:
+    """Measure what a folder's plan says and its records lack; `show` is told how far it is.
 
     Completed trials are kept, whatever happens. Raises `LabError` when something is wrong, OSError
     when files cannot be written.
     """
     wanted = plan.read(folder)
     to_plan = wanted.open_shares and not wanted.has_open_steps
-    if not to_plan and len(done(folder)) == len(wanted.steps):
+    if not to_plan and len(completed(folder)) == len(wanted.steps):
         return
     allow_open_files()
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(Progress(wanted, done(folder), folder))
+        progress = stack.enter_context(show(wanted, completed(folder), folder))
         bench = stack.enter_context(_bench(wanted, folder))
         _measure(bench, wanted, progress)
         if to_plan:
-            cells = designs.open_pass(wanted.steps, done(folder), wanted.open_shares)
+            cells = designs.open_pass(wanted.steps, completed(folder), wanted.open_shares)
             wanted = plan.appended(wanted, cells)
             plan.write(folder, wanted)
             progress.replan(wanted)
             _measure(bench, wanted, progress)
 
 
-def done(folder: Path) -> list[Trial]:
-    """Return the trials that are complete. Raises `LabError`."""
-    path = folder / jsonlines.FILE
-    return jsonlines.read(path) if path.exists() else []
-
-
 def _measure(bench: Bench, wanted: Plan, progress: Progress) -> None:
-    complete = {trial.number for trial in done(bench.folder)}
+    complete = {trial.number for trial in completed(bench.folder)}
     for step in wanted.steps:
         if step.number not in complete:
             progress.begin(step)

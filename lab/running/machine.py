@@ -12,9 +12,9 @@ from typing import Any
 
 import psutil
 
+from lab import ROOT
 from lab.errors import LabError
 from lab.records.conditions import Conditions
-from lab.running.processes import ROOT
 
 MIB = 1024 * 1024
 PROC = Path("/proc/self/stat")

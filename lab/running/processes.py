@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import ROOT
 from lab.errors import LabError
 
-ROOT = Path(__file__).resolve().parents[2]
 GRACE = 15.0  # seconds to drain after SIGTERM; gunicorn.conf.py promises 10
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 

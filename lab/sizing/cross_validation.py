@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lab.analysis.formatting import counted, number, percent, spread
 from lab.analysis.models.demands import MISS, Demands, Prediction, demands, laws, prediction
 from lab.analysis.settings import Cell
 from lab.analysis.statistics import median
 from lab.errors import CannotTellError
-from lab.report import summary
-from lab.report.blocks import Table
 from lab.sizing.latencies import percentile
 
 AXES = ("users", "workers", "threads")
@@ -67,56 +63,3 @@ def _forecast(cell: Cell, cost: Demands) -> Forecast:
     p95 = one.delay + percentile(one.network, cell.conditions.users, one.think_time + one.delay)
     measured = median([trial.total.p95_ms for trial in cell.trials])
     return Forecast(prediction(cell, cost), 1000 * p95, measured)
-
-
-def trust(forecasts: Sequence[Forecast]) -> str:
-    """Say by how much the predictions missed."""
-    said = [
-        f"{name} {percent(median(misses))} ({percent(min(misses))} to {percent(max(misses))})"
-        for name, misses in (
-            ("throughput", [one.prediction.miss for one in forecasts]),
-            ("mean latency", [one.prediction.latency_miss for one in forecasts]),
-            ("p95", [one.p95_miss for one in forecasts]),
-        )
-    ]
-    return (
-        f"{counted(len(forecasts), 'setting')}, each predicted from the trials of other sizes, "
-        f"missed by a median (range) of: {', '.join(said)}"
-    )
-
-
-def table(forecasts: Sequence[Forecast]) -> Table:
-    """Return prediction, measurement and miss of each."""
-    header = ("", "requests/s, predicted", "measured", "off by", "mean ms, predicted", "measured",
-              "off by", "p95 ms, predicted", "measured", "off by", "")  # fmt: skip
-    note = (
-        "Each size is predicted from the trials of the other sizes alone, load generator and "
-        "all. Measured: the median of the trials (lowest to highest). MISSED: more than "
-        f"{percent(MISS)} off."
-    )
-    return Table(header, [_row(one) for one in forecasts], note)
-
-
-def _row(one: Forecast) -> list[str]:
-    cell, said = one.prediction.cell, one.prediction.predicted
-    return [
-        cell.sentence,
-        *_three(said.throughput, [trial.throughput for trial in cell.trials]),
-        *_three(1000 * said.latency, [trial.total.mean_ms for trial in cell.trials]),
-        *_three(one.predicted_p95, [trial.total.p95_ms for trial in cell.trials]),
-        "MISSED" if one.is_missed else "",
-    ]
-
-
-def _three(predicted: float, measured: Sequence[float]) -> list[str]:
-    return [number(predicted), spread(measured), percent(predicted / median(measured) - 1)]
-
-
-def document(one: Forecast) -> dict[str, Any]:
-    """Return one prediction beside its measurement, for other programs."""
-    return {
-        **summary.prediction(one.prediction),
-        "predicted_p95_ms": one.predicted_p95,
-        "measured_p95_ms": one.measured_p95,
-        "is_missed": one.is_missed,
-    }

@@ -11,18 +11,15 @@ What costs time is a request, not a user, so a million users are simulated in se
 - It begins with as many requests queued as a full service leaves over, and forgets the beginning.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import simpy
 
-from lab.analysis.formatting import estimated, number
 from lab.analysis.models.queueing import Network, Station, mva
-from lab.analysis.statistics import Estimate, Interval, mean_estimate, percentiles
-from lab.report.blocks import Table
-from lab.sizing.capacity import Size
+from lab.analysis.statistics import Estimate, mean_estimate, percentiles
 
 REQUESTS = 20_000
 FORGOTTEN = 0.25  # of the requests, at the beginning
@@ -131,25 +128,3 @@ def simulate(
         mean_estimate([float(one[:, 1].mean()) for one in batches]),
         mean_estimate([percentiles(one[:, 1], (95,))[0] for one in batches]),
     )
-
-
-def beside(sizes: Sequence[Size], played: Sequence[Simulated]) -> Table:
-    """Return what the laws say of one instance of each plan beside what the simulation found."""
-    rows = []
-    for size, found in zip(sizes, played, strict=True):
-        needs = size.needs
-        pairs = (
-            (needs.throughput / needs.instances, found.throughput, 1.0),
-            (needs.latency - size.one.outside, found.latency, 1000.0),
-            (needs.p95 - size.one.outside, found.p95, 1000.0),
-        )
-        rows.append([f"{size.users:,} users", *(_pair(*pair) for pair in pairs)])
-    header = ("one of its instances", "requests/s, laws : simulated", "mean ms", "p95 ms")
-    return Table(
-        header, rows, "Exponential service times, nothing on the way. Intervals: batch means."
-    )
-
-
-def _pair(said: float, found: Estimate, unit: float) -> str:
-    ends = found.interval and Interval(unit * found.interval.low, unit * found.interval.high)
-    return f"{number(unit * said)} : {estimated(Estimate(unit * found.middle, ends, BATCHES))}"

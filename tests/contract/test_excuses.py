@@ -2,8 +2,8 @@
 
 import pytest
 
+from lab import ROOT
 from lab.experiments.targets import TARGETS
-from lab.running.processes import ROOT
 from tests.contract.excuses import EXCUSED, SAMPLED
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.running.processes import ROOT
+from lab import ROOT
 from tests.contract.keys import WRITER
 
 # A cursor is opaque: only one that the service gave out is right.

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from lab.running.processes import ROOT, Program, program
+from lab import ROOT
+from lab.running.processes import Program, program
 from project.embedded import places
 from tests.deploy.places import DEBIAN_13
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from lab.running.processes import ROOT
+from lab import ROOT
 
 DEPLOY = ROOT / "deploy"
 DEBIAN_13 = Path("/opt/debian13")  # unpacked by .ci/run: see unpack_debian13.sh

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.running.processes import ROOT, Program
+from lab import ROOT
+from lab.running.processes import Program
 from tests.deploy.hosts import NETWORK, Host, Network, network
 from tests.faults.cluster import ROLE, Cluster, cluster
 from tests.faults.ledger import Ledger

@@ -13,9 +13,10 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import pytest
 
+from lab import ROOT
 from lab.analysis.limits import NOTHING, SLOTS, WAITING
 from lab.analysis.models.network import SERVER
-from lab.running.processes import ROOT, program
+from lab.running.processes import program
 from project.embedded import Server, places
 from tests.project.production import PRODUCTION
 

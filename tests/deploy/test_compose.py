@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.running.processes import ROOT
+from lab import ROOT
 from tests.deploy.places import DEBIAN_13, PEERS_NAMES, drain, first, instructions, read
 from tests.test_layout import read_names
 

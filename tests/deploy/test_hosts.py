@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import ROOT
 from lab.records import jsonlines
-from lab.running.processes import ROOT
 from tests.deploy.hosts import may_make_hosts
 from tests.deploy.site import GUNICORN, WEB, Site, haproxy, requests_of, site
 

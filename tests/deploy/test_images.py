@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lab.running.processes import ROOT
+from lab import ROOT
 from tests.deploy.places import DOCKERFILES, first, instructions, read, recipe
 
 SERVICES = read("compose.yaml")["services"]

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lab import ROOT
 from lab.running.caps import Cores, enforced
-from lab.running.processes import ROOT, Program, program
+from lab.running.processes import Program, program
 from tests.deploy.image import BASE, Build, Image, make_base
 from tests.deploy.places import DOCKERFILES, drain
 from tests.faults.cluster import Cluster, cluster

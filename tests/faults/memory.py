@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab import ROOT
 from lab.running.caps import MIB, Cores, enforced
-from lab.running.processes import ROOT, Placement
+from lab.running.processes import Placement
 from tests.faults.processes import CLIENTS
 from tests.faults.stage import Fault, Stage
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lab.running.processes import ROOT
+from lab import ROOT
 from tests.faults.cluster import Cluster
 from tests.faults.proxy import proxied
 from tests.faults.stage import BUFFERED, Stage, staged

@@ -2,7 +2,7 @@
 
 import sys
 
-from lab.__main__ import main
+from lab.cli.main import main
 from lab.experiments import targets
 from lab.experiments.targets import Target
 

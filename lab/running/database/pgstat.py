@@ -1,10 +1,10 @@
 """What PostgreSQL counts about itself, and what it takes to ask it."""
 
+import statistics
 import time
 
 import psycopg
 
-from lab.analysis.statistics import median
 from lab.records.environment import RoundTrip
 
 ASKED = 101  # round trips: their median is steady to a few per cent
@@ -58,4 +58,4 @@ def _round_trip_ms(url: str) -> float:
             before = time.perf_counter()
             connection.execute("SELECT 1")
             times.append(1000 * (time.perf_counter() - before))
-    return round(median(times), 4)
+    return round(statistics.median(times), 4)

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from lab import ROOT
 from lab.errors import LabError
-from lab.running.processes import ROOT
 
 
 class Role(StrEnum):

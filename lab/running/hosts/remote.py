@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from lab import ROOT
 from lab.errors import LabError
 from lab.records.usage import Counters, Process
 from lab.running.hosts.inventory import Host
-from lab.running.processes import ROOT, Program, program
+from lab.running.processes import Program, program
 from lab.running.sampling import Party
 
 PATIENCE = 20.0  # seconds until a host answers

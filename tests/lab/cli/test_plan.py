@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from lab.__main__ import main
 from lab.analysis.settings import cells
+from lab.cli.main import main
 from lab.errors import CannotTellError
 from lab.records import jsonlines
 from lab.records.environment import RoundTrip

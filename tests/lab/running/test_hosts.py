@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from lab.__main__ import main
 from lab.analysis.verdicts import generator
+from lab.cli.main import main
 from lab.errors import LabError
 from lab.report.conditions import machine
 from lab.running.hosts import remote

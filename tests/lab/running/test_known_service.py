@@ -20,7 +20,7 @@ from lab.records.conditions import Conditions
 from lab.running.machine import facts
 from lab.running.trial import Bench, run_trial
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIGHT = Conditions(
     workers=4, threads=1, users=8, think_time=0.02, warm_up=1, seconds=3, rows=200
 )  # about 190 requests/s

@@ -2,19 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from lab.analysis.formatting import counted
 from lab.errors import CannotTellError
-from lab.report.blocks import Block, Bullets, Code, Heading, Table
 from lab.sizing.capacity import Plan, Size
 from lab.sizing.requirements import RESERVED, ROLLOUT
 
 CLOUD_RUN = "cloudrun"
 PLATFORMS = (CLOUD_RUN,)
 MOST_AT_ONCE = 1000  # requests that Cloud Run sends to one instance
-FILE = "deploy/cloudrun/service.yaml"
 
 
 @dataclass(frozen=True)
@@ -71,22 +68,3 @@ def _note(needed: int, fitting: int) -> str:
         f"{counted(needed, 'instance')} may be needed, and the database has connections for "
         f"{fitting}: PgBouncer in between, or a larger max_connections, comes first."
     )
-
-
-def blocks(plan: Plan, size: Size) -> list[Block]:
-    """Return the values and the arithmetic, for people."""
-    title = Heading(f"Cloud Run, {size.users:,} users: what goes into {FILE}")
-    try:
-        found = cloud_run(plan, size)
-    except CannotTellError as why:
-        return [title, Bullets([f"I cannot tell, because {why}"])]
-    rows = [list(pair) for pair in found.values.items()]
-    return [title, Table(("", "value"), rows, found.note), Code(list(found.arithmetic))]
-
-
-def document(plan: Plan, size: Size) -> dict[str, Any]:
-    """Return the same for other programs."""
-    try:
-        return {"users": size.users, **asdict(cloud_run(plan, size))}
-    except CannotTellError as why:
-        return {"users": size.users, "cannot_tell": str(why)}

@@ -3,8 +3,8 @@ import signal
 
 import pytest
 
-from lab.__main__ import main
 from lab.cli import doctor
+from lab.cli.main import main
 from lab.errors import LabError
 
 

@@ -12,7 +12,7 @@ from lab.experiments import targets
 from lab.experiments.targets import TARGETS, Target, named
 from lab.running.servers import running, serving
 
-STUB = Path(__file__).parent / "stub.py"
+STUB = Path(__file__).parents[1] / "stub.py"
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
+from lab import ROOT
 from lab.errors import LabError
 from lab.running import caps
 from lab.running.caps import CGROUPS, PERIOD_US, Cores, divide, enforced
-from lab.running.processes import ROOT, program
+from lab.running.processes import program
 
 APART = Cores((0,), (1,), (2,))
 HALF_A_GIB = 512 * 1024 * 1024

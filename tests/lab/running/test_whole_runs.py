@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from lab.__main__ import main
+from lab.cli.main import main
 from lab.experiments import targets
 from lab.records import jsonlines, trial
 from tests.faults.cluster import Cluster
@@ -22,7 +22,7 @@ from tests.lab.stub_lab import STUB
 from tests.load.stub import Stub
 from tests.speedups.worker.serving import eventually
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHORT = (
     *("--seconds", "1", "--warm-up", "0", "--rows", "200", "--workers", "1", "--users", "3"),
     *("--think-time", "10ms"),  # or the load generator would take a whole core

@@ -4,12 +4,9 @@ import signal
 
 import pytest
 
-from lab.__main__ import main
-from lab.analysis.analyse import analyse
-from lab.cli import arguments
-from lab.cli.commands import COMMANDS
+from lab.analysis.analyse import analyse, failed
+from lab.cli.main import main, parser
 from lab.records import jsonlines
-from lab.report.results import failed
 from lab.running import machine
 from tests.lab.examples import comparison, trial
 
@@ -102,7 +99,7 @@ def test_wrong_words_are_exit_2(capsys):
 
 
 def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
-    read = arguments.parser(COMMANDS).parse_args
+    read = parser().parse_args
     words = ("--memory", "512m", "--duration", "10m", "--db-rtt", "0.5ms", "--warm-up", "5")
     options = read(["sweep", "django", "--workers", "1,2,2,4", "--open", "50,120", *words])
     assert read(["report", "x", "--p95", "300"]).objective_ms == 300

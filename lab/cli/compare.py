@@ -1,0 +1,24 @@
+"""`python -m lab compare`: which implementation?"""
+
+import argparse
+from pathlib import Path
+
+from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, conditions
+from lab.cli.measuring import carry_out
+from lab.experiments import designs
+
+DESCRIPTION = "measure implementations in turns: which one?"
+
+
+def add_options(part: argparse.ArgumentParser) -> None:
+    """Declare its options."""
+    add_targets(part)
+    add_conditions(part)
+    add_run(part, repeats=3)
+    add_open(part, ())
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Measure targets in turns under the same conditions."""
+    cells = designs.compared("compare", options.target, conditions(options))
+    return carry_out("compare", cells, options)

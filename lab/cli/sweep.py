@@ -1,0 +1,26 @@
+"""`python -m lab sweep`: how many workers?"""
+
+import argparse
+from pathlib import Path
+
+from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, conditions
+from lab.cli.measuring import carry_out
+from lab.experiments import designs
+
+DESCRIPTION = "measure over workers, threads and users: how many workers?"
+AXES = ("workers", "threads", "users")
+
+
+def add_options(part: argparse.ArgumentParser) -> None:
+    """Declare its options."""
+    add_targets(part)
+    add_conditions(part, grid={"workers": (1, 2, 4), "threads": (4,), "users": (50, 100, 500)})
+    add_run(part, repeats=3)
+    add_open(part, designs.OPEN_SHARES)
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Measure targets over a grid of workers, threads and users."""
+    axes = {name: getattr(options, name) for name in AXES}
+    cells = designs.swept(options.target, conditions(options), axes)
+    return carry_out("sweep", cells, options)
