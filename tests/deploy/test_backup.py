@@ -149,7 +149,7 @@ def test_the_guide_says_what_is_tried_here(command):
 
 
 def test_the_guide_names_every_limit_that_the_lab_can_name():
-    limits = (ROOT / "lab" / "limits.py").read_text()
+    limits = (ROOT / "lab" / "analysis" / "limits.py").read_text()
     named = {SERVER, SLOTS, WAITING, NOTHING, *re.findall(r'Part\("([a-z A-Z]+)"', limits)}
     table = GUIDE.partition("## When the lab names a limit")[2].partition("\n## ")[0]
     rows = set(re.findall(r"^\| ([a-z A-Z]+) \|", table, re.MULTILINE)) - {"limit"}
