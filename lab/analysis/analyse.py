@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from lab.analysis.answers import Answer, Question, answered
 from lab.analysis.comparison import better, bought, floor_of, labels
 from lab.analysis.headroom import figures
-from lab.analysis.models.demands import Demands, Prediction, demands, families, predictions
+from lab.analysis.models.demands import Demands, Prediction, by_implementation, demands, predictions
 from lab.analysis.one_implementation import cost, growing, limits
-from lab.analysis.settings import Cell, cells
-from lab.analysis.sweeps import rows
+from lab.analysis.settings import Setting, by_setting
+from lab.analysis.sweeps import worker_sweeps
 from lab.analysis.verdicts import Level, Verdict
 from lab.analysis.workers import Aim, workers
 from lab.errors import CannotTellError
@@ -22,7 +22,7 @@ class Analysis:
 
     trials: tuple[Trial, ...]
     verdicts: Mapping[int, Verdict]
-    cells: tuple[Cell, ...]
+    settings: tuple[Setting, ...]
     noise_floor: float | None  # None: not measured
     answers: tuple[Answer, ...]
     demands: tuple[Demands, ...]
@@ -35,13 +35,13 @@ class Analysis:
 
 def analyse(trials: Sequence[Trial], objective_ms: float | None = None) -> Analysis:
     """Return what trials say; `objective_ms` is an upper limit of p95 latency, None: any."""
-    found = cells(trials)
+    found = by_setting(trials)
     floor = floor_of(found)
     costs, predicted = _models(found)
     return Analysis(
         trials=tuple(trials),
-        verdicts={number: one for cell in found for number, one in cell.verdicts.items()},
-        cells=tuple(found),
+        verdicts={number: one for setting in found for number, one in setting.verdicts.items()},
+        settings=tuple(found),
         noise_floor=floor,
         answers=_answers(found, Aim(objective_ms, floor)),
         demands=tuple(costs),
@@ -49,24 +49,24 @@ def analyse(trials: Sequence[Trial], objective_ms: float | None = None) -> Analy
     )
 
 
-def _models(found: Sequence[Cell]) -> tuple[list[Demands], list[Prediction]]:
+def _models(found: Sequence[Setting]) -> tuple[list[Demands], list[Prediction]]:
     costs, predicted = [], []
-    for family in families(found):
+    for settings in by_implementation(found):
         try:
-            cost = demands(family)
+            cost = demands(settings)
         except CannotTellError:
             continue
         costs.append(cost)
-        predicted += predictions(family, cost)
+        predicted += predictions(settings, cost)
     return costs, predicted
 
 
-def _answers(found: Sequence[Cell], aim: Aim) -> tuple[Answer, ...]:
+def _answers(found: Sequence[Setting], aim: Aim) -> tuple[Answer, ...]:
     """Answer what was asked by measuring: one setting asks nothing about worker counts."""
-    answers = [answer for family in families(found) for answer in _of_one(family, aim)]
+    answers = [answer for settings in by_implementation(found) for answer in _of_one(settings, aim)]
     names = labels(found)
     about = ", ".join(names)
-    if any(cell.is_rung for cell in found):
+    if any(setting.is_rung for setting in found):
         answers.append(answered(Question.BOUGHT, about, bought, found))
     else:
         for other in names[1:]:
@@ -76,15 +76,15 @@ def _answers(found: Sequence[Cell], aim: Aim) -> tuple[Answer, ...]:
     return tuple(sorted(answers, key=lambda answer: order.index(answer.question)))
 
 
-def _of_one(family: Sequence[Cell], aim: Aim) -> Iterator[Answer]:
+def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:
     """Answer what one implementation's settings answer without another's."""
-    label = family[0].label
-    if len({cell.conditions.workers for cell in family}) > 1:
-        seen = [figures(cell) for row in rows(family) for cell in row]
-        yield answered(Question.WORKERS, label, workers, family, aim, evidence=seen)
-    yield answered(Question.LIMIT, label, limits, family)
-    yield answered(Question.GROWTH, label, growing, family)
-    yield answered(Question.PLAN, label, cost, family)
+    label = settings[0].label
+    if len({setting.conditions.workers for setting in settings}) > 1:
+        seen = [figures(setting) for row in worker_sweeps(settings) for setting in row]
+        yield answered(Question.WORKERS, label, workers, settings, aim, evidence=seen)
+    yield answered(Question.LIMIT, label, limits, settings)
+    yield answered(Question.GROWTH, label, growing, settings)
+    yield answered(Question.PLAN, label, cost, settings)
 
 
 def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
@@ -93,7 +93,7 @@ def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
         if verdict.level is Level.INVALID:
             yield f"trial {number} is invalid: {verdict.reasons[0].text}"
     aim = Aim(objective_ms, found.noise_floor)
-    met = {cell.label for cell in found.cells if cell.trials and aim.holds(cell)}
-    for label in dict.fromkeys(cell.label for cell in found.cells if cell.trials):
+    met = {setting.label for setting in found.settings if setting.trials and aim.holds(setting)}
+    for label in dict.fromkeys(setting.label for setting in found.settings if setting.trials):
         if label not in met:
             yield f"{label} never had p95 below {objective_ms:g} ms"

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.formatting import counted, estimated, hundredths, percent
-from lab.analysis.settings import Cell, demand, p95, per_cpu_second, ratio, throughput
+from lab.analysis.settings import Setting, demand, p95, per_cpu_second, ratio, throughput
 from lab.analysis.statistics import FEWEST, Estimate, distinguishable, noise_floor
 from lab.errors import CannotTellError
 
@@ -15,8 +15,8 @@ from lab.errors import CannotTellError
 class Effect:
     """Ratios of one setting of two implementations, ours ÷ theirs."""
 
-    ours: Cell
-    theirs: Cell
+    ours: Setting
+    theirs: Setting
     throughput: Estimate
     p95: Estimate | None
     demand: Estimate | None  # the server's CPU per request
@@ -59,39 +59,41 @@ def gain(found: Estimate | None, floor: float | None, *, plural: bool = False) -
     return f"{said} ({percent(low)} to {percent(high)})"
 
 
-def effects(cells: Sequence[Cell], ours: str, theirs: str) -> list[Effect]:
+def effects(settings: Sequence[Setting], ours: str, theirs: str) -> list[Effect]:
     """Return what two labels did under the same conditions, beside one another in time."""
-    others = {cell.conditions: cell for cell in cells if cell.label == theirs}
+    others = {setting.conditions: setting for setting in settings if setting.label == theirs}
     found = []
-    for cell in cells:
-        other = others.get(cell.conditions) if cell.label == ours else None
-        speed = ratio(throughput, cell, other) if other else None
+    for setting in settings:
+        other = others.get(setting.conditions) if setting.label == ours else None
+        speed = ratio(throughput, setting, other) if other else None
         if other and speed:
             found.append(
-                Effect(cell, other, speed, ratio(p95, cell, other), ratio(demand, cell, other))
+                Effect(
+                    setting, other, speed, ratio(p95, setting, other), ratio(demand, setting, other)
+                )
             )
     return found
 
 
-def labels(cells: Sequence[Cell]) -> list[str]:
+def labels(settings: Sequence[Setting]) -> list[str]:
     """Return the labels in the order in which they were asked for."""
-    return list(dict.fromkeys(cell.label for cell in cells))
+    return list(dict.fromkeys(setting.label for setting in settings))
 
 
-def floor_of(cells: Sequence[Cell]) -> float | None:
+def floor_of(settings: Sequence[Setting]) -> float | None:
     """Return the noise floor: by how much one implementation, measured as two, differs from itself.
 
     None when it was not measured so (`compare django django`), or too seldom for an interval.
     """
-    names = labels(cells)
+    names = labels(settings)
     pairs = [(one, two) for index, one in enumerate(names) for two in names[index + 1 :]]
-    found = [effect for one, two in pairs for effect in effects(cells, one, two)]
+    found = [effect for one, two in pairs for effect in effects(settings, one, two)]
     return noise_floor([effect.throughput for effect in found if effect.is_same_thing])
 
 
-def better(cells: Sequence[Cell], ours: str, theirs: str, floor: float | None) -> Answer:
+def better(settings: Sequence[Setting], ours: str, theirs: str, floor: float | None) -> Answer:
     """Say which of two implementations serves more. Raises `CannotTellError`."""
-    found = effects(cells, ours, theirs)
+    found = effects(settings, ours, theirs)
     if not found:
         raise CannotTellError(f"{ours} and {theirs} have no valid trials beside one another")
     kind, text = _verdict(found, ours, theirs, floor)
@@ -141,13 +143,13 @@ def _single(effect: Effect, ours: str, theirs: str, real: bool) -> tuple[Kind, s
     return Kind.ANSWER, text
 
 
-def bought(cells: Sequence[Cell]) -> Answer:
+def bought(settings: Sequence[Setting]) -> Answer:
     """Say what each rung of the ladder added to the one below it. Raises `CannotTellError`.
 
     In requests per CPU second: throughput would show the users, or the generator, once they are
     what sets the pace.
     """
-    rungs = {cell.label: cell for cell in cells if cell.is_rung}
+    rungs = {setting.label: setting for setting in settings if setting.is_rung}
     if len(rungs) < 2:
         raise CannotTellError("no ladder was measured: python -m lab ladder")
     steps, numbers = [], {}

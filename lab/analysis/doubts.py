@@ -138,7 +138,7 @@ def noise(trials: Trials) -> float | None:
     """Return the largest share by which repeats differ in throughput; None without repeats."""
     groups: dict[object, list[float]] = {}
     for trial in trials:
-        groups.setdefault(trial.cell, []).append(trial.throughput)
+        groups.setdefault(trial.group_key, []).append(trial.throughput)
     return repeat_difference(list(groups.values()))
 
 

@@ -2,14 +2,14 @@
 
 from lab.analysis.formatting import estimated, percent
 from lab.analysis.models.network import server_cores
-from lab.analysis.settings import Cell, throughput
+from lab.analysis.settings import Setting, throughput
 
 MIB = 2**20
 
 
-def spare_cpu(cell: Cell) -> float | None:
+def spare_cpu(setting: Setting) -> float | None:
     """Return the share of the CPU the server may use that it did not; None: not measured."""
-    return cell.median(
+    return setting.median(
         lambda trial: (
             max(0.0, 1 - trial.cores_used("server") / server_cores(trial))
             if "server" in trial.usage
@@ -18,27 +18,27 @@ def spare_cpu(cell: Cell) -> float | None:
     )
 
 
-def memory(cell: Cell) -> str:
+def memory(setting: Setting) -> str:
     """Say how much each worker takes of what there is; nothing when it was not measured."""
-    peak = cell.median(lambda t: t.usage["server"].peak_pss if "server" in t.usage else None)
+    peak = setting.median(lambda t: t.usage["server"].peak_pss if "server" in t.usage else None)
     if peak is None:
         return ""
-    limit = cell.conditions.memory or cell.trials[0].machine["memory"]
-    count = cell.conditions.workers
+    limit = setting.conditions.memory or setting.trials[0].machine["memory"]
+    count = setting.conditions.workers
     return f"{count} × {peak / count / MIB:.0f} MB of {limit / MIB:,.0f} MB"
 
 
-def connections(cell: Cell) -> str:
+def connections(setting: Setting) -> str:
     """Say how many connections its slots may open, of those the database allows."""
-    most = cell.trials[0].machine.get("postgresql", {}).get("max_connections")
-    return f"{cell.slots} of {most} database connections" if most else ""
+    most = setting.trials[0].machine.get("postgresql", {}).get("max_connections")
+    return f"{setting.slots} of {most} database connections" if most else ""
 
 
-def figures(cell: Cell) -> str:
+def figures(setting: Setting) -> str:
     """Return a line of evidence about a setting that has valid trials."""
-    rate, spare = cell.estimate(throughput), spare_cpu(cell)
+    rate, spare = setting.estimate(throughput), spare_cpu(setting)
     parts = [f"{estimated(rate)} requests/s"] if rate else []
-    parts.append(f"p95 {estimated(cell.p95)} ms")
+    parts.append(f"p95 {estimated(setting.p95)} ms")
     if spare is not None:
         parts.append(f"{percent(spare)} CPU to spare")
-    return f"{cell.sentence}: {', '.join(parts)}"
+    return f"{setting.sentence}: {', '.join(parts)}"

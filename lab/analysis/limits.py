@@ -8,7 +8,7 @@ import numpy as np
 from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
 from lab.analysis.models.network import NAMES, SERVER, explained, server_cores, usable_cores
-from lab.analysis.settings import Cell
+from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Level, Verdict
 from lab.errors import CannotTellError
@@ -52,16 +52,16 @@ class Limit:
     text: str
     parts: tuple[Part, ...]
     cpu: float  # the share in use, of what its owner sees
-    is_lesson: bool  # too few workers, while CPU idles: the article's
+    too_few_workers: bool  # too few workers, while CPU idles: the article's
 
 
-def limit(cell: Cell, fewer_users: Cell | None = None) -> Limit:
+def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
     """Name the limit of a setting. Trials that only drift, or are few, count: they ran into it.
 
     `fewer_users` is the same setting under less load: does latency grow with more?
     Raises `CannotTellError` when no trial can be believed or the server's CPU was not measured.
     """
-    trial = _typical(cell)
+    trial = _typical(setting)
     found = [part for part in (make(trial) for make in PARTS) if part]
     parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
     first = next((part for part in found if part.is_full), None)  # of PARTS: causes first
@@ -71,14 +71,14 @@ def limit(cell: Cell, fewer_users: Cell | None = None) -> Limit:
     cpu, text = _cpu(trial, first.name), f"{first.name}: {first.detail}"
     lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
     if lesson:
-        what = "latency grows" if _grows(cell, fewer_users) else _queueing(trial)
+        what = "latency grows" if _grows(setting, fewer_users) else _queueing(trial)
         text = f"CPU at {percent(cpu)} while {what}: too few workers. {text}"
     return Limit(first.name, text, parts, cpu, lesson)
 
 
-def _typical(cell: Cell) -> Trial:
+def _typical(setting: Setting) -> Trial:
     """Return the trial of median throughput among those that can be believed."""
-    trials = [trial for trial in cell.all if _believed(cell.verdicts[trial.number])]
+    trials = [trial for trial in setting.all if _believed(setting.verdicts[trial.number])]
     if not trials:
         raise CannotTellError("no trial of it can be believed")
     if not all("server" in trial.usage for trial in trials):
@@ -86,11 +86,11 @@ def _typical(cell: Cell) -> Trial:
     return sorted(trials, key=lambda trial: trial.throughput)[len(trials) // 2]
 
 
-def _grows(cell: Cell, fewer_users: Cell | None) -> bool:
+def _grows(setting: Setting, fewer_users: Setting | None) -> bool:
     """Whether latency rises within a trial, or with the users."""
-    if any(found.growth.course in GROWING for found in cell.verdicts.values()):
+    if any(found.growth.course in GROWING for found in setting.verdicts.values()):
         return True
-    return fewer_users is not None and _latency(cell) > GROWN * _latency(fewer_users)
+    return fewer_users is not None and _latency(setting) > GROWN * _latency(fewer_users)
 
 
 def _cpu(trial: Trial, name: str) -> float:
@@ -113,8 +113,8 @@ def _believed(found: Verdict) -> bool:
     return found.without(*rules) is Level.VALID
 
 
-def _latency(cell: Cell) -> float:
-    return median([trial.total.mean_ms for trial in cell.shown])
+def _latency(setting: Setting) -> float:
+    return median([trial.total.mean_ms for trial in setting.shown])
 
 
 def queues(trial: Trial) -> bool:

@@ -10,68 +10,72 @@ from lab.analysis.limits import NOTHING, Limit, limit
 from lab.analysis.models.demands import Demands, demands, laws
 from lab.analysis.models.network import NAMES, SERVER
 from lab.analysis.models.queueing import bounds, knee
-from lab.analysis.settings import Cell, alike
+from lab.analysis.settings import Setting, conditions_except
 from lab.analysis.verdicts import Level, drift_in_words
 from lab.errors import CannotTellError
 
 MS = 1000
 
 
-def limits(cells: Sequence[Cell]) -> Answer:
+def limits(settings: Sequence[Setting]) -> Answer:
     """Name the limits met, each by the setting that shows it clearest. Raises `CannotTellError`."""
-    found: list[tuple[Cell, Limit]] = []
-    unknown: list[tuple[Cell, CannotTellError]] = []
-    for cell in cells:
+    found: list[tuple[Setting, Limit]] = []
+    unknown: list[tuple[Setting, CannotTellError]] = []
+    for setting in settings:
         try:
-            found.append((cell, limit(cell, _fewer_users(cell, cells))))
+            found.append((setting, limit(setting, _fewer_users(setting, settings))))
         except CannotTellError as why:
-            unknown.append((cell, why))
+            unknown.append((setting, why))
     if not found:
         raise unknown[0][1]
     texts, numbers = _by_name(found)
-    known = [f"{cell.sentence}: {_parts(one)}" for cell, one in found]
-    others = [f"{cell.sentence}: I cannot tell, because {why}" for cell, why in unknown]
-    text, label = f"{'. '.join(texts)}.", cells[0].label
+    known = [f"{setting.sentence}: {_parts(one)}" for setting, one in found]
+    others = [f"{setting.sentence}: I cannot tell, because {why}" for setting, why in unknown]
+    text, label = f"{'. '.join(texts)}.", settings[0].label
     return Answer(Question.LIMIT, label, Kind.ANSWER, text, (*known, *others), numbers)
 
 
-def _by_name(found: Sequence[tuple[Cell, Limit]]) -> tuple[list[str], dict[str, float]]:
+def _by_name(found: Sequence[tuple[Setting, Limit]]) -> tuple[list[str], dict[str, float]]:
     """Return a sentence about each limit, and how full that part was."""
     texts, numbers = [], {}
     names = dict.fromkeys(one.name for _, one in found)
     for name in sorted(names, key=lambda name: name == NOTHING):
-        mine = [(cell, one) for cell, one in found if one.name == name]
-        cell, clearest = max(mine, key=_clearness)
+        mine = [(setting, one) for setting, one in found if one.name == name]
+        setting, clearest = max(mine, key=_clearness)
         share = f" in {len(mine)} of {len(found)} settings" if len(found) > 1 else ""
-        where = f" ({cell.sentence},{share})" if share else ""
+        where = f" ({setting.sentence},{share})" if share else ""
         texts.append(f"{clearest.text}{where}")
         numbers[name] = max((p.utilisation for p in clearest.parts if p.name == name), default=0.0)
     return texts, numbers
 
 
-def _fewer_users(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
+def _fewer_users(setting: Setting, settings: Sequence[Setting]) -> Setting | None:
     """Return the same setting under the fewest users that were measured, if those are fewer."""
-    same = [one for one in cells if alike(one, "users") == alike(cell, "users")]
+    same = [
+        one
+        for one in settings
+        if conditions_except(one, "users") == conditions_except(setting, "users")
+    ]
     least = min(same, key=lambda one: one.conditions.users)
-    return least if least.conditions.users < cell.conditions.users else None
+    return least if least.conditions.users < setting.conditions.users else None
 
 
-def _clearness(setting: tuple[Cell, Limit]) -> tuple[bool, float]:
+def _clearness(setting: tuple[Setting, Limit]) -> tuple[bool, float]:
     _, one = setting
-    return one.is_lesson, max((part.utilisation for part in one.parts), default=0.0)
+    return one.too_few_workers, max((part.utilisation for part in one.parts), default=0.0)
 
 
 def _parts(one: Limit) -> str:
     return ", ".join(f"{part.name} {percent(part.utilisation)}" for part in one.parts)
 
 
-def growing(cells: Sequence[Cell]) -> Answer:
+def growing(settings: Sequence[Setting]) -> Answer:
     """Say where latency converged and where it grew, and why. Raises `CannotTellError`."""
     courses: dict[Course, list[str]] = {}
-    for cell in cells:
-        for number, one in cell.verdicts.items():
+    for setting in settings:
+        for number, one in setting.verdicts.items():
             if one.level is not Level.INVALID:
-                said = f"trial {number}, {cell.sentence}: {drift_in_words(one.growth)}"
+                said = f"trial {number}, {setting.sentence}: {drift_in_words(one.growth)}"
                 courses.setdefault(one.growth.course, []).append(said)
     total = sum(map(len, courses.values()))
     if not total:
@@ -84,13 +88,13 @@ def growing(cells: Sequence[Cell]) -> Answer:
     evidence = [said for group in courses.values() for said in group]
     numbers = {str(course): len(said) for course, said in courses.items()}
     return Answer(
-        Question.GROWTH, cells[0].label, Kind.ANSWER, f"{text}.", tuple(evidence), numbers
+        Question.GROWTH, settings[0].label, Kind.ANSWER, f"{text}.", tuple(evidence), numbers
     )
 
 
-def cost(cells: Sequence[Cell]) -> Answer:
+def cost(settings: Sequence[Setting]) -> Answer:
     """Say what one request costs, from which a plan is made. Raises `CannotTellError`."""
-    found = demands(cells)
+    found = demands(settings)
     names = {"server": SERVER, **NAMES}
     numbers = {f"{names[party]}, ms": MS * spent for party, spent in found.cpu.items()}
     if found.is_sure:
@@ -103,18 +107,20 @@ def cost(cells: Sequence[Cell]) -> Answer:
         f"one request costs {', '.join(parts)}{waits}. A core of application CPU serves "
         f"{written(per_core)} requests/s at most."
     )
-    closed = (cell for cell in cells if cell.trials and not cell.conditions.arrival_rate)
-    evidence = tuple(_capacity(cell, found) for cell in closed)
+    closed = (
+        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
+    )
+    evidence = tuple(_capacity(setting, found) for setting in closed)
     return Answer(Question.PLAN, found.label, Kind.ANSWER, text, evidence, numbers)
 
 
-def _capacity(cell: Cell, found: Demands) -> str:
+def _capacity(setting: Setting, found: Demands) -> str:
     """Say what the demands promise at best: the asymptotic bounds."""
-    one, users = laws(cell, found), cell.conditions.users
+    one, users = laws(setting, found), setting.conditions.users
     think_time = one.think_time + one.delay
     best = bounds(one.network, users, think_time)
     most, latency = one.network.capacity, MS * (best.latency + one.delay)
     return (
-        f"{cell.sentence}: a capacity of {written(most)} requests/s, reached from "
+        f"{setting.sentence}: a capacity of {written(most)} requests/s, reached from "
         f"{written(knee(one.network, think_time))} users on; at best {written(latency)} ms"
     )

@@ -47,7 +47,7 @@ def per_cpu_second(trial: Trial) -> float | None:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Setting:
     """Trials of the same label and conditions, one or more; `refused` are those not believed.
 
     `verdicts` are by trial number.
@@ -132,22 +132,22 @@ def histograms(trial: Trial) -> Floats:
     return found[found.any(axis=1)]
 
 
-def cells(trials: Iterable[Trial]) -> list[Cell]:
+def by_setting(trials: Iterable[Trial]) -> list[Setting]:
     """Gather trials by label and conditions, in the order in which these were asked for."""
     groups: dict[tuple[str, Conditions], list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: (trial.place, trial.number)):
-        groups.setdefault(trial.cell, []).append(trial)
-    return [_cell(*key, group) for key, group in groups.items()]
+        groups.setdefault(trial.group_key, []).append(trial)
+    return [_setting(*key, group) for key, group in groups.items()]
 
 
-def _cell(label: str, conditions: Conditions, group: Sequence[Trial]) -> Cell:
+def _setting(label: str, conditions: Conditions, group: Sequence[Trial]) -> Setting:
     found = {trial.number: verdict(trial) for trial in group}
     good = [trial for trial in group if found[trial.number].level is Level.VALID]
     bad = [trial for trial in group if found[trial.number].level is not Level.VALID]
-    return Cell(label, conditions, tuple(good), tuple(bad), found)
+    return Setting(label, conditions, tuple(good), tuple(bad), found)
 
 
-def ratio(value: Value, ours: Cell, theirs: Cell) -> Estimate | None:
+def ratio(value: Value, ours: Setting, theirs: Setting) -> Estimate | None:
     """Return ours ÷ theirs over the repeats that are valid on both sides; None without any."""
     other = {trial.pair: value(trial) for trial in theirs.trials}
     pairs = [(value(trial), other.get(trial.pair)) for trial in ours.trials]
@@ -157,7 +157,7 @@ def ratio(value: Value, ours: Cell, theirs: Cell) -> Estimate | None:
     return paired_ratio([mine for mine, _ in known], [yours for _, yours in known])
 
 
-def alike(cell: Cell, *free: str) -> Conditions:
-    """Return the conditions with some left free: cells that agree in it differ in those only."""
+def conditions_except(setting: Setting, *free: str) -> Conditions:
+    """Return the conditions with some left free: settings that agree in it differ in those only."""
     blank = Conditions()
-    return replace(cell.conditions, **{name: getattr(blank, name) for name in free})
+    return replace(setting.conditions, **{name: getattr(blank, name) for name in free})

@@ -79,14 +79,14 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
 
 def _around(middle: float, resampled: Floats, count: int) -> Interval:
     low, high = np.percentile(resampled, (TAIL, 100 - TAIL))
-    wider = few(count)
+    wider = small_sample_factor(count)
     return Interval(
         middle - wider * max(0.0, middle - float(low)),
         middle + wider * max(0.0, float(high) - middle),
     )
 
 
-def few(count: int) -> float:
+def small_sample_factor(count: int) -> float:
     """Return by how much a bootstrap of `count` independent values is too narrow; 1 for many."""
     share = (1 + CONFIDENCE) / 2
     return float(special.stdtrit(count - 1, share) / special.ndtri(share)) * math.sqrt(

@@ -4,32 +4,32 @@ from collections.abc import Sequence
 
 from lab.analysis.formatting import estimated, percent
 from lab.analysis.models.scaling import Scaling, usl
-from lab.analysis.settings import Cell, alike, throughput
+from lab.analysis.settings import Setting, conditions_except, throughput
 from lab.errors import CannotTellError
 
 PACED = 0.1  # latency over think time: below, the users set the pace, not the server
 
 
-def rows(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Return valid closed cells that differ in workers only, few workers first."""
-    found: dict[object, list[Cell]] = {}
-    for cell in cells:
-        if cell.trials and not cell.conditions.arrival_rate:
-            found.setdefault(alike(cell, "workers"), []).append(cell)
-    return [sorted(row, key=lambda cell: cell.conditions.workers) for row in found.values()]
+def worker_sweeps(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Return valid closed settings that differ in workers only, few workers first."""
+    found: dict[object, list[Setting]] = {}
+    for setting in settings:
+        if setting.trials and not setting.conditions.arrival_rate:
+            found.setdefault(conditions_except(setting, "workers"), []).append(setting)
+    return [sorted(row, key=lambda setting: setting.conditions.workers) for row in found.values()]
 
 
-def scaling(row: Sequence[Cell]) -> Scaling:
-    """Fit the scalability law to cells that differ in workers only. Raises `CannotTellError`."""
-    fastest = max(row, key=lambda cell: cell.median(throughput) or 0.0)
+def scaling(row: Sequence[Setting]) -> Scaling:
+    """Fit the scalability law to settings that differ in workers only. Raises `CannotTellError`."""
+    fastest = max(row, key=lambda setting: setting.median(throughput) or 0.0)
     latency = fastest.median(lambda trial: trial.total.mean_ms / 1000) or 0.0
     if latency < PACED * fastest.conditions.think_time:
         raise CannotTellError("the users' think time, not the workers, sets the pace")
-    trials = [trial for cell in row for trial in cell.trials]
+    trials = [trial for setting in row for trial in setting.trials]
     return usl([t.conditions.workers for t in trials], [t.throughput for t in trials])
 
 
-def scaling_in_words(row: Sequence[Cell]) -> str:
+def scaling_in_words(row: Sequence[Setting]) -> str:
     """Say how throughput scales over workers."""
     try:
         law = scaling(row)

@@ -7,9 +7,9 @@ from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.comparison import gain
 from lab.analysis.formatting import counted, estimated, ordinal, percent
 from lab.analysis.headroom import connections, figures, memory, spare_cpu
-from lab.analysis.settings import Cell, ratio, throughput
+from lab.analysis.settings import Setting, ratio, throughput
 from lab.analysis.statistics import FEWEST, distinguishable
-from lab.analysis.sweeps import rows, scaling_in_words
+from lab.analysis.sweeps import scaling_in_words, worker_sweeps
 from lab.errors import CannotTellError
 
 NO_OBJECTIVE = (
@@ -25,25 +25,25 @@ class Aim:
     objective_ms: float | None
     floor: float | None
 
-    def holds(self, cell: Cell) -> bool:
+    def holds(self, setting: Setting) -> bool:
         """Whether the p95 of a setting is below the objective, with all of its interval."""
         if self.objective_ms is None:
             return True
-        p95 = cell.p95
+        p95 = setting.p95
         return (p95.interval.high if p95.interval else p95.middle) < self.objective_ms
 
-    def tied(self, cell: Cell, best: Cell) -> bool:
+    def tied(self, setting: Setting, best: Setting) -> bool:
         """Whether a setting is as fast as the best. Raises `CannotTellError` for few repeats."""
-        found = ratio(throughput, cell, best)
+        found = ratio(throughput, setting, best)
         if found is None or found.interval is None:
             pairs = found.repeats if found else 0
             raise CannotTellError(
-                f"{counted(pairs, 'valid repeat')} of {cell.sentence} beside {best.sentence} are "
-                f"too few to compare them: --repeats {FEWEST} is the least"
+                f"{counted(pairs, 'valid repeat')} of {setting.sentence} beside {best.sentence} "
+                f"are too few to compare them: --repeats {FEWEST} is the least"
             )
         return found.middle > CLOSE and not distinguishable(found, self.floor)
 
-    def best(self, row: Sequence[Cell]) -> Cell | None:
+    def best(self, row: Sequence[Setting]) -> Setting | None:
         """Return the fastest that meets the objective; None when none does.
 
         Raises `CannotTellError` when only settings with too few valid trials do.
@@ -55,37 +55,41 @@ class Aim:
                 f"{counted(len(few.trials), 'valid trial')} of {few.sentence} are too few to "
                 f"advise it: --repeats {FEWEST} is the least"
             )
-        return max(known, key=lambda cell: cell.median(throughput) or 0.0, default=None)
+        return max(known, key=lambda setting: setting.median(throughput) or 0.0, default=None)
 
-    def smallest(self, row: Sequence[Cell], best: Cell) -> Cell:
+    def smallest(self, row: Sequence[Setting], best: Setting) -> Setting:
         """Return the one with fewest workers that meets the objective and ties with the best."""
-        return next(cell for cell in self._known(row) if cell is best or self.tied(cell, best))
+        return next(
+            setting for setting in self._known(row) if setting is best or self.tied(setting, best)
+        )
 
-    def _known(self, row: Sequence[Cell]) -> list[Cell]:
+    def _known(self, row: Sequence[Setting]) -> list[Setting]:
         """Return what meets the objective in enough trials to be advised."""
-        return [cell for cell in row if len(cell.trials) >= FEWEST and self.holds(cell)]
+        return [setting for setting in row if len(setting.trials) >= FEWEST and self.holds(setting)]
 
 
-def workers(cells: Sequence[Cell], aim: Aim) -> Answer:
+def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
     """Advise for the largest number of users that a measured worker count holds.
 
-    `cells` are one family: they differ in workers, threads, users and think time. Raises
-    `CannotTellError`.
+    `settings` are of one implementation: they differ in workers, threads, users and
+    think time. Raises `CannotTellError`.
     """
-    swept = [row for row in rows(cells) if len(row) > 1]
+    swept = [row for row in worker_sweeps(settings) if len(row) > 1]
     if not swept:
         raise CannotTellError("only one worker count was measured: sweep over --workers 1,2,4,8")
     by_users = sorted(swept, key=lambda row: row[0].conditions.users, reverse=True)
     for row in by_users:
         if best := aim.best(row):
             others = [_other(other, aim) for other in by_users if other is not row]
-            others += [f"{cell.sentence}: no valid trial" for cell in cells if not cell.trials]
+            others += [
+                f"{setting.sentence}: no valid trial" for setting in settings if not setting.trials
+            ]
             return _advice(row, aim.smallest(row, best), aim, others)
     return _nobody(by_users[-1], aim)
 
 
-def _nobody(row: Sequence[Cell], aim: Aim) -> Answer:
-    best = min(row, key=lambda cell: cell.p95.middle)
+def _nobody(row: Sequence[Setting], aim: Aim) -> Answer:
+    best = min(row, key=lambda setting: setting.p95.middle)
     count, users = best.conditions.workers, best.conditions.users
     text = (
         f"advice: none of the worker counts measured holds {users} users at p95 < "
@@ -97,7 +101,7 @@ def _nobody(row: Sequence[Cell], aim: Aim) -> Answer:
     return Answer(Question.WORKERS, best.label, Kind.ANSWER, text, evidence, numbers)
 
 
-def _advice(row: Sequence[Cell], pick: Cell, aim: Aim, others: Sequence[str]) -> Answer:
+def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, others: Sequence[str]) -> Answer:
     count, users, p95 = pick.conditions.workers, pick.conditions.users, pick.p95
     latency = f"p95 < {aim.objective_ms:g} ms" if aim.objective_ms else f"p95 {estimated(p95)} ms"
     spare = spare_cpu(pick)
@@ -123,9 +127,11 @@ def _advice(row: Sequence[Cell], pick: Cell, aim: Aim, others: Sequence[str]) ->
     return Answer(Question.WORKERS, pick.label, Kind.ANSWER, text, evidence, numbers)
 
 
-def _one_more(row: Sequence[Cell], pick: Cell, aim: Aim) -> str:
+def _one_more(row: Sequence[Setting], pick: Setting, aim: Aim) -> str:
     """Say what the next larger worker count that was measured adds."""
-    more = next((cell for cell in row if cell.conditions.workers > pick.conditions.workers), None)
+    more = next(
+        (setting for setting in row if setting.conditions.workers > pick.conditions.workers), None
+    )
     if more is None:
         return "no valid trial had more workers"
     count = more.conditions.workers
@@ -134,7 +140,7 @@ def _one_more(row: Sequence[Cell], pick: Cell, aim: Aim) -> str:
     return f"{name} {verb}"
 
 
-def _other(row: Sequence[Cell], aim: Aim) -> str:
+def _other(row: Sequence[Setting], aim: Aim) -> str:
     """Say in short what holds for another number of users."""
     users = row[0].conditions.users
     try:

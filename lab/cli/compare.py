@@ -20,5 +20,5 @@ def add_options(part: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Path:
     """Measure targets in turns under the same conditions."""
-    cells = designs.compared("compare", options.target, conditions(options))
-    return carry_out("compare", cells, options)
+    settings = designs.compared("compare", options.target, conditions(options))
+    return carry_out("compare", settings, options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.cli.progress import Progress
 from lab.errors import LabError
 from lab.experiments import plan
-from lab.experiments.plan import Cell, Plan, new_folder, shuffled
+from lab.experiments.plan import Plan, PlannedSetting, new_folder, shuffled
 from lab.experiments.targets import is_url
 from lab.records.jsonlines import completed
 from lab.report.files import redraw
@@ -16,13 +16,13 @@ from lab.running import engine
 from lab.running.machine import refuse_impossible, require_linux
 
 
-def carry_out(kind: str, cells: Sequence[Cell], options: argparse.Namespace) -> Path:
-    """Plan a run of cells as the options say, and measure it. Raises `LabError`."""
+def carry_out(kind: str, settings: Sequence[PlannedSetting], options: argparse.Namespace) -> Path:
+    """Plan a run of settings as the options say, and measure it. Raises `LabError`."""
     require_linux()
     wanted = Plan(
         kind=kind,
         command=_typed(options.words),
-        steps=shuffled(cells, options.repeats, options.seed),
+        steps=shuffled(settings, options.repeats, options.seed),
         open_shares=getattr(options, "open", ()),
         objective_ms=options.objective_ms,
         url_load=tuple(shlex.split(options.load)),

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.analysis.models.demands import families
-from lab.analysis.settings import Cell, cells
+from lab.analysis.models.demands import by_implementation
+from lab.analysis.settings import Setting, by_setting
 from lab.cli.arguments import byte_count, milliseconds, numbers, seconds
 from lab.errors import CannotTellError, LabError
 from lab.records import jsonlines
@@ -21,7 +21,7 @@ from lab.sizing.costs import measured
 from lab.sizing.cross_validation import Forecast, held_out
 from lab.sizing.instances import share
 from lab.sizing.platforms import PLATFORMS
-from lab.sizing.requirements import Prices, Wanted
+from lab.sizing.requirements import Prices, Requirements
 from lab.sizing.simulation import Simulated, simulate
 
 DESCRIPTION = "say what so many users need, from what one request was measured to cost"
@@ -87,10 +87,10 @@ def run(options: argparse.Namespace) -> None:
         raise LabError(f"there is no completed trial in {options.folder} to plan from")
     if min(options.users) < 1:
         raise LabError("--users is 0: give numbers above 0, such as 1000,1000000")
-    wanted = _wanted(options, trials[0])
-    found = [_inquire(family, wanted, options) for family in _families(trials, options)]
+    required = _required(options, trials[0])
+    found = [_inquire(settings, required, options) for settings in _chosen(trials, options)]
     if options.json:
-        document = {"version": VERSION, "plans": [_document(one, wanted) for one in found]}
+        document = {"version": VERSION, "plans": [_document(one, required) for one in found]}
         print(json.dumps(document, indent=1, ensure_ascii=False))  # noqa: T201
     else:
         say([block for one in found for block in _blocks(one)])
@@ -98,9 +98,9 @@ def run(options: argparse.Namespace) -> None:
         raise LabError(f"no plan: {found[0].plan}")
 
 
-def _wanted(options: argparse.Namespace, trial: Trial) -> Wanted:
+def _required(options: argparse.Namespace, trial: Trial) -> Requirements:
     allowed = trial.machine.get("postgresql", {}).get("max_connections", 100)
-    return Wanted(
+    return Requirements(
         think_time=options.think_time,
         objective=(options.objective_ms or trial.objective_ms or OBJECTIVE_MS) / 1000,
         utilisation=options.utilisation / 100,
@@ -113,35 +113,37 @@ def _wanted(options: argparse.Namespace, trial: Trial) -> Wanted:
     )
 
 
-def _families(trials: Sequence[Trial], options: argparse.Namespace) -> list[list[Cell]]:
-    found = families(cells(trials))
-    labels = [family[0].label for family in found]
+def _chosen(trials: Sequence[Trial], options: argparse.Namespace) -> list[list[Setting]]:
+    found = by_implementation(by_setting(trials))
+    labels = [settings[0].label for settings in found]
     if options.target and options.target not in labels:
         raise LabError(f"no {options.target!r} in {options.folder}: there are {', '.join(labels)}")
     return [one for one in found if options.target in (None, one[0].label)]
 
 
-def _inquire(family: Sequence[Cell], wanted: Wanted, options: argparse.Namespace) -> Inquiry:
-    label, forecasts = family[0].label, _checked(family)
+def _inquire(
+    settings: Sequence[Setting], required: Requirements, options: argparse.Namespace
+) -> Inquiry:
+    label, forecasts = settings[0].label, _checked(settings)
     try:
-        made = planned(measured(family), wanted, options.users)
+        made = planned(measured(settings), required, options.users)
     except CannotTellError as why:
         reason = f"I cannot tell what {label} needs, because {why}"
         return Inquiry(label, reason, forecasts, None, options)
-    played = [_played(size, wanted) for size in made.sizes] if options.simulate else None
+    played = [_played(size, required) for size in made.sizes] if options.simulate else None
     return Inquiry(label, made, forecasts, played, options)
 
 
-def _checked(family: Sequence[Cell]) -> Sequence[Forecast] | str:
+def _checked(settings: Sequence[Setting]) -> Sequence[Forecast] | str:
     try:
-        return held_out(family)
+        return held_out(settings)
     except CannotTellError as why:
         return f"I cannot check its predictions, because {why}"
 
 
-def _played(size: Size, wanted: Wanted) -> Simulated:
+def _played(size: Size, required: Requirements) -> Simulated:
     users = share(size.users, size.needs.instances)
-    return simulate(size.one.network, users, wanted.think_time + size.one.outside)
+    return simulate(size.one.network, users, required.think_time + size.one.outside)
 
 
 def _blocks(found: Inquiry) -> Iterator[Block]:
@@ -164,9 +166,9 @@ def _blocks(found: Inquiry) -> Iterator[Block]:
             yield forecasts.table(found.forecasts)
 
 
-def _document(found: Inquiry, wanted: Wanted) -> dict[str, Any]:
+def _document(found: Inquiry, required: Requirements) -> dict[str, Any]:
     """Return everything about one implementation; seconds and bytes where no unit is named."""
-    document: dict[str, Any] = {"label": found.label, "wanted": asdict(wanted)}
+    document: dict[str, Any] = {"label": found.label, "wanted": asdict(required)}
     if isinstance(found.plan, str):
         document["cannot_tell"] = found.plan
     else:

@@ -35,6 +35,6 @@ def run(options: argparse.Namespace) -> Path:
         raise LabError("name what to measure: a target, an http:// address, or --hosts FILE")
     first, *rest = names
     if first == ARTICLE:
-        cells = designs.article(rest or [designs.CLIMBED], conditions(options))
-        return carry_out(ARTICLE, cells, options)
+        settings = designs.article(rest or [designs.CLIMBED], conditions(options))
+        return carry_out(ARTICLE, settings, options)
     return carry_out("run", designs.compared("run", names, conditions(options)), options)

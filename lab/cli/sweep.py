@@ -22,5 +22,5 @@ def add_options(part: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Path:
     """Measure targets over a grid of workers, threads and users."""
     axes = {name: getattr(options, name) for name in AXES}
-    cells = designs.swept(options.target, conditions(options), axes)
-    return carry_out("sweep", cells, options)
+    settings = designs.swept(options.target, conditions(options), axes)
+    return carry_out("sweep", settings, options)

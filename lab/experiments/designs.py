@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lab.errors import LabError
-from lab.experiments.plan import Cell, Step
+from lab.experiments.plan import PlannedSetting, Step
 from lab.experiments.targets import named
 from lab.records.conditions import Conditions
 from lab.records.trial import OPEN, Trial
@@ -46,12 +46,12 @@ STOCK = "drf-stock"
 CLIMBED = "django"  # the only target whose pieces can be taken out
 
 
-def compared(kind: str, names: Sequence[str], conditions: Conditions) -> list[Cell]:
+def compared(kind: str, names: Sequence[str], conditions: Conditions) -> list[PlannedSetting]:
     """Return each target or variant under the same conditions. Raises `LabError` if unknown."""
     labels = [_label(names, index) for index in range(len(names))]
     chosen = [VARIANTS.get(name, (name, {})) for name in names]
     return [
-        Cell(kind, named(target).name, label, conditions, env=env)
+        PlannedSetting(kind, named(target).name, label, conditions, env=env)
         for (target, env), label in zip(chosen, labels, strict=True)
     ]
 
@@ -63,42 +63,42 @@ def _label(names: Sequence[str], index: int) -> str:
 
 def swept(
     names: Sequence[str], conditions: Conditions, axes: Mapping[str, Sequence[int]]
-) -> list[Cell]:
+) -> list[PlannedSetting]:
     """Return each target at each point of the grid that `axes` (workers, users, …) span."""
     points = [
         replace(conditions, **dict[str, Any](zip(axes, point, strict=True)))
         for point in itertools.product(*axes.values())
     ]
-    return [cell for point in points for cell in compared("sweep", names, point)]
+    return [setting for point in points for setting in compared("sweep", names, point)]
 
 
-def article(names: Sequence[str], conditions: Conditions) -> list[Cell]:
+def article(names: Sequence[str], conditions: Conditions) -> list[PlannedSetting]:
     """Return the four figures of the article for each target."""
     return [
-        replace(cell, title=title)
+        replace(setting, title=title)
         for title, changes in ARTICLE.items()
-        for cell in compared("article", names, replace(conditions, **changes))
+        for setting in compared("article", names, replace(conditions, **changes))
     ]
 
 
-def ladder(conditions: Conditions) -> list[Cell]:
+def ladder(conditions: Conditions) -> list[PlannedSetting]:
     """Return stock Django REST framework, then our service with one more speed-up at each rung."""
-    rungs = [Cell("ladder", CLIMBED, rung, conditions, env=env) for rung, env in LADDER]
-    return [Cell("ladder", STOCK, "stock DRF", conditions), *rungs]
+    rungs = [PlannedSetting("ladder", CLIMBED, rung, conditions, env=env) for rung, env in LADDER]
+    return [PlannedSetting("ladder", STOCK, "stock DRF", conditions), *rungs]
 
 
 def open_pass(
     steps: Sequence[Step], trials: Sequence[Trial], shares: Sequence[float]
-) -> list[Cell]:
+) -> list[PlannedSetting]:
     """Return an open load at shares of the capacity that closed trials found, for each label.
 
-    The capacity is the best mean throughput of a cell. Raises `LabError` without a trial.
+    The capacity is the best mean throughput of a setting. Raises `LabError` without a trial.
     """
     step_of = {step.number: step for step in steps}
     groups: dict[object, list[Trial]] = {}
     for trial in trials:
         if not trial.is_open:
-            groups.setdefault(trial.cell, []).append(trial)
+            groups.setdefault(trial.group_key, []).append(trial)
     if not groups:
         raise LabError("an open load needs the capacity that a closed one found: there is none")
     found = sorted((_mean_throughput(group), group[0].number) for group in groups.values())
@@ -110,8 +110,8 @@ def _mean_throughput(group: Sequence[Trial]) -> float:
     return sum(trial.throughput for trial in group) / len(group)
 
 
-def _opened(step: Step, capacity: float, share: float) -> Cell:
+def _opened(step: Step, capacity: float, share: float) -> PlannedSetting:
     rate = round(share * capacity, 1)
     users = max(step.conditions.users, min(math.ceil(rate), MOST_OPEN_USERS))
     conditions = replace(step.conditions, arrival_rate=rate, users=users, think_time=0.0)
-    return Cell(OPEN, step.target, step.label, conditions, env=step.env)
+    return PlannedSetting(OPEN, step.target, step.label, conditions, env=step.env)

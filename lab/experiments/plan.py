@@ -23,7 +23,7 @@ SECONDS_AROUND_A_TRIAL = 10.0  # seed, vacuum, start server and load, drain, rea
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedSetting:
     """What is repeated: one implementation under its conditions."""
 
     kind: str  # what it is measured for: run, article, compare, sweep, ladder, open
@@ -35,11 +35,11 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Cell):
+class Step(PlannedSetting):
     """One trial to come."""
 
     number: int  # from 1, in the order of measuring
-    place: int  # from 1, of its cell in the order in which they were asked for
+    place: int  # from 1, of its setting in the order in which they were asked for
     pair: int  # the repeat, from 1: its steps are neighbours in time and are compared
 
     @property
@@ -78,31 +78,31 @@ class Plan:
         return any(step.conditions.arrival_rate for step in self.steps)
 
 
-def shuffled(cells: Sequence[Cell], repeats: int, seed: int) -> tuple[Step, ...]:
-    """Return all cells in a random order, `repeats` times, each time in another.
+def shuffled(settings: Sequence[PlannedSetting], repeats: int, seed: int) -> tuple[Step, ...]:
+    """Return all settings in a random order, `repeats` times, each time in another.
 
-    So a drifting machine meets all alike, and no cell always follows the same other one.
+    A drifting machine then affects all alike, and no setting always follows the same other one.
     Raises `LabError` when nothing is to be repeated.
     """
     if repeats < 1:
         raise LabError(f"repeats is {repeats}: give a number above 0")
     rng = random.Random(seed)  # noqa: S311
-    places = range(len(cells))
+    places = range(len(settings))
     rounds = [
         (pair, place) for pair in range(1, repeats + 1) for place in rng.sample(places, len(places))
     ]
     return tuple(
-        Step(**vars(cells[place]), number=number, place=place + 1, pair=pair)
+        Step(**vars(settings[place]), number=number, place=place + 1, pair=pair)
         for number, (pair, place) in enumerate(rounds, start=1)
     )
 
 
-def appended(plan: Plan, cells: Iterable[Cell]) -> Plan:
-    """Return the plan with more cells to measure once each, after all others."""
+def appended(plan: Plan, settings: Iterable[PlannedSetting]) -> Plan:
+    """Return the plan with more settings to measure once each, after all others."""
     number, place = len(plan.steps), max(step.place for step in plan.steps)
     more = (
-        Step(**vars(cell), number=number + more, place=place + more, pair=1)
-        for more, cell in enumerate(cells, start=1)
+        Step(**vars(setting), number=number + more, place=place + more, pair=1)
+        for more, setting in enumerate(settings, start=1)
     )
     return replace(plan, steps=(*plan.steps, *more))
 

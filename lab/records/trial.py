@@ -28,7 +28,7 @@ class Trial:
     """
 
     number: int  # in the order of measuring, from 1
-    place: int  # of its cell in the order in which they were asked for, from 1
+    place: int  # of its setting in the order in which they were asked for, from 1
     pair: int  # the repeat, from 1: trials of one repeat are neighbours in time
     kind: str  # what it was measured for: run, article, compare, sweep, ladder, or OPEN
     target: str  # a name of the registry, or a URL
@@ -68,7 +68,7 @@ class Trial:
         return self.conditions.seconds
 
     @property
-    def cell(self) -> tuple[str, Conditions]:
+    def group_key(self) -> tuple[str, Conditions]:
         """What its repeats have in common and other trials have not."""
         return self.label, self.conditions
 

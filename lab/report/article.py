@@ -11,7 +11,7 @@ from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import growth_of
 from lab.analysis.limits import limit
 from lab.analysis.models.network import server_cores
-from lab.analysis.settings import Cell
+from lab.analysis.settings import Setting
 from lab.errors import CannotTellError
 from lab.records.trial import Trial
 from lab.report.blocks import Block, Bullets, Heading, Table
@@ -35,30 +35,30 @@ PUBLISHED = {  # a FastAPI service; figures 1 and 4 on Cloud Run, 2 and 3 on a P
 }
 
 
-def article(cells: Sequence[Cell]) -> list[Block]:
+def article(settings: Sequence[Setting]) -> list[Block]:
     """Return the article's figures beside ours; nothing when others were measured."""
-    pairs = [(found, cell) for cell in cells if (found := _published(cell))]
+    pairs = [(found, setting) for setting in settings if (found := _published(setting))]
     if not pairs:
         return []
     header = ("figure", "the article (quoted)", "here", "requests/s", "mean, ms", "p95, ms",
               "server CPU")  # fmt: skip
-    rows = [_row(published, cell) for published, cell in pairs]
+    rows = [_row(published, setting) for published, setting in pairs]
     note = "The article's service is FastAPI on its own machines; its think time is not published."
     return [
         Heading("The article's four figures"),
         Table(header, rows, note),
-        Bullets([_why(published, cell) for published, cell in pairs]),
+        Bullets([_why(published, setting) for published, setting in pairs]),
     ]
 
 
-def _published(cell: Cell) -> Published | None:
-    return PUBLISHED.get(cell.shown[0].title.partition(":")[0])
+def _published(setting: Setting) -> Published | None:
+    return PUBLISHED.get(setting.shown[0].title.partition(":")[0])
 
 
-def _row(published: Published, cell: Cell) -> list[str]:
-    trial = cell.shown[0]
+def _row(published: Published, setting: Setting) -> list[str]:
+    trial = setting.shown[0]
     return [
-        f"{trial.title} ({cell.label})",
+        f"{trial.title} ({setting.label})",
         published.words,
         str(growth_of(trial).course),
         number(trial.throughput),
@@ -74,21 +74,22 @@ def _cpu(trial: Trial) -> str:
     return percent(trial.cores_used("server") / server_cores(trial))
 
 
-def _why(published: Published, cell: Cell) -> str:
+def _why(published: Published, setting: Setting) -> str:
     """Explain the difference by what was measured; Little's law does what arithmetic can."""
-    trial, users = cell.shown[0], cell.conditions.users
-    theirs = users / (published.ended_ms / MS + cell.conditions.think_time)
+    trial, users = setting.shown[0], setting.conditions.users
+    theirs = users / (published.ended_ms / MS + setting.conditions.think_time)
     spent = trial.server_ms_per_request
     each = f", at {number(spent)} CPU ms each" if spent else ""
     return (
-        f"{trial.title.partition(':')[0].capitalize()}, {cell.label}: {counted(users, 'user')} at "
-        f"{number(published.ended_ms)} ms are at most {number(theirs)} requests/s (Little's law, "
-        f"if they paused as ours); here were {number(trial.throughput)}{each}. {_ended(cell)}"
+        f"{trial.title.partition(':')[0].capitalize()}, {setting.label}: {counted(users, 'user')} "
+        f"at {number(published.ended_ms)} ms are at most {number(theirs)} requests/s (Little's "
+        f"law, if they paused as ours); here were {number(trial.throughput)}{each}. "
+        f"{_ended(setting)}"
     )
 
 
-def _ended(cell: Cell) -> str:
+def _ended(setting: Setting) -> str:
     try:
-        return f"What ended it here: {limit(cell).text}."
+        return f"What ended it here: {limit(setting).text}."
     except CannotTellError as why:
         return f"What ended it here cannot be told, because {why}."

@@ -13,7 +13,7 @@ from lab.report.summary import estimate
 from lab.sizing.capacity import Needs, Plan, Size
 from lab.sizing.costs import Costs, Measured
 from lab.sizing.instances import MEMORY_ROOM, waiting
-from lab.sizing.requirements import GIB, RESERVED, ROLLOUT, Wanted
+from lab.sizing.requirements import GIB, RESERVED, ROLLOUT, Requirements
 
 MS, MIB = 1000, 2**20
 MONTH = 730  # hours
@@ -52,7 +52,7 @@ def blocks(plan: Plan) -> list[Block]:
 def answers(plan: Plan) -> list[Answer]:
     """Return a sentence about each number of users."""
     told = [
-        Answer(Question.PLAN, f"{one.users:,} users", Kind.ANSWER, sentence(plan.wanted, one))
+        Answer(Question.PLAN, f"{one.users:,} users", Kind.ANSWER, sentence(plan.required, one))
         for one in plan.sizes
     ]
     return told + [
@@ -61,13 +61,13 @@ def answers(plan: Plan) -> list[Answer]:
     ]
 
 
-def sentence(wanted: Wanted, size: Size) -> str:
+def sentence(required: Requirements, size: Size) -> str:
     """Say what a number of users asks and takes."""
     needs, of = size.needs, size.estimate
     return (
-        f"thinking {wanted.think_time:g} s they ask {number(needs.throughput)} requests/s, which "
-        f"take {ranged(of('instances'), whole)} × {wanted.vcpus:g} vCPU with "
-        f"{wanted.memory / MIB:,.0f} MB and {counted(size.one.workers, 'worker')} each, at "
+        f"thinking {required.think_time:g} s they ask {number(needs.throughput)} requests/s, which "
+        f"take {ranged(of('instances'), whole)} × {required.vcpus:g} vCPU with "
+        f"{required.memory / MIB:,.0f} MB and {counted(size.one.workers, 'worker')} each, at "
         f"{percent(needs.used)} of their CPU and a p95 of {number(MS * needs.p95)} ms, and a "
         f"database of {ranged(of('database_vcpus'), whole)} vCPU. The knee is at "
         f"{number(needs.knee)} requests/s, {whole(needs.knee_users)} users."
@@ -96,7 +96,7 @@ def table(plan: Plan) -> Table:
         ("the same through PgBouncer", "pool", whole, 1.0),
         ("database vCPUs", "database_vcpus", whole, 1.0),
     ]
-    if plan.wanted.prices.given:
+    if plan.required.prices.given:
         rows += [("cost an hour", "cost", number, 1.0), ("cost a month", "cost", number, 1 / MONTH)]
     found = [
         [name, *(ranged(one.estimate(of, unit), written) for one in plan.sizes)]
@@ -112,22 +112,22 @@ def table(plan: Plan) -> Table:
 
 def due(plan: Plan, size: Size) -> Iterator[str]:
     """Say what else it takes, each with its arithmetic."""
-    yield pooler(plan.wanted, size)
+    yield pooler(plan.required, size)
     yield replica(plan, size)
     if size.needs.flushing > FLUSHING:
         yield flushes(plan, size)
-    if plan.wanted.prices.given:
+    if plan.required.prices.given:
         million = size.needs.cost / size.needs.throughput / 3600 * 1e6
         yield f"a million requests cost {number(million)}"
 
 
-def pooler(wanted: Wanted, size: Size) -> str:
+def pooler(required: Requirements, size: Size) -> str:
     """Say whether PgBouncer is due."""
-    needs, room = size.needs, wanted.max_connections - RESERVED
+    needs, room = size.needs, required.max_connections - RESERVED
     held = ROLLOUT * int(needs.connections)
     count = counted(needs.instances, "instance")
     sum_of = f"{ROLLOUT} (old and new in a rollout) × {count} × {size.one.network.slots} = {held:,}"
-    limit = f"{room:,} = max_connections {wanted.max_connections:,} - {RESERVED} reserved"
+    limit = f"{room:,} = max_connections {required.max_connections:,} - {RESERVED} reserved"
     if held <= room:
         return f"no PgBouncer: {sum_of} connections ≤ {limit}"
     enough = "then do"
@@ -135,18 +135,18 @@ def pooler(wanted: Wanted, size: Size) -> str:
         enough = f"are still too many: raise max_connections to {needs.pool + RESERVED:.0f}"
     return (
         f"PgBouncer is due: {sum_of} connections > {limit}; {number(needs.throughput)} requests/s "
-        f"× {number(MS * size.one.held)} ms / {percent(wanted.utilisation)} = {whole(needs.pool)} "
-        f"server connections {enough}"
+        f"× {number(MS * size.one.held)} ms / {percent(required.utilisation)} = "
+        f"{whole(needs.pool)} server connections {enough}"
     )
 
 
 def replica(plan: Plan, size: Size) -> str:
     """Say whether a read replica is due."""
-    needs, most = size.needs, plan.wanted.database_vcpus
+    needs, most = size.needs, plan.required.database_vcpus
     cost = MS * plan.measured.costs.database
     sum_of = (
         f"{number(needs.throughput)} requests/s × {number(cost)} ms / "
-        f"{percent(plan.wanted.utilisation)} = {whole(needs.database_vcpus)} vCPUs"
+        f"{percent(plan.required.utilisation)} = {whole(needs.database_vcpus)} vCPUs"
     )
     if needs.database_vcpus <= most:
         return f"no read replica: {sum_of} ≤ {most}, the largest database"
@@ -187,7 +187,7 @@ def costs(found: Measured) -> Iterator[str]:
 
 def assumptions(plan: Plan) -> Iterator[str]:
     """Say everything the numbers rest on."""
-    found, wanted = plan.measured, plan.wanted
+    found, required = plan.measured, plan.required
     first = found.trials[0]
     yield (
         f"a request costs there what it cost here: on {first.machine['cpu']}, with a table of "
@@ -201,22 +201,22 @@ def assumptions(plan: Plan) -> Iterator[str]:
             "what a request waits beyond round trips and flushes is not known, because no setting "
             "left CPU idle: none is assumed"
         )
-    yield _distance(found, wanted)
+    yield _distance(found, required)
     yield (
-        f"CPU, slots and pooled connections are used to {percent(wanted.utilisation)}, and p95 "
-        f"stays below {MS * wanted.objective:g} ms"
+        f"CPU, slots and pooled connections are used to {percent(required.utilisation)}, and p95 "
+        f"stays below {MS * required.objective:g} ms"
     )
     yield f"workers fill {percent(MEMORY_ROOM)} of an instance's memory at most"
     yield from ALWAYS
 
 
-def _distance(found: Measured, wanted: Wanted) -> str:
+def _distance(found: Measured, required: Requirements) -> str:
     """Say how far away the database is."""
-    if wanted.round_trip is None:
+    if required.round_trip is None:
         trip, said = found.round_trip, "as measured: give --db-rtt for another"
     else:
-        trip, said = wanted.round_trip, f"here it took {number(MS * found.round_trip)} ms"
-    wait = number(MS * waiting(found.costs, found, wanted))
+        trip, said = required.round_trip, f"here it took {number(MS * found.round_trip)} ms"
+    wait = number(MS * waiting(found.costs, found, required))
     return (
         f"a round trip to the database takes {number(MS * trip)} ms ({said}); all waits in a "
         f"worker take {wait} ms"

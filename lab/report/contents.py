@@ -24,7 +24,7 @@ def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None)
     return [
         *_head(found),
         *_answers(found.answers),
-        *article(found.cells),
+        *article(found.settings),
         *_drawn(charts or {}),
         *_figures(found),
         *_prediction(found),
@@ -55,7 +55,7 @@ def _head(found: Analysis) -> list[Block]:
 
 def title(found: Analysis) -> str:
     """Name the run by what was measured for what."""
-    names = labels(found.cells)
+    names = labels(found.settings)
     match kind(found):
         case "article":
             return f"The article's four figures, measured here: {', '.join(names)}"
@@ -90,16 +90,16 @@ def _answers(answers: Sequence[Answer]) -> list[Block]:
 
 
 def _figures(found: Analysis) -> list[Block]:
-    cells = [cell for cell in found.cells if cell.shown]
+    settings = [setting for setting in found.settings if setting.shown]
     return [
         Heading("Doubts"),
         Bullets(_doubts(found)),
         Heading("Side by side"),
-        side_by_side(cells),
+        side_by_side(settings),
         Heading("By operation"),
-        by_operation(cells),
+        by_operation(settings),
         Heading("Who had the machine"),
-        who_had_the_machine(cells),
+        who_had_the_machine(settings),
     ]
 
 

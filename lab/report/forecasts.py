@@ -42,12 +42,12 @@ def table(forecasts: Sequence[Forecast]) -> Table:
 
 
 def _row(one: Forecast) -> list[str]:
-    cell, said = one.prediction.cell, one.prediction.predicted
+    setting, said = one.prediction.setting, one.prediction.predicted
     return [
-        cell.sentence,
-        *_three(said.throughput, [trial.throughput for trial in cell.trials]),
-        *_three(1000 * said.latency, [trial.total.mean_ms for trial in cell.trials]),
-        *_three(one.predicted_p95, [trial.total.p95_ms for trial in cell.trials]),
+        setting.sentence,
+        *_three(said.throughput, [trial.throughput for trial in setting.trials]),
+        *_three(1000 * said.latency, [trial.total.mean_ms for trial in setting.trials]),
+        *_three(one.predicted_p95, [trial.total.p95_ms for trial in setting.trials]),
         "MISSED" if one.is_missed else "",
     ]
 

@@ -12,7 +12,7 @@ from lab.analysis.analyse import Analysis
 from lab.analysis.answers import Answer
 from lab.analysis.doubts import doubts
 from lab.analysis.models.demands import Demands, Prediction
-from lab.analysis.settings import Cell, demand, throughput
+from lab.analysis.settings import Setting, demand, throughput
 from lab.analysis.statistics import Estimate
 from lab.analysis.verdicts import Verdict
 from lab.records.trial import Trial
@@ -31,7 +31,7 @@ def document(found: Analysis) -> dict[str, Any]:
         "machine": found.trials[0].machine,
         "answers": [_answer(answer) for answer in found.answers],
         "noise_floor": found.noise_floor,
-        "settings": [_setting(cell) for cell in found.cells],
+        "settings": [_setting(setting) for setting in found.settings],
         "demands": [_demands(one) for one in found.demands],
         "predictions": [prediction(one) for one in found.predictions],
         "trials": [_trial(trial, found.verdicts[trial.number]) for trial in found.trials],
@@ -43,25 +43,25 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return {**asdict(answer), "evidence": list(answer.evidence)}
 
 
-def _setting(cell: Cell) -> dict[str, Any]:
+def _setting(setting: Setting) -> dict[str, Any]:
     """Return a setting's figures over its valid trials; none when nobody can believe it."""
     figures: dict[str, Any] = {}
-    if cell.trials:
+    if setting.trials:
         figures = {
-            "throughput_per_s": estimate(cell.estimate(throughput)),
-            **{f"p{wanted}_ms": estimate(cell.percentile(wanted)) for wanted in PERCENTILES},
-            "server_cpu_ms_per_request": estimate(cell.estimate(demand)),
+            "throughput_per_s": estimate(setting.estimate(throughput)),
+            **{f"p{wanted}_ms": estimate(setting.percentile(wanted)) for wanted in PERCENTILES},
+            "server_cpu_ms_per_request": estimate(setting.estimate(demand)),
         }
     return {
-        **_place(cell),
-        "valid_trials": [trial.number for trial in cell.trials],
-        "refused_trials": [trial.number for trial in cell.refused],
+        **_place(setting),
+        "valid_trials": [trial.number for trial in setting.trials],
+        "refused_trials": [trial.number for trial in setting.refused],
         **figures,
     }
 
 
-def _place(cell: Cell) -> dict[str, Any]:
-    return {"label": cell.label, "conditions": asdict(cell.conditions)}
+def _place(setting: Setting) -> dict[str, Any]:
+    return {"label": setting.label, "conditions": asdict(setting.conditions)}
 
 
 def estimate(found: Estimate | None) -> Mapping[str, float | None] | None:
@@ -86,7 +86,7 @@ def _demands(one: Demands) -> dict[str, Any]:
 def prediction(one: Prediction) -> dict[str, Any]:
     """Return what the laws say of a setting beside what was measured, ready for JSON."""
     return {
-        **_place(one.cell),
+        **_place(one.setting),
         "predicted_throughput_per_s": one.predicted.throughput,
         "measured_throughput_per_s": one.measured.throughput,
         "predicted_mean_ms": 1000 * one.predicted.latency,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.analysis.formatting import estimated, hundredths, number, percent, spread
 from lab.analysis.models.demands import Prediction
-from lab.analysis.settings import Cell, ratio
+from lab.analysis.settings import Setting, ratio
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Verdict
 from lab.records.operations import ALL
@@ -14,7 +14,7 @@ from lab.report.blocks import Table
 
 MIB = 1024 * 1024
 FEW_ROWS = 4
-Named = Mapping[str, Cell]  # settings, by what tells them apart
+Named = Mapping[str, Setting]  # settings, by what tells them apart
 PARTIES = {
     "server": "server",
     "database": "database",
@@ -43,34 +43,37 @@ FIGURES = (
 )
 
 
-def named(cells: Sequence[Cell]) -> dict[str, Cell]:
+def named(settings: Sequence[Setting]) -> dict[str, Setting]:
     """Name settings: by implementation, and by what else differs."""
-    labels = [cell.label for cell in cells]
+    labels = [setting.label for setting in settings]
     alone = len(set(labels)) == len(labels)
-    return {cell.label if alone else f"{cell.label}, {cell.sentence}": cell for cell in cells}
+    return {
+        setting.label if alone else f"{setting.label}, {setting.sentence}": setting
+        for setting in settings
+    }
 
 
-def side_by_side(cells: Sequence[Cell]) -> Table:
+def side_by_side(settings: Sequence[Setting]) -> Table:
     """Return the figures of each setting, and the ratios of implementations under the same."""
     rows = [
-        [name, *(_value(figure, cell.shown) for figure in FIGURES), _failures(cell.shown)]
-        for name, cell in named(cells).items()
+        [name, *(_value(figure, setting.shown) for figure in FIGURES), _failures(setting.shown)]
+        for name, setting in named(settings).items()
     ]
-    rows += _ratios(cells)
-    most = max(len(cell.shown) for cell in cells)
+    rows += _ratios(settings)
+    most = max(len(setting.shown) for setting in settings)
     note = f"Median of up to {most} trials (lowest to highest)." if most > 1 else "One trial each."
     if any("÷" in row[0] for row in rows):
         note += " Ratios: geometric mean over neighbouring trials, 95 % bootstrap interval."
     return _turned(Table(("", *(figure.name for figure in FIGURES), "failures"), rows, note))
 
 
-def _ratios(cells: Sequence[Cell]) -> list[list[str]]:
+def _ratios(settings: Sequence[Setting]) -> list[list[str]]:
     """Return a row per setting that the first implementation shares with another."""
-    first = cells[0].label
-    names = {id(cell): name for name, cell in named(cells).items()}
+    first = settings[0].label
+    names = {id(setting): name for name, setting in named(settings).items()}
     rows = []
-    for ours in (cell for cell in cells if cell.label == first):
-        for theirs in cells:
+    for ours in (setting for setting in settings if setting.label == first):
+        for theirs in settings:
             if theirs.label != first and theirs.conditions == ours.conditions:
                 found = [ratio(figure.of, ours, theirs) for figure in FIGURES]
                 words = [estimated(one, hundredths) if one else "-" for one in found]
@@ -101,15 +104,17 @@ def _memory(trial: Trial) -> float | None:
     return peak / MIB if peak else None
 
 
-def by_operation(cells: Sequence[Cell]) -> Table:
+def by_operation(settings: Sequence[Setting]) -> Table:
     """Return the latencies of each kind of request."""
-    found = named(cells)
-    names = {o.name for cell in cells for trial in cell.shown for o in trial.operations} - {ALL}
+    found = named(settings)
+    names = {
+        o.name for setting in settings for trial in setting.shown for o in trial.operations
+    } - {ALL}
     rows = [
         row
         for operation in sorted(names)
-        for name, cell in found.items()
-        if (row := _operation_row(operation, name, cell.shown))
+        for name, setting in found.items()
+        if (row := _operation_row(operation, name, setting.shown))
     ]
     header = ("operation", "", "requests", "failures", "p50, ms", "p95, ms", "p99, ms")
     return Table(header, rows, note="Requests of all trials; percentiles: median of the trials'.")
@@ -124,11 +129,11 @@ def _operation_row(operation: str, name: str, group: Sequence[Trial]) -> list[st
     return [operation, name, *(f"{n:,}" for n in counts), *(number(median(c)) for c in columns)]
 
 
-def who_had_the_machine(cells: Sequence[Cell]) -> Table:
+def who_had_the_machine(settings: Sequence[Setting]) -> Table:
     """Return the cores each party used."""
     rows = [
-        [name, *(_used(party, cell.shown) for party in PARTIES)]
-        for name, cell in named(cells).items()
+        [name, *(_used(party, setting.shown) for party in PARTIES)]
+        for name, setting in named(settings).items()
     ]
     header = ("cores used", *PARTIES.values())
     return _turned(Table(header, rows, note="CPU seconds per second of the window."))
@@ -142,10 +147,10 @@ def _used(party: str, group: Sequence[Trial]) -> str:
 
 def predicted(predictions: Sequence[Prediction]) -> Table:
     """Return what the operational laws predict beside what was measured."""
-    names = {id(cell): name for name, cell in named([p.cell for p in predictions]).items()}
+    names = {id(setting): name for name, setting in named([p.setting for p in predictions]).items()}
     rows = [
         [
-            names[id(one.cell)],
+            names[id(one.setting)],
             number(one.predicted.throughput),
             number(one.measured.throughput),
             percent(one.miss),

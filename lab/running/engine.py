@@ -58,8 +58,8 @@ def carry_out(folder: Path, show: Show) -> None:
         bench = stack.enter_context(_bench(wanted, folder))
         _measure(bench, wanted, progress)
         if to_plan:
-            cells = designs.open_pass(wanted.steps, completed(folder), wanted.open_shares)
-            wanted = plan.appended(wanted, cells)
+            settings = designs.open_pass(wanted.steps, completed(folder), wanted.open_shares)
+            wanted = plan.appended(wanted, settings)
             plan.write(folder, wanted)
             progress.replan(wanted)
             _measure(bench, wanted, progress)

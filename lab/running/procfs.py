@@ -23,7 +23,7 @@ class Stat:
     threads: int
 
 
-def family(pid: int) -> list[Stat]:
+def process_tree(pid: int) -> list[Stat]:
     """Return a process and all its descendants, those that can be seen."""
     found, left = [], [pid]
     while left:

@@ -28,7 +28,7 @@ class Party:
     def members(self) -> Iterable[Stat]:
         """Return those that live now."""
         if not self.alone:
-            return procfs.family(self.pid)
+            return procfs.process_tree(self.pid)
         leader = procfs.stat_of(self.pid)
         return [leader] if leader else []
 

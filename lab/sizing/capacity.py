@@ -15,7 +15,7 @@ from lab.analysis.statistics import TAIL, Estimate, Interval
 from lab.errors import CannotTellError
 from lab.sizing.costs import Costs, Measured
 from lab.sizing.instances import Instance, instance, instances, share
-from lab.sizing.requirements import Wanted
+from lab.sizing.requirements import Requirements
 
 LOST = TAIL / 100  # of the draws: with more than these unanswered the interval has no end
 
@@ -45,7 +45,7 @@ class Needs:
 def needs(
     costs: Costs,
     measured: Measured,
-    wanted: Wanted,
+    required: Requirements,
     users: int,
     one: Instance,
     bought: int | None = None,
@@ -54,30 +54,30 @@ def needs(
 
     The knee is that of the instances `bought`, or of those needed.
     """
-    count = instances(one, wanted, users)
+    count = instances(one, required, users)
     bought = bought or count
     here = share(users, count)
-    found = one.performance(here, wanted.think_time)
+    found = one.performance(here, required.think_time)
     throughput = min(count * found.throughput, users * found.throughput / here)
     (station,) = one.network.stations
-    database = max(1, math.ceil(throughput * costs.database / wanted.utilisation))
+    database = max(1, math.ceil(throughput * costs.database / required.utilisation))
     return Needs(
         throughput=throughput,
         instances=count,
         workers=count * one.workers,
-        vcpus=count * wanted.vcpus,
-        memory=count * wanted.memory,
+        vcpus=count * required.vcpus,
+        memory=count * required.memory,
         used=station.utilisation(throughput / count),
         latency=found.latency,
-        p95=one.p95(here, wanted.think_time),
+        p95=one.p95(here, required.think_time),
         knee=bought * one.network.capacity,
-        knee_users=bought * knee(one.network, wanted.think_time + one.outside),
+        knee_users=bought * knee(one.network, required.think_time + one.outside),
         connections=count * one.network.slots,
-        pool=math.ceil(throughput * one.held / wanted.utilisation),
+        pool=math.ceil(throughput * one.held / required.utilisation),
         database_vcpus=database,
-        writing_vcpus=throughput * costs.database * (1 - measured.reads) / wanted.utilisation,
+        writing_vcpus=throughput * costs.database * (1 - measured.reads) / required.utilisation,
         flushing=throughput * costs.flush,
-        cost=wanted.prices.an_hour(count * wanted.vcpus, count * wanted.memory, database),
+        cost=required.prices.an_hour(count * required.vcpus, count * required.memory, database),
     )
 
 
@@ -98,19 +98,19 @@ class Size:
         return Estimate(middle, Interval(low, high), self.draws)
 
 
-def sized(measured: Measured, wanted: Wanted, users: int) -> Size:
+def sized(measured: Measured, required: Requirements, users: int) -> Size:
     """Return what so many users need. Raises `CannotTellError`, also when too many draws cannot.
 
     The workers of an instance are decided once: the intervals are of what then is needed.
     """
-    one = instance(measured.costs, measured, wanted, users)
-    middle = needs(measured.costs, measured, wanted, users, one)
+    one = instance(measured.costs, measured, required, users)
+    middle = needs(measured.costs, measured, required, users, one)
     found: list[Needs] = []
     why: CannotTellError | None = None
     for costs in measured.draws:
         try:
-            of_draw = instance(costs, measured, wanted, users, one.workers)
-            found.append(needs(costs, measured, wanted, users, of_draw, middle.instances))
+            of_draw = instance(costs, measured, required, users, one.workers)
+            found.append(needs(costs, measured, required, users, of_draw, middle.instances))
         except CannotTellError as error:
             why = error
     if why and len(found) < (1 - LOST) * len(measured.draws):
@@ -126,17 +126,17 @@ class Plan:
     """What one implementation needs for each number of users, or why that cannot be told."""
 
     measured: Measured
-    wanted: Wanted
+    required: Requirements
     sizes: tuple[Size, ...]
     unknown: tuple[tuple[int, CannotTellError], ...]
 
 
-def planned(measured: Measured, wanted: Wanted, users: Sequence[int]) -> Plan:
+def planned(measured: Measured, required: Requirements, users: Sequence[int]) -> Plan:
     """Return the plan for each number of users."""
     sizes, unknown = [], []
     for count in users:
         try:
-            sizes.append(sized(measured, wanted, count))
+            sizes.append(sized(measured, required, count))
         except CannotTellError as why:
             unknown.append((count, why))
-    return Plan(measured, wanted, tuple(sizes), tuple(unknown))
+    return Plan(measured, required, tuple(sizes), tuple(unknown))

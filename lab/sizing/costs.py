@@ -7,8 +7,16 @@ import numpy as np
 
 from lab.analysis.models.demands import demands, waits
 from lab.analysis.models.network import explained
-from lab.analysis.settings import Cell
-from lab.analysis.statistics import FEWEST, TAIL, Estimate, Floats, Interval, few, median
+from lab.analysis.settings import Setting
+from lab.analysis.statistics import (
+    FEWEST,
+    TAIL,
+    Estimate,
+    Floats,
+    Interval,
+    median,
+    small_sample_factor,
+)
 from lab.errors import CannotTellError
 from lab.records.trial import Trial
 
@@ -70,29 +78,31 @@ class Measured:
         return median([trial.mix["retrieve"] + trial.mix["list"] for trial in self.trials])
 
 
-def measured(cells: Sequence[Cell]) -> Measured:
+def measured(settings: Sequence[Setting]) -> Measured:
     """Return the costs of one implementation from its valid trials under a closed load.
 
     CPU and waits are those of `demands`. Raises `CannotTellError` for fewer than `FEWEST` trials,
     or when something that a plan needs was not measured.
     """
-    found = demands(cells)
-    closed = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
-    trials = [trial for cell in closed for trial in cell.trials]
+    found = demands(settings)
+    closed = [
+        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
+    ]
+    trials = [trial for setting in closed for trial in setting.trials]
     if len(trials) < FEWEST:
         raise CannotTellError(
             f"only {len(trials)} of its trials are valid: no interval follows from fewer than "
             f"{FEWEST}; measure with --repeats {FEWEST}"
         )
-    groups = [np.array([_row(trial) for trial in cell.trials]) for cell in closed]
+    groups = [np.array([_row(trial) for trial in setting.trials]) for setting in closed]
     costs: Floats = np.median(np.concatenate(groups), axis=0)
     costs[:2] = found.cpu["server"], found.cpu["database"]
     costs[2:4] = found.wait, found.outside
     rng = np.random.default_rng(0)
     drawn = costs * _factors(groups, rng)
-    for column, cell in ((2, found.fitted), (3, found.idlest)):
-        if cell:
-            own = np.array(waits(cell, found.cpu))[:, None]
+    for column, setting in ((2, found.fitted), (3, found.idlest)):
+        if setting:
+            own = np.array(waits(setting, found.cpu))[:, None]
             drawn[:, column] = costs[column] * _factors([own], rng)[:, 0]
     draws = tuple(_costs(row) for row in drawn)
     return Measured(found.label, _costs(costs), draws, tuple(trials), found.is_sure)
@@ -132,5 +142,5 @@ def _factors(groups: Sequence[Floats], rng: np.random.Generator) -> Floats:
     means = values.mean(axis=0)
     drawn = values[rng.integers(count, size=(DRAWS, count))].mean(axis=1)
     ratios = np.divide(drawn, means, out=np.ones_like(drawn), where=means > 0)
-    factors: Floats = np.maximum(LEAST, 1 + few(count) * (ratios - 1))
+    factors: Floats = np.maximum(LEAST, 1 + small_sample_factor(count) * (ratios - 1))
     return factors

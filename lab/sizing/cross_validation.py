@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.analysis.models.demands import MISS, Demands, Prediction, demands, laws, prediction
-from lab.analysis.settings import Cell
+from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
 from lab.errors import CannotTellError
 from lab.sizing.latencies import percentile
@@ -31,14 +31,16 @@ class Forecast:
         return self.prediction.is_flagged or abs(self.p95_miss) > MISS
 
 
-def held_out(cells: Sequence[Cell]) -> list[Forecast]:
+def held_out(settings: Sequence[Setting]) -> list[Forecast]:
     """Return each closed and valid setting as predicted from the trials of all other sizes.
 
     A size is a number of users, or of workers where all had the same users. Open loads follow:
     their rates are sizes of their own, predicted from all closed trials. Raises
     `CannotTellError` when there is one size only.
     """
-    usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
+    usable = [
+        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
+    ]
     axis = next((axis for axis in AXES if len(_sizes(usable, axis)) > 1), None)
     if axis is None:
         raise CannotTellError(
@@ -47,19 +49,19 @@ def held_out(cells: Sequence[Cell]) -> list[Forecast]:
         )
     found = []
     for size in _sizes(usable, axis):
-        held = [cell for cell in usable if getattr(cell.conditions, axis) == size]
-        cost = demands([cell for cell in usable if cell not in held])
-        found += [_forecast(cell, cost) for cell in held]
-    opened = [cell for cell in cells if cell.trials and cell.conditions.arrival_rate]
-    return found + [_forecast(cell, demands(usable)) for cell in opened]
+        held = [setting for setting in usable if getattr(setting.conditions, axis) == size]
+        cost = demands([setting for setting in usable if setting not in held])
+        found += [_forecast(setting, cost) for setting in held]
+    opened = [setting for setting in settings if setting.trials and setting.conditions.arrival_rate]
+    return found + [_forecast(setting, demands(usable)) for setting in opened]
 
 
-def _sizes(cells: Sequence[Cell], axis: str) -> list[int]:
-    return sorted({getattr(cell.conditions, axis) for cell in cells})
+def _sizes(settings: Sequence[Setting], axis: str) -> list[int]:
+    return sorted({getattr(setting.conditions, axis) for setting in settings})
 
 
-def _forecast(cell: Cell, cost: Demands) -> Forecast:
-    one = laws(cell, cost)
-    p95 = one.delay + percentile(one.network, cell.conditions.users, one.think_time + one.delay)
-    measured = median([trial.total.p95_ms for trial in cell.trials])
-    return Forecast(prediction(cell, cost), 1000 * p95, measured)
+def _forecast(setting: Setting, cost: Demands) -> Forecast:
+    one = laws(setting, cost)
+    p95 = one.delay + percentile(one.network, setting.conditions.users, one.think_time + one.delay)
+    measured = median([trial.total.p95_ms for trial in setting.trials])
+    return Forecast(prediction(setting, cost), 1000 * p95, measured)

@@ -9,7 +9,7 @@ from lab.analysis.models.queueing import Network, Performance, Station, erlang_c
 from lab.errors import CannotTellError
 from lab.sizing.costs import Costs, Measured
 from lab.sizing.latencies import percentile
-from lab.sizing.requirements import Wanted
+from lab.sizing.requirements import Requirements
 
 MEMORY_ROOM = 0.8  # of an instance's memory that workers may fill: the rest is peaks
 MOST_WORKERS = 256  # of one instance
@@ -43,38 +43,38 @@ class Instance:
         return self.outside + percentile(self.network, users, think_time + self.outside)
 
 
-def waiting(costs: Costs, measured: Measured, wanted: Wanted) -> float:
+def waiting(costs: Costs, measured: Measured, required: Requirements) -> float:
     """Return what a request waits for round trips, flushes and the rest, at the wanted distance."""
-    if wanted.round_trip is None:
+    if required.round_trip is None:
         return costs.wait
-    return max(0.0, costs.wait + costs.round_trips * (wanted.round_trip - measured.round_trip))
+    return max(0.0, costs.wait + costs.round_trips * (required.round_trip - measured.round_trip))
 
 
 def instance(
-    costs: Costs, measured: Measured, wanted: Wanted, users: int, workers: int | None = None
+    costs: Costs, measured: Measured, required: Requirements, users: int, workers: int | None = None
 ) -> Instance:
     """Return the instance with the fewest workers whose slots do not hold its CPU up.
 
     Or with as many as fit into its memory, or with `workers`. The database's part of a request
     is a wait there: its CPU time and, by Erlang's formula, its queue at the wanted utilisation.
     """
-    fitting = int(MEMORY_ROOM * wanted.memory / costs.worker)
+    fitting = int(MEMORY_ROOM * required.memory / costs.worker)
     if not fitting:
         raise CannotTellError(
             f"no worker of {costs.worker / 2**20:.0f} MB fits into {100 * MEMORY_ROOM:.0f} % of "
-            f"{wanted.memory / 2**20:.0f} MB: give --memory more"
+            f"{required.memory / 2**20:.0f} MB: give --memory more"
         )
-    wait = waiting(costs, measured, wanted)
-    asked = users / (wanted.think_time + costs.application + costs.database + wait)
-    database = _at_database(costs.database, asked, wanted.utilisation)
-    trip = measured.round_trip if wanted.round_trip is None else wanted.round_trip
+    wait = waiting(costs, measured, required)
+    asked = users / (required.think_time + costs.application + costs.database + wait)
+    database = _at_database(costs.database, asked, required.utilisation)
+    trip = measured.round_trip if required.round_trip is None else required.round_trip
     held = database + costs.round_trips * trip + costs.flush
     tried = []
     for count in [workers] if workers else range(1, min(fitting, MOST_WORKERS) + 1):
-        station = Station(SERVER, costs.application, min(wanted.vcpus, float(count)))
+        station = Station(SERVER, costs.application, min(required.vcpus, float(count)))
         network = Network((station,), wait + database, count * measured.at_once)
         tried.append(Instance(count, network, held, costs.outside))
-    return next((one for one in tried if one.fills(wanted.vcpus)), tried[-1])
+    return next((one for one in tried if one.fills(required.vcpus)), tried[-1])
 
 
 def _at_database(demand: float, asked: float, utilisation: float) -> float:
@@ -84,21 +84,21 @@ def _at_database(demand: float, asked: float, utilisation: float) -> float:
     return demand * (1 + erlang_c(load, cores) / (cores - load))
 
 
-def instances(one: Instance, wanted: Wanted, users: int) -> int:
+def instances(one: Instance, required: Requirements, users: int) -> int:
     """Return the fewest instances that keep utilisation and p95.
 
     Raises `CannotTellError` when not even one instance for each user would.
     """
-    alone = one.p95(1, wanted.think_time)
-    if alone > wanted.objective:
+    alone = one.p95(1, required.think_time)
+    if alone > required.objective:
         raise CannotTellError(
             f"a request alone takes {1000 * alone:.3g} ms at p95 and more instances shorten none: "
-            f"no number of them meets {1000 * wanted.objective:g} ms"
+            f"no number of them meets {1000 * required.objective:g} ms"
         )
-    cycle = wanted.think_time + one.outside + one.network.demand
+    cycle = required.think_time + one.outside + one.network.demand
     most = users / cycle  # requests/s, by the asymptotic bound
-    guess = max(1, math.ceil(most / (wanted.utilisation * one.network.capacity)))
-    return _smallest(lambda count: _holds(one, wanted, share(users, count)), guess)
+    guess = max(1, math.ceil(most / (required.utilisation * one.network.capacity)))
+    return _smallest(lambda count: _holds(one, required, share(users, count)), guess)
 
 
 def _smallest(holds: Callable[[int], bool], guess: int) -> int:
@@ -117,10 +117,10 @@ def share(users: int, count: int) -> int:
     return math.ceil(users / count)
 
 
-def _holds(one: Instance, wanted: Wanted, users: int) -> bool:
+def _holds(one: Instance, required: Requirements, users: int) -> bool:
     if users == 1:
         return True
-    throughput = one.performance(users, wanted.think_time).throughput
-    if throughput > wanted.utilisation * one.network.capacity:
+    throughput = one.performance(users, required.think_time).throughput
+    if throughput > required.utilisation * one.network.capacity:
         return False
-    return one.p95(users, wanted.think_time) <= wanted.objective
+    return one.p95(users, required.think_time) <= required.objective

@@ -31,9 +31,9 @@ def cloud_run(plan: Plan, size: Size) -> CloudRun:
     whose CPU is full, if none is to stay longer than the objective. Raises
     `CannotTellError` when the database has no room for a single instance.
     """
-    wanted, one, threads = plan.wanted, size.one, plan.measured.at_once
+    required, one, threads = plan.required, size.one, plan.measured.at_once
     slots = one.network.slots
-    room = wanted.max_connections - RESERVED
+    room = required.max_connections - RESERVED
     needed, fitting = math.ceil(size.high.instances), room // (ROLLOUT * slots)
     if not fitting:
         raise CannotTellError(
@@ -42,19 +42,19 @@ def cloud_run(plan: Plan, size: Size) -> CloudRun:
         )
     most = min(needed, fitting)
     rate = round(one.network.capacity)
-    at_once = max(1, min(MOST_AT_ONCE, int(rate * wanted.objective)))
+    at_once = max(1, min(MOST_AT_ONCE, int(rate * required.objective)))
     workers = f"{counted(one.workers, 'worker')} x {counted(threads, 'thread')}"
     arithmetic = [
         f"{ROLLOUT} x {counted(most, 'instance')} x {workers} = {ROLLOUT * most * slots} <= {room} "
-        f"= max_connections {wanted.max_connections} - {RESERVED} reserved",
-        f"{rate} requests/s x {wanted.objective:g} s = {int(rate * wanted.objective)}",
+        f"= max_connections {required.max_connections} - {RESERVED} reserved",
+        f"{rate} requests/s x {required.objective:g} s = {int(rate * required.objective)}",
     ]
     values = {
         "autoscaling.knative.dev/maxScale": str(most),
         "containerConcurrency": str(at_once),
         "WEB_CONCURRENCY": str(one.workers),
-        "cpu": f"{wanted.vcpus:g}",
-        "memory": f"{wanted.memory / 2**20:.0f}Mi",
+        "cpu": f"{required.vcpus:g}",
+        "memory": f"{required.memory / 2**20:.0f}Mi",
     }
     if threads > 1:
         values["GUNICORN_THREADS"] = str(threads)

@@ -32,7 +32,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requirements:
     """What is to be held, and out of what. Raises `LabError` at birth."""
 
     think_time: float

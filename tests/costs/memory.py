@@ -57,7 +57,7 @@ def warm_up(server: Server, workers: int, requests: int, rows: int) -> None:
 
 def _megabytes(server: Server) -> float:
     assert server.pid is not None
-    return sum(procfs.pss(one.pid) or 0 for one in procfs.family(server.pid)) / MIB
+    return sum(procfs.pss(one.pid) or 0 for one in procfs.process_tree(server.pid)) / MIB
 
 
 def _table(sizes: dict[tuple[str, int], list[float]], workers: Sequence[int]) -> Table:

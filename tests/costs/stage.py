@@ -88,7 +88,7 @@ def metered(server: Server, of: Database, requests: int, into: list[Spent]) -> I
     """Append what each of so many requests costs, which the block sends."""
     if server.pid is None:
         raise LabError("the server's process cannot be seen")
-    own = [one.pid for one in procfs.family(server.pid)]
+    own = [one.pid for one in procfs.process_tree(server.pid)]
     sessions = [pid for (pid,) in of.connection.execute(BACKENDS).fetchall()]
     before = sum(map(procfs.run_seconds, own)), sum(map(procfs.run_seconds, sessions))
     yield

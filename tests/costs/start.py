@@ -27,7 +27,9 @@ def measured(stage: Stage, workers: Sequence[int] = WORKERS, repeats: int = REPE
                 with stage.serving(name, database, count) as server:
                     wall = time.monotonic() - begun
                     assert server.pid is not None
-                    cpu = sum(procfs.run_seconds(one.pid) for one in procfs.family(server.pid))
+                    cpu = sum(
+                        procfs.run_seconds(one.pid) for one in procfs.process_tree(server.pid)
+                    )
                     if turn:  # before the first one, the disk had yet to be read
                         times.setdefault((name, count), []).append((wall, cpu))
         settings = database.settings

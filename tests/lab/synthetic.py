@@ -87,11 +87,11 @@ def sweep(labels=("django", "fastapi"), workers=(1, 2, 4, 8), users=(50, 100, 30
     """A grid of workers and users, and an open load at three shares of the best."""
     number = 0
     for pair in range(1, repeats + 1):
-        for users_of_cell in users:
+        for users_of_setting in users:
             for count in workers:
                 for label in labels:
                     number += 1
-                    conditions = Conditions(workers=count, users=users_of_cell, think_time=PAUSE)
+                    conditions = Conditions(workers=count, users=users_of_setting, think_time=PAUSE)
                     yield measured(number, pair, label, conditions)
     for label in labels:
         for share in (0.5, 0.7, 0.9):
@@ -151,9 +151,9 @@ def large():
     for pair in range(1, 6):
         for workers, users in conditions:
             number += 1
-            cell = Conditions(workers=workers, users=users, think_time=PAUSE)
+            setting = Conditions(workers=workers, users=users, think_time=PAUSE)
             changes = {"requests": 50_000, "seconds_of_load": load(50_000, users - 1000 * PAUSE)}
-            yield measured(number, pair, "django", cell, **changes)
+            yield measured(number, pair, "django", setting, **changes)
 
 
 RUNS = {"sweep": sweep, "article": article, "ladder": ladder, "large": large}

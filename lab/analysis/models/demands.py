@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.analysis.models.network import NAMES, explained, network, sending
 from lab.analysis.models.queueing import Network, Performance, predict, wait_that_explains
-from lab.analysis.settings import Cell, alike
+from lab.analysis.settings import Setting, conditions_except
 from lab.analysis.statistics import median
 from lab.errors import CannotTellError
 from lab.records.trial import Trial
@@ -28,8 +28,8 @@ class Demands:
     cpu: Mapping[str, float]  # by party
     wait: float
     outside: float
-    fitted: Cell | None  # None: the wait is what round trips and flushes take
-    idlest: Cell
+    fitted: Setting | None  # None: the wait is what round trips and flushes take
+    idlest: Setting
     is_sure: bool
 
     @property
@@ -42,7 +42,7 @@ class Demands:
 class Prediction:
     """What the laws say beside what was measured."""
 
-    cell: Cell
+    setting: Setting
     predicted: Performance
     measured: Performance
     is_calibration: bool
@@ -73,14 +73,14 @@ class Laws:
     performance: Performance
 
 
-def laws(cell: Cell, found: Demands) -> Laws:
+def laws(setting: Setting, found: Demands) -> Laws:
     """Return what the laws say of a setting, at the throughput that agrees with itself.
 
     The load generator slows what it shares cores with, the faster the more it sends: the answer is
     where the throughput that it is slowed by is the one that follows. Found by bisection.
     An open load is taken for one of as many users as it has, who think as its rate demands.
     """
-    trial, c = cell.trials[0], cell.conditions
+    trial, c = setting.trials[0], setting.conditions
     think_time = c.users / c.arrival_rate if c.arrival_rate else c.think_time
 
     def following(throughput: float) -> Laws:
@@ -98,7 +98,7 @@ def laws(cell: Cell, found: Demands) -> Laws:
     return following(high)
 
 
-def demands(cells: Sequence[Cell]) -> Demands:
+def demands(settings: Sequence[Setting]) -> Demands:
     """Return the service demands of one implementation, from its closed and valid trials.
 
     CPU: the service demand law D = U T / C, busy time over completed requests (Denning & Buzen).
@@ -108,8 +108,10 @@ def demands(cells: Sequence[Cell]) -> Demands:
     idlest setting in which nothing queued lies outside. Raises `CannotTellError` when nothing
     valid was measured.
     """
-    usable = [cell for cell in cells if cell.trials and not cell.conditions.arrival_rate]
-    trials = [trial for cell in usable for trial in cell.trials if "server" in trial.usage]
+    usable = [
+        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
+    ]
+    trials = [trial for setting in usable for trial in setting.trials if "server" in trial.usage]
     if not trials:
         raise CannotTellError("no valid trial measured the server's CPU under a closed load")
     cpu = {
@@ -119,33 +121,33 @@ def demands(cells: Sequence[Cell]) -> Demands:
     }
     candidates = idle(usable, cpu)
     is_sure = _busiest(candidates[0], cpu) < IDLE
-    fits = {id(cell): median(waits(cell, cpu)) for cell in candidates}
-    lowest = min(candidates, key=lambda cell: fits[id(cell)])
+    fits = {id(setting): median(waits(setting, cpu)) for setting in candidates}
+    lowest = min(candidates, key=lambda setting: fits[id(setting)])
     known = median([explained(trial) or 0.0 for trial in trials])
-    queued = is_sure and any(_queues(cell) for cell in candidates)
+    queued = is_sure and any(_queues(setting) for setting in candidates)
     fitted = lowest if not known or (queued and fits[id(lowest)] > known) else None
     wait = fits[id(lowest)] if fitted else known
-    alone = [cell for cell in candidates if not _queues(cell)] or [lowest]
-    idlest = min(alone, key=lambda cell: _busiest(cell, cpu))
+    alone = [setting for setting in candidates if not _queues(setting)] or [lowest]
+    idlest = min(alone, key=lambda setting: _busiest(setting, cpu))
     outside = max(0.0, fits[id(idlest)] - wait) if is_sure and not _queues(idlest) else 0.0
     return Demands(lowest.label, cpu, wait, outside, fitted, idlest, is_sure)
 
 
-def idle(cells: Sequence[Cell], cpu: Mapping[str, float]) -> list[Cell]:
+def idle(settings: Sequence[Setting], cpu: Mapping[str, float]) -> list[Setting]:
     """Return the settings that left CPU idle, or the idlest alone."""
-    found = [cell for cell in cells if _busiest(cell, cpu) < IDLE]
-    return found or [min(cells, key=lambda cell: _busiest(cell, cpu))]
+    found = [setting for setting in settings if _busiest(setting, cpu) < IDLE]
+    return found or [min(settings, key=lambda setting: _busiest(setting, cpu))]
 
 
-def _queues(cell: Cell) -> bool:
+def _queues(setting: Setting) -> bool:
     """Whether more requests were under way than there are slots, by Little's law."""
-    found = _measured(cell)
-    return found.throughput * found.latency > cell.slots
+    found = _measured(setting)
+    return found.throughput * found.latency > setting.slots
 
 
-def waits(cell: Cell, cpu: Mapping[str, float]) -> list[float]:
+def waits(setting: Setting, cpu: Mapping[str, float]) -> list[float]:
     """Return the wait (s) that explains the latency of each trial of a setting."""
-    return [_wait(trial, cpu) for trial in cell.trials]
+    return [_wait(trial, cpu) for trial in setting.trials]
 
 
 def _wait(trial: Trial, cpu: Mapping[str, float]) -> float:
@@ -155,36 +157,38 @@ def _wait(trial: Trial, cpu: Mapping[str, float]) -> float:
     return wait_that_explains(alone, c.users, c.think_time + known, latency)
 
 
-def _busiest(cell: Cell, cpu: Mapping[str, float]) -> float:
+def _busiest(setting: Setting, cpu: Mapping[str, float]) -> float:
     """Return the utilisation of the fullest part, the load generator among them."""
-    trial, throughput = cell.trials[0], _measured(cell).throughput
+    trial, throughput = setting.trials[0], _measured(setting).throughput
     stations = network(trial, cpu, 0.0, throughput).stations
     parts = [station.utilisation(throughput) for station in stations]
     return max(*parts, throughput * cpu.get("generator", 0.0) / max(1, len(trial.generators)))
 
 
-def _measured(cell: Cell) -> Performance:
-    throughputs = [trial.throughput for trial in cell.trials]
-    latencies = [trial.total.mean_ms / 1000 for trial in cell.trials]
+def _measured(setting: Setting) -> Performance:
+    throughputs = [trial.throughput for trial in setting.trials]
+    latencies = [trial.total.mean_ms / 1000 for trial in setting.trials]
     return Performance(median(throughputs), median(latencies))
 
 
-def predictions(cells: Sequence[Cell], found: Demands) -> list[Prediction]:
+def predictions(settings: Sequence[Setting], found: Demands) -> list[Prediction]:
     """Return prediction and measurement of each closed and valid setting of one implementation."""
-    closed = (cell for cell in cells if cell.trials and not cell.conditions.arrival_rate)
-    return [prediction(cell, found) for cell in closed]
+    closed = (
+        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
+    )
+    return [prediction(setting, found) for setting in closed]
 
 
-def prediction(cell: Cell, found: Demands) -> Prediction:
+def prediction(setting: Setting, found: Demands) -> Prediction:
     """Return prediction and measurement of a setting that has valid trials."""
-    is_fitted = cell is found.fitted or (cell is found.idlest and found.outside > 0)
-    return Prediction(cell, laws(cell, found).performance, _measured(cell), is_fitted)
+    is_fitted = setting is found.fitted or (setting is found.idlest and found.outside > 0)
+    return Prediction(setting, laws(setting, found).performance, _measured(setting), is_fitted)
 
 
-def families(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Return cells in groups that share demands: same label, data, caps and round trip."""
+def by_implementation(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Return settings in groups that share demands: same label, data, caps and round trip."""
     free = ("workers", "threads", "users", "think_time", "arrival_rate")
-    groups: dict[object, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault((cell.label, alike(cell, *free)), []).append(cell)
+    groups: dict[object, list[Setting]] = {}
+    for setting in settings:
+        groups.setdefault((setting.label, conditions_except(setting, *free)), []).append(setting)
     return list(groups.values())

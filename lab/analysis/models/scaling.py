@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from lab.analysis.statistics import RESAMPLES, TAIL, Estimate, Floats, Interval, few
+from lab.analysis.statistics import RESAMPLES, TAIL, Estimate, Floats, Interval, small_sample_factor
 from lab.errors import CannotTellError
 
 PARAMETERS = 3
@@ -99,7 +99,9 @@ def _refit(counts: Floats, fitted: Floats, misses: Floats) -> Floats:
 def _interval(middle: float, resampled: Floats, points: int) -> Interval:
     low, high = np.percentile(resampled, (TAIL, 100 - TAIL))
     freedom = points - PARAMETERS
-    wider = few(freedom + 1) / math.sqrt((freedom + 1) / freedom)  # Student's t for z, no more
+    wider = small_sample_factor(freedom + 1) / math.sqrt(
+        (freedom + 1) / freedom
+    )  # Student's t for z, no more
     return Interval(
         max(0.0, middle - wider * max(0.0, middle - float(low))),
         middle + wider * max(0.0, float(high) - middle),

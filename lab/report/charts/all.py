@@ -12,17 +12,19 @@ from lab.report.charts.scaling import knees, over_workers
 
 def charts(found: Analysis) -> dict[str, list[Chart]]:
     """Return the charts of a report by what they are about."""
-    cells = [cell for cell in found.cells if cell.shown]
-    grid = [cell for cell in cells if not cell.shown[0].title]  # the article's figures are none
+    settings = [setting for setting in found.settings if setting.shown]
+    grid = [
+        setting for setting in settings if not setting.shown[0].title
+    ]  # the article's figures are none
     groups = {
         "More workers, more load": [*over_workers(grid), *knees(grid)],
         "Time, latency, CPU and memory": [
-            *ratios(cells, found.noise_floor),
-            *ladder(cells),
-            *over_time(cells),
-            *by_percentile(cells),
-            *by_operation(cells),
-            *resources(cells),
+            *ratios(settings, found.noise_floor),
+            *ladder(settings),
+            *over_time(settings),
+            *by_percentile(settings),
+            *by_operation(settings),
+            *resources(settings),
         ],
         "Prediction beside measurement": predictions(found.predictions) if grid else [],
     }

@@ -7,7 +7,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from lab.analysis.comparison import Effect, effects, labels
 from lab.analysis.formatting import counted, estimated, hundredths
-from lab.analysis.settings import Cell, per_cpu_second
+from lab.analysis.settings import Setting, per_cpu_second
 from lab.analysis.statistics import Estimate
 from lab.report.blocks import Chart
 from lab.report.charts.drawing import INK, SERIES, SHADE, Look, draw, looks, plain_numbers
@@ -18,14 +18,14 @@ MOST_ROWS = 9
 FIGURES = {"throughput": "throughput", "p95": "p95 latency", "demand": "server CPU per request"}
 
 
-def ratios(cells: Sequence[Cell], floor: float | None) -> list[Chart]:
+def ratios(settings: Sequence[Setting], floor: float | None) -> list[Chart]:
     """Draw the first implementation's figures divided by each other's."""
-    if any(cell.is_rung for cell in cells):
+    if any(setting.is_rung for setting in settings):
         return []
-    first, *rest = labels(cells)
+    first, *rest = labels(settings)
     return [_forest(f"ratios-{place}", found, floor)
             for place, other in enumerate(rest, start=1)
-            if (found := effects(cells, first, other))]  # fmt: skip
+            if (found := effects(settings, first, other))]  # fmt: skip
 
 
 def _forest(name: str, found: Sequence[Effect], floor: float | None) -> Chart:
@@ -86,10 +86,10 @@ def _said_repeats(rows: Mapping[str, Estimate]) -> str:
     return f"{counted(least, 'pair')} of neighbouring trials; {bars}"
 
 
-def ladder(cells: Sequence[Cell]) -> list[Chart]:
+def ladder(settings: Sequence[Setting]) -> list[Chart]:
     """Draw what a CPU second of the server serves at each rung."""
-    rungs = {cell.label: cell for cell in cells if cell.is_rung}
-    found = {name: cell.estimate(per_cpu_second) for name, cell in rungs.items()}
+    rungs = {setting.label: setting for setting in settings if setting.is_rung}
+    found = {name: setting.estimate(per_cpu_second) for name, setting in rungs.items()}
     rows = {name: estimate for name, estimate in found.items() if estimate}
     if len(rows) < 2:
         return []

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lab.analysis.formatting import counted, number
-from lab.analysis.settings import Cell, throughput
+from lab.analysis.settings import Setting, throughput
 from lab.analysis.statistics import Floats
 from lab.records.conditions import Conditions
 from lab.records.histogram import Histogram
@@ -22,10 +22,10 @@ ROW = 0.34  # inches of height
 MOST_SETTINGS = 6
 
 
-def by_operation(cells: Sequence[Cell]) -> list[Chart]:
+def by_operation(settings: Sequence[Setting]) -> list[Chart]:
     """Draw the percentiles of each operation, all implementations under the same conditions."""
-    chosen = told_apart(some(side_by_side(cells), MOST_SETTINGS))
-    operations = sorted({n for cell in chosen.values() for n in _latencies(cell)})
+    chosen = told_apart(some(side_by_side(settings), MOST_SETTINGS))
+    operations = sorted({n for setting in chosen.values() for n in _latencies(setting)})
     if not operations:
         return []
     places = {name: -index * (len(chosen) + 1.0) for index, name in enumerate(operations)}
@@ -46,48 +46,48 @@ def by_operation(cells: Sequence[Cell]) -> list[Chart]:
         axes.set_xlabel("ms; marks: 50th, 95th and 99th percentile")
 
     slowest = max(
-        ((label, name, _latencies(cell)[name].percentiles()[1])
-         for label, cell in chosen.items() for name in _latencies(cell)),
+        ((label, name, _latencies(setting)[name].percentiles()[1])
+         for label, setting in chosen.items() for name in _latencies(setting)),
         key=lambda found: found[2],
     )  # fmt: skip
     alt = f"The highest 95th percentile is {number(slowest[2])} ms: {slowest[1]} of {slowest[0]}."
-    requests = sum(trial.total.requests for cell in chosen.values() for trial in cell.shown)
+    requests = sum(trial.total.requests for setting in chosen.values() for trial in setting.shown)
     note = f"{requests:,} requests in {counted(_trials(chosen), 'trial')}, merged"
     height = 0.9 + ROW * len(operations) * (len(chosen) + 1)
     return [draw("by-operation", "Latency by operation", alt, paint, note=note, height=height)]
 
 
-def fastest(cells: Sequence[Cell]) -> list[Cell]:
+def fastest(settings: Sequence[Setting]) -> list[Setting]:
     """Return of each implementation the closed setting with the highest throughput."""
-    best: dict[str, Cell] = {}
-    for cell in (cell for cell in cells if not cell.conditions.arrival_rate):
-        known = best.get(cell.label)
-        if known is None or (cell.median(throughput) or 0) > (known.median(throughput) or 0):
-            best[cell.label] = cell
+    best: dict[str, Setting] = {}
+    for setting in (setting for setting in settings if not setting.conditions.arrival_rate):
+        known = best.get(setting.label)
+        if known is None or (setting.median(throughput) or 0) > (known.median(throughput) or 0):
+            best[setting.label] = setting
     return list(best.values())
 
 
-def side_by_side(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the closed cells of those conditions that most implementations met, at their best."""
-    groups: dict[Conditions, list[Cell]] = {}
-    for cell in (cell for cell in cells if not cell.conditions.arrival_rate):
-        groups.setdefault(cell.conditions, []).append(cell)
+def side_by_side(settings: Sequence[Setting]) -> list[Setting]:
+    """Return the closed settings of the conditions that most implementations met, at their best."""
+    groups: dict[Conditions, list[Setting]] = {}
+    for setting in (setting for setting in settings if not setting.conditions.arrival_rate):
+        groups.setdefault(setting.conditions, []).append(setting)
 
-    def worth(group: Sequence[Cell]) -> tuple[int, float]:
-        rates = [rate for cell in group if (rate := cell.median(throughput))]
+    def worth(group: Sequence[Setting]) -> tuple[int, float]:
+        rates = [rate for setting in group if (rate := setting.median(throughput))]
         return len(rates), sum(rates)
 
     return max(groups.values(), key=worth, default=[])
 
 
-def _trials(cells: Mapping[str, Cell]) -> int:
-    return sum(len(cell.shown) for cell in cells.values())
+def _trials(settings: Mapping[str, Setting]) -> int:
+    return sum(len(setting.shown) for setting in settings.values())
 
 
-def _latencies(cell: Cell) -> dict[str, Histogram]:
+def _latencies(setting: Setting) -> dict[str, Histogram]:
     """Return a setting's latencies by operation, all of its trials together."""
     parts: dict[str, list[Histogram]] = {}
-    for trial in cell.shown:
+    for trial in setting.shown:
         for operation in trial.operations:
             if operation.name != ALL:
                 parts.setdefault(operation.name, []).append(operation.latencies)
@@ -107,32 +107,34 @@ def _ranges(axes: Axes, rows: Sequence[tuple[float, Histogram]], look: Look, lab
     )  # fmt: skip
 
 
-def by_percentile(cells: Sequence[Cell]) -> list[Chart]:
+def by_percentile(settings: Sequence[Setting]) -> list[Chart]:
     """Draw latency over percentiles; where an open load was sent, beside the closed one."""
-    opened = [cell for cell in cells if cell.conditions.arrival_rate]
+    opened = [setting for setting in settings if setting.conditions.arrival_rate]
     if not opened:
-        chosen = told_apart(some(side_by_side(cells), MOST_SETTINGS))
+        chosen = told_apart(some(side_by_side(settings), MOST_SETTINGS))
         title = "Latency by percentile"
         return [_tail("by-percentile", title, chosen, "")] if len(chosen) > 1 else []
     charts: list[Chart] = []
-    for label in dict.fromkeys(cell.label for cell in opened):
-        lines = {_load(cell): cell for cell in fastest(cells) if cell.label == label}
-        lines |= {_load(cell): cell for cell in opened if cell.label == label}
+    for label in dict.fromkeys(setting.label for setting in opened):
+        lines = {_load(setting): setting for setting in fastest(settings) if setting.label == label}
+        lines |= {_load(setting): setting for setting in opened if setting.label == label}
         title = f"Closed and open load, {label}"
         note = "; open: timed from when a request was due, so a stall counts for all behind it"
         charts.append(_tail(f"open-load-{len(charts) + 1}", title, lines, note))
     return charts
 
 
-def _load(cell: Cell) -> str:
-    rate = cell.conditions.arrival_rate
-    return f"open, {rate:,.0f}/s" if rate else f"closed, {cell.conditions.users:,} users"
+def _load(setting: Setting) -> str:
+    rate = setting.conditions.arrival_rate
+    return f"open, {rate:,.0f}/s" if rate else f"closed, {setting.conditions.users:,} users"
 
 
-def _tail(name: str, title: str, lines: Mapping[str, Cell], more: str) -> Chart:
+def _tail(name: str, title: str, lines: Mapping[str, Setting], more: str) -> Chart:
     found = {
-        label: np.array(Histogram.merged(t.total.latencies for t in cell.shown).percentiles(TAIL))
-        for label, cell in lines.items()
+        label: np.array(
+            Histogram.merged(t.total.latencies for t in setting.shown).percentiles(TAIL)
+        )
+        for label, setting in lines.items()
     }
 
     def paint(axes: Axes) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from lab.analysis.formatting import counted, number
 from lab.analysis.models.network import server_cores
-from lab.analysis.settings import Cell
+from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
 from lab.records.trial import Trial
 from lab.report.blocks import Chart
@@ -27,68 +27,73 @@ MOST_ROWS = 12
 ROW = 0.36  # inches of height
 
 
-def resources(cells: Sequence[Cell]) -> list[Chart]:
+def resources(settings: Sequence[Setting]) -> list[Chart]:
     """Draw CPU and memory of the settings, of many the heaviest loads only."""
-    chosen = told_apart(_heaviest(cells))
+    chosen = told_apart(_heaviest(settings))
     return [_cpu(chosen), *_memory(chosen)]
 
 
-def _heaviest(cells: Sequence[Cell]) -> list[Cell]:
+def _heaviest(settings: Sequence[Setting]) -> list[Setting]:
     """Return at most `MOST_ROWS` closed settings: evenly chosen among those of the most users."""
-    closed = [cell for cell in cells if not cell.conditions.arrival_rate] or list(cells)
+    closed = [setting for setting in settings if not setting.conditions.arrival_rate] or list(
+        settings
+    )
     if len(closed) > MOST_ROWS:
-        most = max(cell.conditions.users for cell in closed)
-        closed = [cell for cell in closed if cell.conditions.users == most]
+        most = max(setting.conditions.users for setting in closed)
+        closed = [setting for setting in closed if setting.conditions.users == most]
     return some(closed, MOST_ROWS)
 
 
-def _cpu(cells: Mapping[str, Cell]) -> Chart:
-    parties = [p for p in PARTIES if any(p in t.usage for c in cells.values() for t in c.shown)]
-    used = {p: [_used(cell, p) for cell in cells.values()] for p in parties}
-    cores = max(t.machine["cores"] for cell in cells.values() for t in cell.shown)
+def _cpu(settings: Mapping[str, Setting]) -> Chart:
+    parties = [p for p in PARTIES if any(p in t.usage for c in settings.values() for t in c.shown)]
+    used = {p: [_used(setting, p) for setting in settings.values()] for p in parties}
+    cores = max(t.machine["cores"] for setting in settings.values() for t in setting.shown)
 
     def paint(axes: Axes) -> None:
-        left = np.zeros(len(cells))
+        left = np.zeros(len(settings))
         for party, colour in zip(parties, SERIES, strict=False):
             axes.barh(
-                _places(cells), used[party], left=left, height=0.62, color=colour,
+                _places(settings), used[party], left=left, height=0.62, color=colour,
                 edgecolor=PAPER, label=PARTIES[party],
             )  # fmt: skip
             left += np.array(used[party])
-        _limits(axes, cells, lambda t: server_cores(t) if "server" in t.usage else None)
+        _limits(axes, settings, lambda t: server_cores(t) if "server" in t.usage else None)
         axes.axvline(cores, color=INK, linewidth=1, linestyle=":")
         axes.set_xlim(0, cores * 1.02)
-        _named_rows(axes, cells)
+        _named_rows(axes, settings)
         axes.set_xlabel(f"cores in use, of {cores}; tick: what the server may use")
 
     said = "; ".join(
         f"{name}: "
         + ", ".join(f"{PARTIES[p]} {used[p][at]:.2f}" for p in parties if used[p][at] >= 0.01)
-        for at, name in enumerate(cells)
+        for at, name in enumerate(settings)
     )
     return draw(
         "cpu", "Where the CPU went", f"Cores in use. {said}.", paint,
-        note=f"CPU seconds per second of the window; {_median(cells)}", height=_height(cells, 1.3),
+        note=f"CPU seconds per second of the window; {_median(settings)}",
+        height=_height(settings, 1.3),
     )  # fmt: skip
 
 
-def _used(cell: Cell, party: str) -> float:
-    return median([trial.cores_used(party) for trial in cell.shown])
+def _used(setting: Setting, party: str) -> float:
+    return median([trial.cores_used(party) for trial in setting.shown])
 
 
-def _limits(axes: Axes, cells: Mapping[str, Cell], limit: Callable[[Trial], float | None]) -> None:
+def _limits(
+    axes: Axes, settings: Mapping[str, Setting], limit: Callable[[Trial], float | None]
+) -> None:
     """Mark what each setting may use."""
-    for place, cell in zip(_places(cells), cells.values(), strict=True):
-        if (most := limit(cell.shown[0])) is not None:
+    for place, setting in zip(_places(settings), settings.values(), strict=True):
+        if (most := limit(setting.shown[0])) is not None:
             axes.plot((most, most), (place - 0.42, place + 0.42), color=INK, linewidth=1.6)
 
 
-def _places(cells: Mapping[str, Cell]) -> list[float]:
-    return [-float(index) for index in range(len(cells))]
+def _places(settings: Mapping[str, Setting]) -> list[float]:
+    return [-float(index) for index in range(len(settings))]
 
 
-def _named_rows(axes: Axes, cells: Mapping[str, Cell]) -> None:
-    axes.set_yticks(_places(cells), [_folded(name) for name in cells])
+def _named_rows(axes: Axes, settings: Mapping[str, Setting]) -> None:
+    axes.set_yticks(_places(settings), [_folded(name) for name in settings])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -100,20 +105,20 @@ def _folded(name: str, letters: int = 24) -> str:
     return f"{head},\n{tail}" if comma and len(name) > letters else name
 
 
-def _height(cells: Mapping[str, Cell], around: float) -> float:
-    lines = sum(1 + _folded(name).count("\n") * 0.4 for name in cells)
+def _height(settings: Mapping[str, Setting], around: float) -> float:
+    lines = sum(1 + _folded(name).count("\n") * 0.4 for name in settings)
     return around + ROW * lines
 
 
-def _median(cells: Mapping[str, Cell]) -> str:
-    most = max(len(cell.shown) for cell in cells.values())
+def _median(settings: Mapping[str, Setting]) -> str:
+    most = max(len(setting.shown) for setting in settings.values())
     return f"median of {counted(most, 'trial')}" if most > 1 else "one trial each"
 
 
-def _memory(cells: Mapping[str, Cell]) -> list[Chart]:
+def _memory(settings: Mapping[str, Setting]) -> list[Chart]:
     """Draw the server's processes at the moment of its peak; nothing where none was read."""
-    sizes = {name: _sizes(cell.shown[0]) for name, cell in cells.items()}
-    known = {name: cell for name, cell in cells.items() if sizes[name]}
+    sizes = {name: _sizes(setting.shown[0]) for name, setting in settings.items()}
+    known = {name: setting for name, setting in settings.items() if sizes[name]}
     if not known:
         return []
 

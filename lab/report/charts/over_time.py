@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lab.analysis.formatting import counted, number
-from lab.analysis.settings import Cell
+from lab.analysis.settings import Setting
 from lab.analysis.statistics import Floats
 from lab.records.histogram import BUCKETS, percentiles_of
 from lab.records.trial import Trial
@@ -29,9 +29,9 @@ class Course:
     p95: Floats
 
 
-def over_time(cells: Sequence[Cell]) -> list[Chart]:
+def over_time(settings: Sequence[Setting]) -> list[Chart]:
     """Draw latency over time of the settings that tell most."""
-    closed = [cell for cell in cells if not cell.conditions.arrival_rate]
+    closed = [setting for setting in settings if not setting.conditions.arrival_rate]
     charts = [
         _chart(f"over-time-{place}", title, group)
         for place, (title, group) in enumerate(_groups(closed).items(), start=1)
@@ -39,34 +39,36 @@ def over_time(cells: Sequence[Cell]) -> list[Chart]:
     return charts[:MOST_CHARTS]
 
 
-def _groups(cells: Sequence[Cell]) -> dict[str, dict[str, Cell]]:
+def _groups(settings: Sequence[Setting]) -> dict[str, dict[str, Setting]]:
     """Return charts by title: lines by name. A sweep shows its heaviest load only."""
-    titles = list(dict.fromkeys(title for cell in cells if (title := cell.shown[0].title)))
+    titles = list(dict.fromkeys(title for setting in settings if (title := setting.shown[0].title)))
     if titles:
         return {
-            title[0].upper() + title[1:]: {c.label: c for c in cells if c.shown[0].title == title}
+            title[0].upper() + title[1:]: {
+                c.label: c for c in settings if c.shown[0].title == title
+            }
             for title in titles
         }
-    names = differing(cells)
+    names = differing(settings)
     if not names:
-        return {"Response time over time": _few({cell.label: cell for cell in cells})}
-    most = max(cell.conditions.users for cell in cells)
-    groups: dict[str, dict[str, Cell]] = {}
-    for cell in (cell for cell in cells if cell.conditions.users == most):
-        title = f"Response time over time, {cell.label}, {most:,} users"
-        words = brief(cell, (name for name in names if name != "users"))
-        groups.setdefault(title, {})[words or cell.label] = cell
+        return {"Response time over time": _few({setting.label: setting for setting in settings})}
+    most = max(setting.conditions.users for setting in settings)
+    groups: dict[str, dict[str, Setting]] = {}
+    for setting in (setting for setting in settings if setting.conditions.users == most):
+        title = f"Response time over time, {setting.label}, {most:,} users"
+        words = brief(setting, (name for name in names if name != "users"))
+        groups.setdefault(title, {})[words or setting.label] = setting
     return {title: _few(lines) for title, lines in groups.items()}
 
 
-def _few(lines: dict[str, Cell]) -> dict[str, Cell]:
+def _few(lines: dict[str, Setting]) -> dict[str, Setting]:
     return {name: lines[name] for name in some(list(lines), MOST_LINES)}
 
 
-def _chart(name: str, title: str, lines: Mapping[str, Cell]) -> Chart:
-    longest = max(cell.conditions.seconds for cell in lines.values())
+def _chart(name: str, title: str, lines: Mapping[str, Setting]) -> Chart:
+    longest = max(setting.conditions.seconds for setting in lines.values())
     width = max(1, round(longest / POINTS))
-    courses = {label: [course(t, width) for t in cell.shown] for label, cell in lines.items()}
+    courses = {label: [course(t, width) for t in setting.shown] for label, setting in lines.items()}
     alone = len(lines) == 1
 
     def paint(axes: Axes) -> None:

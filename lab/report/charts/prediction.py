@@ -33,7 +33,7 @@ def _scatter(
     found: Sequence[Prediction],
     value: Callable[[Performance], float],
 ) -> Chart:
-    labels = list(dict.fromkeys(one.cell.label for one in found))
+    labels = list(dict.fromkeys(one.setting.label for one in found))
     ends = _ends(found, value)
 
     def paint(axes: Axes) -> None:
@@ -42,7 +42,7 @@ def _scatter(
                           (low * (1 + MISS), high * (1 + MISS)), color=SHADE)  # fmt: skip
         axes.plot((low, high), (low, high), color=MUTED, linewidth=1)
         for label, look in looks(labels).items():
-            own = [one for one in found if one.cell.label == label]
+            own = [one for one in found if one.setting.label == label]
             for fitted in (False, True):
                 part = [one for one in own if one.is_calibration is fitted]
                 axes.plot(

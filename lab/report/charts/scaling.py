@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator
 
 from lab.analysis.formatting import number
 from lab.analysis.models.scaling import Scaling
-from lab.analysis.settings import Cell, alike, throughput
+from lab.analysis.settings import Setting, conditions_except, throughput
 from lab.analysis.sweeps import scaling
 from lab.errors import CannotTellError
 from lab.report.blocks import Chart
@@ -28,38 +28,40 @@ from lab.report.charts.series import (
 
 MOST_FACETS = 4  # charts of one kind
 BEYOND = 1.25  # times the most workers measured: so far a curve is drawn past its data
-Lines = Mapping[str, Sequence[Cell]]
+Lines = Mapping[str, Sequence[Setting]]
 
 
-def over_workers(cells: Sequence[Cell]) -> list[Chart]:
+def over_workers(settings: Sequence[Setting]) -> list[Chart]:
     """Draw throughput and p95 over worker counts, if more than one was measured."""
     charts = []
-    for place, (where, lines) in enumerate(_facets(cells).items(), start=1):
+    for place, (where, lines) in enumerate(_facets(settings).items(), start=1):
         charts.append(_throughput(f"throughput-over-workers-{place}", where, lines))
         charts.append(_latency(f"p95-over-workers-{place}", where, lines))
     return charts
 
 
-def _facets(cells: Sequence[Cell]) -> dict[str, Lines]:
-    """Return charts as lines of cells: a line per implementation, or per load if there is one."""
-    rows = _rows(cells)
+def _facets(settings: Sequence[Setting]) -> dict[str, Lines]:
+    """Return charts of settings: a line per implementation, or per load if there is one."""
+    rows = _rows(settings)
     labels = {row[0].label for row in rows}
     names = [name for name in differing(row[0] for row in rows) if name != "workers"]
     if len(labels) < 2:
         return {"": {brief(row[0], names) or row[0].label: row for row in rows}} if rows else {}
-    facets: dict[str, dict[str, list[Cell]]] = {}
+    facets: dict[str, dict[str, list[Setting]]] = {}
     for row in rows:
         facets.setdefault(brief(row[0], names), {})[row[0].label] = row
     return {where: facets[where] for where in some(list(facets), MOST_FACETS)}
 
 
-def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Return closed cells that differ in workers only, those that nobody believes included."""
-    found: dict[object, list[Cell]] = {}
-    for cell in cells:
-        if not cell.conditions.arrival_rate:
-            found.setdefault((cell.label, alike(cell, "workers")), []).append(cell)
-    rows = [sorted(row, key=lambda cell: cell.conditions.workers) for row in found.values()]
+def _rows(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Return closed settings that differ in workers only, those that nobody believes included."""
+    found: dict[object, list[Setting]] = {}
+    for setting in settings:
+        if not setting.conditions.arrival_rate:
+            found.setdefault((setting.label, conditions_except(setting, "workers")), []).append(
+                setting
+            )
+    rows = [sorted(row, key=lambda setting: setting.conditions.workers) for row in found.values()]
     return sorted((row for row in rows if len(row) > 1), key=lambda row: row[0].conditions.users)
 
 
@@ -68,7 +70,7 @@ def _throughput(name: str, where: str, lines: Lines) -> Chart:
 
     def paint(axes: Axes) -> None:
         for label, look in looks(lines).items():
-            points = [p for cell in lines[label] if (p := _at_workers(cell))]
+            points = [p for setting in lines[label] if (p := _at_workers(setting))]
             if label in laws:
                 _curve(axes, laws[label], look)
                 look = Look(look.colour, look.marker, "none")
@@ -77,14 +79,14 @@ def _throughput(name: str, where: str, lines: Lines) -> Chart:
         axes.set_ylim(bottom=0)
         axes.set_title("requests/s")
 
-    note = repeats(cell for row in lines.values() for cell in row)
+    note = repeats(setting for row in lines.values() for setting in row)
     if laws:
         note += "; curve: Universal Scalability Law, dotted where nothing was measured"
     return draw(name, _titled("Throughput over workers", where), _said(lines), paint, note=note)
 
 
-def _law(row: Sequence[Cell]) -> Scaling | None:
-    valid = [cell for cell in row if cell.trials]
+def _law(row: Sequence[Setting]) -> Scaling | None:
+    valid = [setting for setting in row if setting.trials]
     try:
         return scaling(valid) if valid else None
     except CannotTellError:
@@ -97,12 +99,12 @@ def _curve(axes: Axes, law: Scaling, look: Look) -> None:
     axes.plot(beyond, law.curve(beyond), color=look.colour, linewidth=1.3, linestyle=":")
 
 
-def _at_workers(cell: Cell) -> Point | None:
-    return point(cell.conditions.workers, cell, throughput)
+def _at_workers(setting: Setting) -> Point | None:
+    return point(setting.conditions.workers, setting, throughput)
 
 
 def _worker_axis(axes: Axes, lines: Lines, *, beyond: bool) -> None:
-    counts = sorted({cell.conditions.workers for row in lines.values() for cell in row})
+    counts = sorted({setting.conditions.workers for row in lines.values() for setting in row})
     axes.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))
     axes.set_xlabel("worker processes")
     if beyond:
@@ -123,14 +125,20 @@ def _latency(name: str, where: str, lines: Lines) -> Chart:
         latency_scale(axes)
         axes.set_title("p95, ms")
 
-    cells = [cell for row in lines.values() for cell in row]
-    best = min((cell for cell in cells if cell.trials), key=lambda c: c.p95.middle, default=None)
+    settings = [setting for row in lines.values() for setting in row]
+    best = min(
+        (setting for setting in settings if setting.trials),
+        key=lambda c: c.p95.middle,
+        default=None,
+    )
     alt = (
         f"The lowest p95 is {number(best.p95.middle)} ms, {best.label} with {best.sentence}."
         if best
         else "No setting has a valid trial."
     )
-    return draw(name, _titled("p95 latency over workers", where), alt, paint, note=repeats(cells))
+    return draw(
+        name, _titled("p95 latency over workers", where), alt, paint, note=repeats(settings)
+    )
 
 
 def _titled(title: str, where: str) -> str:
@@ -141,29 +149,33 @@ def _said(lines: Lines) -> str:
     """Return in words what the chart of throughput shows."""
     parts = []
     for label, row in lines.items():
-        known = {cell.conditions.workers: cell.median(throughput) for cell in row if cell.trials}
+        known = {
+            setting.conditions.workers: setting.median(throughput)
+            for setting in row
+            if setting.trials
+        }
         rates = (f"{number(rate or 0)} with {count}" for count, rate in known.items())
         parts.append(f"{label}: {', '.join(rates) or 'no valid trial'}")
     return f"Requests per second by workers. {'; '.join(parts)}."
 
 
-def knees(cells: Sequence[Cell]) -> list[Chart]:
+def knees(settings: Sequence[Setting]) -> list[Chart]:
     """Draw p95 over throughput: from the knee on, more load brings latency and nothing else."""
-    closed = [cell for cell in cells if not cell.conditions.arrival_rate]
+    closed = [setting for setting in settings if not setting.conditions.arrival_rate]
     charts: list[Chart] = []
-    for label in dict.fromkeys(cell.label for cell in closed):
-        own = [cell for cell in closed if cell.label == label]
+    for label in dict.fromkeys(setting.label for setting in closed):
+        own = [setting for setting in closed if setting.label == label]
         along = next((name for name in ("users", "workers") if name in differing(own)), None)
         if along:
             charts.append(_knee(f"knee-{len(charts) + 1}", label, own, along))
     return charts[:MOST_FACETS]
 
 
-def _knee(name: str, label: str, cells: Sequence[Cell], along: str) -> Chart:
-    names = [other for other in differing(cells) if other != along]
-    lines: dict[str, list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: int(getattr(cell.conditions, along))):
-        lines.setdefault(brief(cell, names) or label, []).append(cell)
+def _knee(name: str, label: str, settings: Sequence[Setting], along: str) -> Chart:
+    names = [other for other in differing(settings) if other != along]
+    lines: dict[str, list[Setting]] = {}
+    for setting in sorted(settings, key=lambda setting: int(getattr(setting.conditions, along))):
+        lines.setdefault(brief(setting, names) or label, []).append(setting)
 
     def paint(axes: Axes) -> None:
         for line, look in looks(lines).items():
@@ -174,26 +186,26 @@ def _knee(name: str, label: str, cells: Sequence[Cell], along: str) -> Chart:
         axes.set_xlabel("requests/s")
         axes.set_title("p95, ms")
 
-    fastest = max(cells, key=lambda cell: cell.median(throughput) or 0)
+    fastest = max(settings, key=lambda setting: setting.median(throughput) or 0)
     alt = (
         f"p95 latency over throughput, {along} growing along each line. The most requests per "
         f"second, {number(fastest.median(throughput) or 0)}, come with {fastest.sentence}."
     )
-    note = f"numbers at the points: {along}; {repeats(cells)}"
+    note = f"numbers at the points: {along}; {repeats(settings)}"
     return draw(name, f"p95 latency over throughput, {label}", alt, paint, note=note)
 
 
-def _path(axes: Axes, row: Sequence[Cell], along: str, look: Look, label: str) -> None:
-    both = [(_at_workers(cell), p95_point(0, cell), cell) for cell in row]
-    known = [(x, y, cell) for x, y, cell in both if x and x.is_valid and y.is_valid]
+def _path(axes: Axes, row: Sequence[Setting], along: str, look: Look, label: str) -> None:
+    both = [(_at_workers(setting), p95_point(0, setting), setting) for setting in row]
+    known = [(x, y, setting) for x, y, setting in both if x and x.is_valid and y.is_valid]
     rates, latencies = [x.estimate for x, _, _ in known], [y.estimate for _, y, _ in known]
     axes.errorbar(
         [rate.middle for rate in rates], [latency.middle for latency in latencies],
         xerr=whiskers(rates), yerr=whiskers(latencies), label=label,
         color=look.colour, marker=look.marker, linestyle=look.dash,
     )  # fmt: skip
-    for rate, latency, (_, _, cell) in zip(rates, latencies, known, strict=True):
+    for rate, latency, (_, _, setting) in zip(rates, latencies, known, strict=True):
         axes.annotate(
-            f"{getattr(cell.conditions, along)}", (rate.middle, latency.middle), (5, 4),
+            f"{getattr(setting.conditions, along)}", (rate.middle, latency.middle), (5, 4),
             textcoords="offset points", color=MUTED, fontsize=10,
         )  # fmt: skip

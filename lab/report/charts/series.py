@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from lab.analysis.formatting import counted
-from lab.analysis.settings import Cell, Value
+from lab.analysis.settings import Setting, Value
 from lab.analysis.statistics import Estimate, median
 from lab.records.conditions import Conditions
 from lab.report.charts.drawing import Look, plain_numbers
@@ -32,28 +32,28 @@ NAMES: Mapping[str, Callable[[Conditions], str]] = {
 }
 
 
-def differing(cells: Iterable[Cell]) -> list[str]:
+def differing(settings: Iterable[Setting]) -> list[str]:
     """Return the names of the conditions in which settings differ."""
-    conditions = [cell.conditions for cell in cells]
+    conditions = [setting.conditions for setting in settings]
     names = (field.name for field in fields(Conditions))
     return [name for name in names if len({getattr(c, name) for c in conditions}) > 1]
 
 
-def brief(cell: Cell, names: Iterable[str]) -> str:
+def brief(setting: Setting, names: Iterable[str]) -> str:
     """Name a setting by some of its conditions only."""
     return ", ".join(
-        filter(None, (NAMES[name](cell.conditions) for name in names if name in NAMES))
+        filter(None, (NAMES[name](setting.conditions) for name in names if name in NAMES))
     )
 
 
-def told_apart(cells: Sequence[Cell]) -> dict[str, Cell]:
+def told_apart(settings: Sequence[Setting]) -> dict[str, Setting]:
     """Name settings by whatever tells them apart, and by nothing else."""
-    labels = {cell.label for cell in cells}
-    names = differing(cells)
+    labels = {setting.label for setting in settings}
+    names = differing(settings)
     found = {}
-    for cell in cells:
-        words = (cell.label if len(labels) > 1 or not names else "", brief(cell, names))
-        found[", ".join(filter(None, words))] = cell
+    for setting in settings:
+        words = (setting.label if len(labels) > 1 or not names else "", brief(setting, names))
+        found[", ".join(filter(None, words))] = setting
     return found
 
 
@@ -72,19 +72,19 @@ class Point:
     is_valid: bool
 
 
-def point(at: float, cell: Cell, value: Value) -> Point | None:
+def point(at: float, setting: Setting, value: Value) -> Point | None:
     """Return the mean over a setting's valid trials, or of the refused ones without interval."""
-    if found := cell.estimate(value):
+    if found := setting.estimate(value):
         return Point(at, found, True)
-    values = [known for trial in cell.refused if (known := value(trial)) is not None]
+    values = [known for trial in setting.refused if (known := value(trial)) is not None]
     return Point(at, Estimate(median(values), None, len(values)), False) if values else None
 
 
-def p95_point(at: float, cell: Cell) -> Point:
+def p95_point(at: float, setting: Setting) -> Point:
     """Return the 95th percentile of latency (ms); of refused trials without interval."""
-    if cell.trials:
-        return Point(at, cell.p95, True)
-    return Point(at, Estimate(median([t.total.p95_ms for t in cell.refused]), None, 1), False)
+    if setting.trials:
+        return Point(at, setting.p95, True)
+    return Point(at, Estimate(median([t.total.p95_ms for t in setting.refused]), None, 1), False)
 
 
 def plot(axes: Axes, points: Sequence[Point], look: Look, label: str) -> None:
@@ -111,9 +111,9 @@ def whiskers(estimates: Sequence[Estimate]) -> tuple[list[float], list[float]]:
     return below, above
 
 
-def repeats(cells: Iterable[Cell]) -> str:
+def repeats(settings: Iterable[Setting]) -> str:
     """Say of how many trials each point is made, and what its bar says."""
-    counts = sorted({len(cell.shown) for cell in cells})
+    counts = sorted({len(setting.shown) for setting in settings})
     few, most = counts[0], counts[-1]
     said = f"{few} to {most} trials" if few != most else counted(few, "trial")
     return (

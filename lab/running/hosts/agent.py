@@ -100,7 +100,7 @@ def _processes(pid: int, count: int) -> list[list[Any]]:
     return [
         [one.pid, one.born, one.name, one.cpu_seconds, one.threads, *procfs.switches(one.pid),
          procfs.pss(one.pid) if memory else None]
-        for one in procfs.family(pid)
+        for one in procfs.process_tree(pid)
     ]  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from lab.analysis.models.demands import demands, families, predictions
+from lab.analysis.models.demands import by_implementation, demands, predictions
 from lab.analysis.models.network import network, sending
-from lab.analysis.settings import cells
+from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError
 from lab.records.conditions import Conditions
 from tests.lab.examples import comparison, processes, trial
@@ -10,7 +10,7 @@ from tests.lab.simulated import swept
 
 
 def test_cpu_per_request_is_busy_time_over_completed_requests():
-    found = demands(cells([trial(requests=30_000, demand=1.6)]))
+    found = demands(by_setting([trial(requests=30_000, demand=1.6)]))
     assert found.cpu["server"] == pytest.approx(0.0016)
     assert found.cpu["database"] == pytest.approx(5.0 / 30_000)
     assert not found.is_sure  # its CPU was busy: what else it waited for cannot be seen
@@ -50,7 +50,7 @@ def test_a_cap_and_few_workers_make_the_server_smaller():
 def test_a_setting_the_laws_miss_is_flagged():
     # Two workers answer as slowly as one: something holds them up that no demand shows.
     (one,) = swept((1,), repeats=1)
-    stuck = cells([one, with_workers(one, 2)])
+    stuck = by_setting([one, with_workers(one, 2)])
     found = predictions(stuck, demands(stuck))
     assert [prediction.is_flagged for prediction in found if not prediction.is_calibration] == [
         True
@@ -74,7 +74,7 @@ def with_workers(one, workers):
 
 def test_nothing_valid_has_no_demands():
     with pytest.raises(CannotTellError, match="no valid trial"):
-        demands(cells([trial(failures=3_000)]))
+        demands(by_setting([trial(failures=3_000)]))
 
 
 def test_implementations_and_caps_are_families_and_loads_are_not():
@@ -82,5 +82,5 @@ def test_implementations_and_caps_are_families_and_loads_are_not():
         trial(7, conditions=Conditions(workers=4, users=500)),
         trial(8, conditions=Conditions(users=60, cpus=1.0)),
     ]
-    found = families(cells([*comparison(), *more]))
+    found = by_implementation(by_setting([*comparison(), *more]))
     assert [len(family) for family in found] == [2, 1, 1]

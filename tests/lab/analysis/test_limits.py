@@ -4,7 +4,7 @@ import pytest
 
 from lab.analysis.limits import NOTHING, SLOTS, WAITING, limit
 from lab.analysis.models.network import SERVER
-from lab.analysis.settings import cells
+from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError
 from lab.records.conditions import Conditions
 from lab.records.environment import RoundTrip
@@ -16,8 +16,8 @@ APART = {"server": (0,), "database": (2,), "generator": (1,)}
 
 
 def only(one, **changes):
-    (cell,) = cells([replace(one, **changes)])
-    return limit(cell)
+    (setting,) = by_setting([replace(one, **changes)])
+    return limit(setting)
 
 
 def database(**per_second):
@@ -29,7 +29,7 @@ def database(**per_second):
 def test_a_server_that_fills_its_core():
     found = only(trial())
     assert found.text == "application CPU: the server used 0.96 of 1.00 cores"
-    assert not found.is_lesson
+    assert not found.too_few_workers
 
 
 def test_one_worker_that_fills_one_of_six_cores_is_too_few_workers():
@@ -40,7 +40,7 @@ def test_one_worker_that_fills_one_of_six_cores_is_too_few_workers():
         machine=MACHINE | {"cores": 6},
     )
     found = only(alone)
-    assert found.is_lesson
+    assert found.too_few_workers
     assert found.text.startswith("CPU at 25 % while 60 requests queue for 4 slots: too few workers")
     assert found.name == SERVER
 
@@ -59,12 +59,12 @@ def test_one_worker_under_a_cap_of_four_cores_is_too_few_workers():
 def test_idle_cpu_while_latency_grows_is_said_in_the_article_s_words():
     slower = Service(1, growth=0.02)
     found = only(simulated(1, 100, service=slower, cpu=0.004, think_time=1.0, cores=APART))
-    assert found.is_lesson
+    assert found.too_few_workers
     assert found.text.startswith("CPU at 13 % while latency grows: too few workers")
 
 
 def test_latency_that_grows_with_the_users_grows_too():
-    few, many = (cells([simulated(1, users)])[0] for users in (1, 20))
+    few, many = (by_setting([simulated(1, users)])[0] for users in (1, 20))
     assert "CPU at 1 % while latency grows: too few workers" in limit(many, few).text
     assert limit(few).name == SLOTS
 
@@ -104,7 +104,7 @@ def test_slots_that_wait_for_round_trips_wait_on_the_database():
     found = only(idle)
     assert found.name == WAITING
     assert "all 8 are held, 91 % of the time by the database" in found.text
-    assert found.is_lesson
+    assert found.too_few_workers
 
 
 def test_slots_that_wait_for_something_else_are_not_blamed_on_the_database():
@@ -117,7 +117,7 @@ def test_a_machine_that_others_fill_is_no_lesson_about_workers():
     starved = trial(processes=processes(6.0), counters=counters(busy=99.0))
     found = only(starved)
     assert found.name == "other programs"
-    assert not found.is_lesson
+    assert not found.too_few_workers
     assert "they used 1.36 of 2.00 cores, and 99 % was in use" in found.text
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.analysis.settings import cells
+from lab.analysis.settings import by_setting
 from lab.analysis.verdicts import Level, little_residual, verdict
 from lab.records.conditions import Conditions
 from lab.records.environment import Cap, Table
@@ -15,14 +15,14 @@ from tests.lab.examples import MIB, MIX, comparison, counters, load, process, pr
 def reason(one):
     """The only reason against a trial."""
     (found,) = verdict(one).reasons
-    (cell,) = cells([one])
-    assert cell.trials == ()
+    (setting,) = by_setting([one])
+    assert setting.trials == ()
     return found
 
 
 def test_a_sound_trial_is_valid():
     assert [verdict(one).level for one in comparison()] == [Level.VALID] * 6
-    assert sum(len(cell.trials) for cell in cells(comparison())) == 6
+    assert sum(len(setting.trials) for setting in by_setting(comparison())) == 6
 
 
 def test_one_failure_in_a_thousand_is_borne_and_more_is_invalid():

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from lab.analysis.settings import cells
+from lab.analysis.settings import by_setting
 from lab.cli.main import main
 from lab.errors import CannotTellError
 from lab.records import jsonlines
@@ -98,12 +98,12 @@ def test_instances_that_the_database_cannot_hold_are_not_asked_for(capsys, folde
 
 
 def test_sizes_that_were_held_out_are_predicted_from_the_others():
-    found = held_out(cells(sizes()))
-    assert [one.prediction.cell.conditions.users for one in found] == [20, 60, 90]
+    found = held_out(by_setting(sizes()))
+    assert [one.prediction.setting.conditions.users for one in found] == [20, 60, 90]
     for one in found:
         assert abs(one.prediction.miss) < 0.05
     with pytest.raises(CannotTellError, match="one size"):
-        held_out(cells(sizes()[::3]))
+        held_out(by_setting(sizes()[::3]))
 
 
 def test_a_size_at_which_something_new_holds_requests_up_is_a_miss():
@@ -113,7 +113,7 @@ def test_a_size_at_which_something_new_holds_requests_up_is_a_miss():
         )
         for pair in (1, 2, 3)
     ]
-    *_, unlike = held_out(cells([*sizes((20, 60)), *slower]))
+    *_, unlike = held_out(by_setting([*sizes((20, 60)), *slower]))
     assert unlike.is_missed
     assert unlike.prediction.miss > 0.3
 

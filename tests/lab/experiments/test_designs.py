@@ -11,8 +11,8 @@ from tests.lab.examples import trial
 
 
 def test_a_target_against_itself_keeps_two_labels():
-    cells = designs.compared("compare", ["django", "django", "drf-stock"], Conditions())
-    assert [cell.label for cell in cells] == ["django", "django #2", "drf-stock"]
+    settings = designs.compared("compare", ["django", "django", "drf-stock"], Conditions())
+    assert [setting.label for setting in settings] == ["django", "django #2", "drf-stock"]
 
 
 def test_a_variant_is_its_target_with_something_switched_on():
@@ -28,17 +28,17 @@ def test_an_unknown_target_is_refused_with_the_known():
 
 
 def test_what_runs_already_is_a_target_by_its_address():
-    (cell,) = designs.compared("run", ["http://127.0.0.1:8001/"], Conditions())
-    assert is_url(cell.target)
-    assert named(cell.target, ("--preset", "fastapi")).load == ("--preset", "fastapi")
+    (setting,) = designs.compared("run", ["http://127.0.0.1:8001/"], Conditions())
+    assert is_url(setting.target)
+    assert named(setting.target, ("--preset", "fastapi")).load == ("--preset", "fastapi")
 
 
 def test_a_sweep_has_every_point_of_its_grid():
     axes = {"workers": (1, 2), "threads": (4,), "users": (50, 500)}
-    cells = designs.swept(["django", "fastapi-asyncpg"], Conditions(rows=5), axes)
-    points = {(c.label, c.conditions.workers, c.conditions.users) for c in cells}
-    assert len(cells) == len(points) == 8
-    assert {(c.conditions.threads, c.conditions.rows) for c in cells} == {(4, 5)}
+    settings = designs.swept(["django", "fastapi-asyncpg"], Conditions(rows=5), axes)
+    points = {(c.label, c.conditions.workers, c.conditions.users) for c in settings}
+    assert len(settings) == len(points) == 8
+    assert {(c.conditions.threads, c.conditions.rows) for c in settings} == {(4, 5)}
 
 
 def test_the_article_has_four_figures_and_two_boxes():
@@ -54,13 +54,13 @@ def test_the_article_has_four_figures_and_two_boxes():
 def test_the_ladder_begins_with_the_stock_framework_and_adds_one_piece_at_each_rung():
     stock, *rungs = designs.ladder(Conditions())
     assert (stock.target, stock.label) == ("drf-stock", "stock DRF")
-    assert {cell.target for cell in rungs} == {"django"}
-    classes = [cell.env.get("GUNICORN_WORKER_CLASS") for cell in rungs]
+    assert {setting.target for setting in rungs} == {"django"}
+    classes = [setting.env.get("GUNICORN_WORKER_CLASS") for setting in rungs]
     assert classes == ["gthread", *[None] * 7]
-    pieces = [set(cell.env["SPEEDUPS"].split(",")) - {"none"} for cell in rungs[1:]]
+    pieces = [set(setting.env["SPEEDUPS"].split(",")) - {"none"} for setting in rungs[1:]]
     assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 6
     assert all(before < after for before, after in pairwise(pieces))
-    assert len({cell.label for cell in rungs}) == len(rungs)
+    assert len({setting.label for setting in rungs}) == len(rungs)
 
 
 def test_open_loads_go_to_shares_of_the_best_mean_throughput():

@@ -6,10 +6,12 @@ import pytest
 from lab.analysis.statistics import FEWEST
 from lab.errors import LabError
 from lab.experiments import plan
-from lab.experiments.plan import Cell, Plan, appended, expected_seconds, shuffled
+from lab.experiments.plan import Plan, PlannedSetting, appended, expected_seconds, shuffled
 from lab.records.conditions import Conditions
 
-CELLS = [Cell("compare", name, name, Conditions()) for name in ("django", "flask", "fastapi")]
+SETTINGS = [
+    PlannedSetting("compare", name, name, Conditions()) for name in ("django", "flask", "fastapi")
+]
 
 
 def order(steps):
@@ -17,7 +19,7 @@ def order(steps):
 
 
 def test_every_repeat_has_every_cell_once_in_an_order_of_its_own():
-    steps = shuffled(CELLS, repeats=6, seed=1)
+    steps = shuffled(SETTINGS, repeats=6, seed=1)
     rounds = [[s.label for s in steps if s.pair == pair] for pair in range(1, 7)]
     assert all(sorted(one) == ["django", "fastapi", "flask"] for one in rounds)
     assert len({tuple(one) for one in rounds}) > 2
@@ -26,25 +28,25 @@ def test_every_repeat_has_every_cell_once_in_an_order_of_its_own():
 
 
 def test_every_step_remembers_the_order_in_which_its_cell_was_asked_for():
-    cells = [Cell("compare", name, name, Conditions()) for name in ("b", "a", "c")]
-    steps = shuffled(cells, 3, seed=1)
+    settings = [PlannedSetting("compare", name, name, Conditions()) for name in ("b", "a", "c")]
+    steps = shuffled(settings, 3, seed=1)
     assert {(step.label, step.place) for step in steps} == {("b", 1), ("a", 2), ("c", 3)}
-    opened = Cell("open", "b", "b", Conditions(arrival_rate=5.0))
+    opened = PlannedSetting("open", "b", "b", Conditions(arrival_rate=5.0))
     assert appended(Plan("compare", "", steps), [opened]).steps[-1].place == 4
 
 
 def test_the_order_is_the_seeds():
-    assert order(shuffled(CELLS, 3, seed=7)) == order(shuffled(CELLS, 3, seed=7))
-    assert order(shuffled(CELLS, 3, seed=7)) != order(shuffled(CELLS, 3, seed=8))
+    assert order(shuffled(SETTINGS, 3, seed=7)) == order(shuffled(SETTINGS, 3, seed=7))
+    assert order(shuffled(SETTINGS, 3, seed=7)) != order(shuffled(SETTINGS, 3, seed=8))
 
 
 def test_make_bench_takes_about_five_minutes_with_repeats_that_can_name_a_winner():
-    cells = [replace(cell, conditions=Conditions(seconds=30)) for cell in CELLS[:2]]
-    assert 240 <= expected_seconds(shuffled(cells, FEWEST, seed=1)) <= 330
+    settings = [replace(setting, conditions=Conditions(seconds=30)) for setting in SETTINGS[:2]]
+    assert 240 <= expected_seconds(shuffled(settings, FEWEST, seed=1)) <= 330
 
 
 def test_open_loads_to_come_are_in_the_expected_time():
-    steps = shuffled(CELLS, 1, seed=1)
+    steps = shuffled(SETTINGS, 1, seed=1)
     alone, followed = Plan("sweep", "", steps), Plan("sweep", "", steps, open_shares=(0.5, 0.9))
     assert followed.expected_seconds == alone.expected_seconds + 6 * 70
 
@@ -61,15 +63,15 @@ def test_conditions_that_exclude_each_other_are_refused():
     with pytest.raises(LabError, match="exclude each other"):
         Conditions(think_time=1, arrival_rate=10)
     with pytest.raises(LabError, match="repeats is 0"):
-        shuffled(CELLS, 0, seed=1)
+        shuffled(SETTINGS, 0, seed=1)
     with pytest.raises(LabError, match="nothing to measure"):
         Plan("run", "", ())
 
 
 def test_a_plan_is_read_back_as_it_was_written(tmp_path):
     capped = Conditions(cpus=0.5, memory=512, db_rtt=0.002)
-    rung = Cell("ladder", "django", "+ fields", capped, env={"SPEEDUPS": "fields"})
-    wanted = Plan("ladder", "python -m lab ladder", shuffled([*CELLS, rung], 2, seed=1), (0.5,))
+    rung = PlannedSetting("ladder", "django", "+ fields", capped, env={"SPEEDUPS": "fields"})
+    wanted = Plan("ladder", "python -m lab ladder", shuffled([*SETTINGS, rung], 2, seed=1), (0.5,))
     plan.write(tmp_path, wanted)
     assert plan.read(tmp_path) == wanted
     longer = appended(wanted, [rung])
@@ -88,6 +90,8 @@ def test_a_folder_without_a_plan_of_ours_is_refused(text, said, tmp_path):
 
 
 def test_files_are_named_by_the_order_and_what_is_compared():
-    (step,) = shuffled([Cell("compare", "http://127.0.0.1:8001", "django #2", Conditions())], 1, 1)
+    (step,) = shuffled(
+        [PlannedSetting("compare", "http://127.0.0.1:8001", "django #2", Conditions())], 1, 1
+    )
     assert step.name == "01-django-2"
     assert json.dumps(step.name).isascii()

@@ -95,7 +95,7 @@ def test_psutil_agrees_about_this_process():
     assert (stat.parent, stat.threads) == (theirs.ppid(), theirs.num_threads())
     assert stat.cpu_seconds == pytest.approx(sum(theirs.cpu_times()[:2]), abs=0.1)
     assert {child.pid for child in theirs.children(recursive=True)} == {
-        one.pid for one in procfs.family(os.getpid())
+        one.pid for one in procfs.process_tree(os.getpid())
     } - {os.getpid()}
 
 
@@ -121,4 +121,4 @@ def test_memory_that_cannot_be_read_is_not_invented(monkeypatch):
 def test_a_process_that_is_gone_has_no_figures():
     assert procfs.switches(2**22 + 1) == (0, 0)
     assert procfs.pss(2**22 + 1) is None
-    assert procfs.family(2**22 + 1) == []
+    assert procfs.process_tree(2**22 + 1) == []

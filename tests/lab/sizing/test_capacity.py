@@ -4,12 +4,12 @@ from dataclasses import replace
 import pytest
 
 from lab.analysis.models.queueing import erlang_c
-from lab.analysis.settings import cells
+from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError, LabError
 from lab.report.capacity_plan import due
 from lab.sizing.capacity import planned, sized
 from lab.sizing.costs import Costs, Measured, measured
-from lab.sizing.requirements import Prices, Wanted
+from lab.sizing.requirements import Prices, Requirements
 from tests.lab.examples import MIB, comparison, trial
 from tests.lab.simulated import swept
 
@@ -26,7 +26,7 @@ DRAWS = tuple(
     replace(COSTS, application=share * COSTS.application) for share in (0.9, 0.95, 1, 1.05, 1.1)
 )
 MEASURED = Measured("django", COSTS, DRAWS, (trial(),), is_sure=True)
-WANTED = Wanted(think_time=10.0, objective=0.3)
+WANTED = Requirements(think_time=10.0, objective=0.3)
 
 
 def test_instances_are_demand_over_what_each_may_use():
@@ -89,8 +89,8 @@ def test_money_is_the_sum_of_what_is_rented():
     assert found.cost == pytest.approx(expected)
 
 
-def said(users, **wanted):
-    (size,) = (plan := planned(MEASURED, replace(WANTED, **wanted), [users])).sizes
+def said(users, **required):
+    (size,) = (plan := planned(MEASURED, replace(WANTED, **required), [users])).sizes
     return [*due(plan, size)]
 
 
@@ -126,7 +126,7 @@ def known():
 
 
 def test_costs_come_from_the_records_with_intervals():
-    found = measured(cells(known()))
+    found = measured(by_setting(known()))
     assert found.costs.application == pytest.approx(0.004, rel=0.01)
     assert found.costs.wait == pytest.approx(0.016, rel=0.15)
     assert found.at_once == 1
@@ -136,6 +136,6 @@ def test_costs_come_from_the_records_with_intervals():
 
 def test_too_little_measured_is_no_plan():
     with pytest.raises(CannotTellError, match="only 2 of its trials are valid"):
-        measured(cells(comparison()[::2][:2]))
+        measured(by_setting(comparison()[::2][:2]))
     with pytest.raises(CannotTellError, match="transactions were not measured"):
-        measured(cells([replace(one, round_trip=None) for one in comparison()[::2]]))
+        measured(by_setting([replace(one, round_trip=None) for one in comparison()[::2]]))

@@ -66,7 +66,7 @@ def test_service_times_have_a_mean_of_one():
 
 def test_the_table_of_the_formulas_says_that_bounds_are_too_good_and_laws_too_careful():
     (few, many) = table((0.5, 2.0), requests=4_000).rows
-    off = [float(cell.removesuffix(" %")) for cell in few[3:]]
+    off = [float(setting.removesuffix(" %")) for setting in few[3:]]
     assert max(map(abs, off[:2])) <= 5  # requests/s
     assert off[2] < -15  # the mean latency of bounds
     assert off[6] > 30  # p95 where service times do not spread
