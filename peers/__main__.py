@@ -1,6 +1,7 @@
 """`python -m peers install [NAME…]` and `python -m peers serve NAME`: the optional peers."""
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -52,6 +53,7 @@ def install(name: str) -> int:
         return _say(f"{name} is skipped, because it needs {missing}", 2)
     except (OSError, subprocess.CalledProcessError) as error:
         return _say(f"{name} is not installed: {error}", 2)
+    (home / "recipe").write_text(_digest(name))
     (home / "versions.json").write_text(json.dumps(versions) + "\n")
     said = ", ".join(f"{tool} {version}" for tool, version in versions.items())
     return _say(f"{name} is installed: {said}", 0)
@@ -59,13 +61,12 @@ def install(name: str) -> int:
 
 def unready(name: str) -> str:
     """Return why a peer cannot be started and what to do, "" when it can."""
-    made = _home(name) / "versions.json"
-    again = f"python -m peers install {name}"
-    if not made.exists():
+    home, again = _home(name), f"python -m peers install {name}"
+    if not (home / "versions.json").exists():
         return f"{name} is not installed: {again}"
-    recipe = OPTIONAL[name].recipe()
-    newer = [file.name for file in recipe if file.stat().st_mtime > made.stat().st_mtime]
-    return f"{name} was installed before {newer[0]} was changed: {again}" if newer else ""
+    if (home / "recipe").read_text() != _digest(name):
+        return f"{name} was installed from other files than there are now: {again}"
+    return ""
 
 
 def become(name: str) -> NoReturn:
@@ -77,6 +78,11 @@ def become(name: str) -> NoReturn:
 def _say(line: str, code: int) -> int:
     print(line, file=sys.stderr)  # noqa: T201
     return code
+
+
+def _digest(name: str) -> str:
+    files = OPTIONAL[name].recipe()
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _home(name: str) -> Path:

@@ -107,7 +107,7 @@ class NewerPython:
 
     def _python(self) -> str:
         # pyenv's programs of these names may be there and not work
-        for name in [sys.executable, *self.names, *sorted(map(str, self._pyenv()))]:
+        for name in [sys.executable, *self.names, *map(str, self._pyenv())]:
             told = subprocess.run(
                 [name, "-c", "import sys, venv; print(sys.version_info >= (3, 12))"],
                 capture_output=True, text=True, check=False,

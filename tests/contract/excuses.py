@@ -54,6 +54,14 @@ EXCUSED: dict[str, Excuses] = {
             "test_a_path_that_leads_nowhere_is_not_found[go-pgx-/items/%zz/]",
         ),
     },
+    "django-bolt": {
+        "tells HEAD a length of 0": ("test_head_answers_as_get_without_the_body",),
+        "takes several slashes in a row for one": (
+            "test_a_path_that_leads_nowhere_is_not_found[django-bolt-//items/]",
+            "test_a_path_that_leads_nowhere_is_not_found[django-bolt-/items//]",
+            "test_a_path_that_leads_nowhere_is_not_found[django-bolt-/items/1//]",
+        ),
+    },
 }
 WHOLE = "django"
 SAMPLED = {  # tables of bad input, of which each peer gets another share -> what tells their rows

@@ -1,0 +1,1 @@
+"""django-bolt on Django's ORM, with its own server in Rust: `python -m peers serve django-bolt`."""
