@@ -19,7 +19,7 @@ OPTIONAL: dict[str, Go | Node | NewerPython] = {
     "django-bolt": NewerPython(PEERS / "django_bolt", ("-m", "peers.django_bolt")),
     "django-fastdrf": NewerPython(
         PEERS / "django_fastdrf",
-        ("-m", "gunicorn", "--config", "python:peers.django_fastdrf.serving",
+        ("-m", "gunicorn", "--config", "python:peers.shared.gthread",
          "peers.django_fastdrf.wsgi:application"),
     ),
 }  # fmt: skip

@@ -64,9 +64,9 @@ COMMON_ENV: Mapping[str, str] = {
 }
 
 
-def _gunicorn(peer: str, app: str) -> tuple[str, ...]:
-    # Each its own settings: the project's gunicorn.conf.py would be read otherwise.
-    config = f"python:peers.{peer}.serving"
+def _gunicorn(peer: str, app: str, settings: str = "") -> tuple[str, ...]:
+    # Always some settings: the project's gunicorn.conf.py would be read otherwise.
+    config = f"python:peers.{settings or f'{peer}.serving'}"
     return ("{python}", "-m", "gunicorn", "--config", config, f"peers.{peer}.{app}")
 
 
@@ -112,7 +112,7 @@ TARGETS: Mapping[str, Target] = {
         ),
         Target(
             name="django-ninja",
-            command=_gunicorn("django_ninja", "wsgi:application"),
+            command=_gunicorn("django_ninja", "wsgi:application", "shared.gthread"),
             env={"DJANGO_SECRET_KEY": "{secret}"},
             load=("--preset", "django"),
             packages=("django", "django-ninja", "gunicorn", "psycopg", "msgspec"),

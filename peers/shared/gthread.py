@@ -1,4 +1,4 @@
-"""gunicorn's settings, read by `--config python:peers.django_ninja.serving`."""
+"""gunicorn's settings for Django's peers, read by `--config python:peers.shared.gthread`."""
 
 import gc
 import os
@@ -21,10 +21,3 @@ def when_ready(_server: Any) -> None:
     """Freeze what was loaded, so that the collector neither walks nor copies it."""
     gc.collect()
     gc.freeze()
-
-
-def post_fork(_server: Any, _worker: Any) -> None:
-    """Tell which process answers."""
-    from peers.django_ninja.wsgi import sign
-
-    sign()
