@@ -8,7 +8,7 @@ from lab.analysis.comparison import better, bought, floor_of, labels
 from lab.analysis.headroom import figures
 from lab.analysis.models.demands import Demands, Prediction, by_implementation, demands, predictions
 from lab.analysis.one_implementation import cost, growing, limits
-from lab.analysis.settings import Setting, by_setting
+from lab.analysis.settings import Setting, by_setting, valid
 from lab.analysis.sweeps import worker_sweeps
 from lab.analysis.verdicts import Level, Verdict
 from lab.analysis.workers import Aim, workers
@@ -93,7 +93,7 @@ def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
         if verdict.level is Level.INVALID:
             yield f"trial {number} is invalid: {verdict.reasons[0].text}"
     aim = Aim(objective_ms, found.noise_floor)
-    met = {setting.label for setting in found.settings if setting.trials and aim.holds(setting)}
-    for label in dict.fromkeys(setting.label for setting in found.settings if setting.trials):
+    met = {setting.label for setting in valid(found.settings) if aim.holds(setting)}
+    for label in labels(valid(found.settings)):
         if label not in met:
             yield f"{label} never had p95 below {objective_ms:g} ms"

@@ -10,7 +10,7 @@ from lab.analysis.limits import NOTHING, Limit, limit
 from lab.analysis.models.demands import Demands, demands, laws
 from lab.analysis.models.network import NAMES, SERVER
 from lab.analysis.models.queueing import bounds, knee
-from lab.analysis.settings import Setting, conditions_except
+from lab.analysis.settings import Setting, closed, conditions_except, valid
 from lab.analysis.verdicts import Level, drift_in_words
 from lab.errors import CannotTellError
 
@@ -107,10 +107,7 @@ def cost(settings: Sequence[Setting]) -> Answer:
         f"one request costs {', '.join(parts)}{waits}. A core of application CPU serves "
         f"{written(per_core)} requests/s at most."
     )
-    closed = (
-        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
-    )
-    evidence = tuple(_capacity(setting, found) for setting in closed)
+    evidence = tuple(_capacity(setting, found) for setting in valid(closed(settings)))
     return Answer(Question.PLAN, found.label, Kind.ANSWER, text, evidence, numbers)
 
 

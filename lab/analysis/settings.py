@@ -74,6 +74,11 @@ class Setting:
         return self.all[0].target
 
     @property
+    def is_open(self) -> bool:
+        """Whether requests came at their own rate, whatever the answers did."""
+        return self.conditions.arrival_rate is not None
+
+    @property
     def is_rung(self) -> bool:
         """Whether it belongs to a ladder: one implementation with more and more speed-ups."""
         return self.all[0].kind == "ladder"
@@ -145,6 +150,16 @@ def _setting(label: str, conditions: Conditions, group: Sequence[Trial]) -> Sett
     good = [trial for trial in group if found[trial.number].level is Level.VALID]
     bad = [trial for trial in group if found[trial.number].level is not Level.VALID]
     return Setting(label, conditions, tuple(good), tuple(bad), found)
+
+
+def closed(settings: Iterable[Setting]) -> list[Setting]:
+    """Return the settings under a closed load."""
+    return [setting for setting in settings if not setting.is_open]
+
+
+def valid(settings: Iterable[Setting]) -> list[Setting]:
+    """Return the settings that have a valid trial."""
+    return [setting for setting in settings if setting.trials]
 
 
 def ratio(value: Value, ours: Setting, theirs: Setting) -> Estimate | None:

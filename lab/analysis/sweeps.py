@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.analysis.formatting import estimated, percent
 from lab.analysis.models.scaling import Scaling, usl
-from lab.analysis.settings import Setting, conditions_except, throughput
+from lab.analysis.settings import Setting, closed, conditions_except, throughput, valid
 from lab.errors import CannotTellError
 
 PACED = 0.1  # latency over think time: below, the users set the pace, not the server
@@ -13,9 +13,8 @@ PACED = 0.1  # latency over think time: below, the users set the pace, not the s
 def worker_sweeps(settings: Sequence[Setting]) -> list[list[Setting]]:
     """Return valid closed settings that differ in workers only, few workers first."""
     found: dict[object, list[Setting]] = {}
-    for setting in settings:
-        if setting.trials and not setting.conditions.arrival_rate:
-            found.setdefault(conditions_except(setting, "workers"), []).append(setting)
+    for setting in valid(closed(settings)):
+        found.setdefault(conditions_except(setting, "workers"), []).append(setting)
     return [sorted(row, key=lambda setting: setting.conditions.workers) for row in found.values()]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.analysis.models.demands import demands, waits
 from lab.analysis.models.network import explained
-from lab.analysis.settings import Setting
+from lab.analysis.settings import Setting, closed, valid
 from lab.analysis.statistics import (
     FEWEST,
     TAIL,
@@ -85,16 +85,14 @@ def measured(settings: Sequence[Setting]) -> Measured:
     or when something that a plan needs was not measured.
     """
     found = demands(settings)
-    closed = [
-        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
-    ]
-    trials = [trial for setting in closed for trial in setting.trials]
+    usable = valid(closed(settings))
+    trials = [trial for setting in usable for trial in setting.trials]
     if len(trials) < FEWEST:
         raise CannotTellError(
             f"only {len(trials)} of its trials are valid: no interval follows from fewer than "
             f"{FEWEST}; measure with --repeats {FEWEST}"
         )
-    groups = [np.array([_row(trial) for trial in setting.trials]) for setting in closed]
+    groups = [np.array([_row(trial) for trial in setting.trials]) for setting in usable]
     costs: Floats = np.median(np.concatenate(groups), axis=0)
     costs[:2] = found.cpu["server"], found.cpu["database"]
     costs[2:4] = found.wait, found.outside

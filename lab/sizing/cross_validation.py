@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.analysis.models.demands import MISS, Demands, Prediction, demands, laws, prediction
-from lab.analysis.settings import Setting
+from lab.analysis.settings import Setting, closed, valid
 from lab.analysis.statistics import median
 from lab.errors import CannotTellError
 from lab.sizing.latencies import percentile
@@ -38,9 +38,7 @@ def held_out(settings: Sequence[Setting]) -> list[Forecast]:
     their rates are sizes of their own, predicted from all closed trials. Raises
     `CannotTellError` when there is one size only.
     """
-    usable = [
-        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
-    ]
+    usable = valid(closed(settings))
     axis = next((axis for axis in AXES if len(_sizes(usable, axis)) > 1), None)
     if axis is None:
         raise CannotTellError(
@@ -52,7 +50,7 @@ def held_out(settings: Sequence[Setting]) -> list[Forecast]:
         held = [setting for setting in usable if getattr(setting.conditions, axis) == size]
         cost = demands([setting for setting in usable if setting not in held])
         found += [_forecast(setting, cost) for setting in held]
-    opened = [setting for setting in settings if setting.trials and setting.conditions.arrival_rate]
+    opened = [setting for setting in valid(settings) if setting.is_open]
     return found + [_forecast(setting, demands(usable)) for setting in opened]
 
 

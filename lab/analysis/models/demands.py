@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.analysis.models.network import NAMES, explained, network, sending
 from lab.analysis.models.queueing import Network, Performance, predict, wait_that_explains
-from lab.analysis.settings import Setting, conditions_except
+from lab.analysis.settings import Setting, closed, conditions_except, valid
 from lab.analysis.statistics import median
 from lab.errors import CannotTellError
 from lab.records.trial import Trial
@@ -108,9 +108,7 @@ def demands(settings: Sequence[Setting]) -> Demands:
     idlest setting in which nothing queued lies outside. Raises `CannotTellError` when nothing
     valid was measured.
     """
-    usable = [
-        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
-    ]
+    usable = valid(closed(settings))
     trials = [trial for setting in usable for trial in setting.trials if "server" in trial.usage]
     if not trials:
         raise CannotTellError("no valid trial measured the server's CPU under a closed load")
@@ -173,10 +171,7 @@ def _measured(setting: Setting) -> Performance:
 
 def predictions(settings: Sequence[Setting], found: Demands) -> list[Prediction]:
     """Return prediction and measurement of each closed and valid setting of one implementation."""
-    closed = (
-        setting for setting in settings if setting.trials and not setting.conditions.arrival_rate
-    )
-    return [prediction(setting, found) for setting in closed]
+    return [prediction(setting, found) for setting in valid(closed(settings))]
 
 
 def prediction(setting: Setting, found: Demands) -> Prediction:

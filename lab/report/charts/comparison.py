@@ -11,7 +11,14 @@ from lab.analysis.settings import Setting, per_cpu_second
 from lab.analysis.statistics import Estimate
 from lab.report.blocks import Chart
 from lab.report.charts.drawing import INK, SERIES, SHADE, Look, draw, looks, plain_numbers
-from lab.report.charts.series import brief, differing, some, whiskers
+from lab.report.charts.series import (
+    brief,
+    differing,
+    evenly_chosen,
+    name_rows,
+    row_places,
+    whiskers,
+)
 
 ROW = 0.4  # inches of height
 MOST_ROWS = 9
@@ -29,7 +36,7 @@ def ratios(settings: Sequence[Setting], floor: float | None) -> list[Chart]:
 
 
 def _forest(name: str, found: Sequence[Effect], floor: float | None) -> Chart:
-    chosen = some(found, MOST_ROWS // len(FIGURES))
+    chosen = evenly_chosen(found, MOST_ROWS // len(FIGURES))
     ours, theirs = chosen[0].ours.label, chosen[0].theirs.label
     names = differing(effect.ours for effect in found)
     rows = {
@@ -56,7 +63,7 @@ def _forest(name: str, found: Sequence[Effect], floor: float | None) -> Chart:
 
 
 def _points(axes: Axes, rows: Mapping[str, Estimate], look: Look) -> None:
-    places = [-float(index) for index in range(len(rows))]
+    places = row_places(len(rows))
     axes.errorbar(
         [one.middle for one in rows.values()], places, xerr=whiskers(list(rows.values())),
         color=look.colour, marker=look.marker, linestyle="none",
@@ -65,8 +72,7 @@ def _points(axes: Axes, rows: Mapping[str, Estimate], look: Look) -> None:
         end = one.interval.high if one.interval else one.middle
         axes.annotate(hundredths(one.middle), (end, place), (6, 0), textcoords="offset points",
                       va="center", fontsize=10.5)  # fmt: skip
-    axes.set_yticks(places, [row.replace(", ", ",\n", 1) for row in rows])
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, [row.replace(", ", ",\n", 1) for row in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.margins(x=0.18)
 

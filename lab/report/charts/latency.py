@@ -6,15 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from lab.analysis.comparison import labels
 from lab.analysis.formatting import counted, number
-from lab.analysis.settings import Setting, throughput
+from lab.analysis.settings import Setting, closed, throughput
 from lab.analysis.statistics import Floats
 from lab.records.conditions import Conditions
 from lab.records.histogram import Histogram
 from lab.records.operations import ALL
 from lab.report.blocks import Chart
 from lab.report.charts.drawing import Look, draw, looks
-from lab.report.charts.series import decades, latency_scale, some, told_apart
+from lab.report.charts.series import decades, evenly_chosen, latency_scale, told_apart
 
 SHOWN = (50.0, 95.0, 99.0)
 TAIL = (50.0, 90.0, 95.0, 99.0, 99.5, 99.9)
@@ -24,7 +25,7 @@ MOST_SETTINGS = 6
 
 def by_operation(settings: Sequence[Setting]) -> list[Chart]:
     """Draw the percentiles of each operation, all implementations under the same conditions."""
-    chosen = told_apart(some(side_by_side(settings), MOST_SETTINGS))
+    chosen = told_apart(evenly_chosen(side_by_side(settings), MOST_SETTINGS))
     operations = sorted({n for setting in chosen.values() for n in _latencies(setting)})
     if not operations:
         return []
@@ -60,7 +61,7 @@ def by_operation(settings: Sequence[Setting]) -> list[Chart]:
 def fastest(settings: Sequence[Setting]) -> list[Setting]:
     """Return of each implementation the closed setting with the highest throughput."""
     best: dict[str, Setting] = {}
-    for setting in (setting for setting in settings if not setting.conditions.arrival_rate):
+    for setting in closed(settings):
         known = best.get(setting.label)
         if known is None or (setting.median(throughput) or 0) > (known.median(throughput) or 0):
             best[setting.label] = setting
@@ -70,7 +71,7 @@ def fastest(settings: Sequence[Setting]) -> list[Setting]:
 def side_by_side(settings: Sequence[Setting]) -> list[Setting]:
     """Return the closed settings of the conditions that most implementations met, at their best."""
     groups: dict[Conditions, list[Setting]] = {}
-    for setting in (setting for setting in settings if not setting.conditions.arrival_rate):
+    for setting in closed(settings):
         groups.setdefault(setting.conditions, []).append(setting)
 
     def worth(group: Sequence[Setting]) -> tuple[int, float]:
@@ -109,13 +110,13 @@ def _ranges(axes: Axes, rows: Sequence[tuple[float, Histogram]], look: Look, lab
 
 def by_percentile(settings: Sequence[Setting]) -> list[Chart]:
     """Draw latency over percentiles; where an open load was sent, beside the closed one."""
-    opened = [setting for setting in settings if setting.conditions.arrival_rate]
+    opened = [setting for setting in settings if setting.is_open]
     if not opened:
-        chosen = told_apart(some(side_by_side(settings), MOST_SETTINGS))
+        chosen = told_apart(evenly_chosen(side_by_side(settings), MOST_SETTINGS))
         title = "Latency by percentile"
         return [_tail("by-percentile", title, chosen, "")] if len(chosen) > 1 else []
     charts: list[Chart] = []
-    for label in dict.fromkeys(setting.label for setting in opened):
+    for label in labels(opened):
         lines = {_load(setting): setting for setting in fastest(settings) if setting.label == label}
         lines |= {_load(setting): setting for setting in opened if setting.label == label}
         title = f"Closed and open load, {label}"

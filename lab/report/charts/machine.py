@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 
 from lab.analysis.formatting import counted, number
 from lab.analysis.models.network import server_cores
-from lab.analysis.settings import Setting
+from lab.analysis.settings import Setting, closed
 from lab.analysis.statistics import median
 from lab.records.trial import Trial
 from lab.report.blocks import Chart
 from lab.report.charts.drawing import INK, MUTED, PAPER, SERIES, draw
-from lab.report.charts.series import MIB, some, told_apart
+from lab.report.charts.series import MIB, evenly_chosen, name_rows, row_places, told_apart
 
 PARTIES = {
     "server": "server",
@@ -35,13 +35,11 @@ def resources(settings: Sequence[Setting]) -> list[Chart]:
 
 def _heaviest(settings: Sequence[Setting]) -> list[Setting]:
     """Return at most `MOST_ROWS` closed settings: evenly chosen among those of the most users."""
-    closed = [setting for setting in settings if not setting.conditions.arrival_rate] or list(
-        settings
-    )
-    if len(closed) > MOST_ROWS:
-        most = max(setting.conditions.users for setting in closed)
-        closed = [setting for setting in closed if setting.conditions.users == most]
-    return some(closed, MOST_ROWS)
+    shown = closed(settings) or list(settings)
+    if len(shown) > MOST_ROWS:
+        most = max(setting.conditions.users for setting in shown)
+        shown = [setting for setting in shown if setting.conditions.users == most]
+    return evenly_chosen(shown, MOST_ROWS)
 
 
 def _cpu(settings: Mapping[str, Setting]) -> Chart:
@@ -53,7 +51,7 @@ def _cpu(settings: Mapping[str, Setting]) -> Chart:
         left = np.zeros(len(settings))
         for party, colour in zip(parties, SERIES, strict=False):
             axes.barh(
-                _places(settings), used[party], left=left, height=0.62, color=colour,
+                row_places(len(settings)), used[party], left=left, height=0.62, color=colour,
                 edgecolor=PAPER, label=PARTIES[party],
             )  # fmt: skip
             left += np.array(used[party])
@@ -83,18 +81,13 @@ def _limits(
     axes: Axes, settings: Mapping[str, Setting], limit: Callable[[Trial], float | None]
 ) -> None:
     """Mark what each setting may use."""
-    for place, setting in zip(_places(settings), settings.values(), strict=True):
+    for place, setting in zip(row_places(len(settings)), settings.values(), strict=True):
         if (most := limit(setting.shown[0])) is not None:
             axes.plot((most, most), (place - 0.42, place + 0.42), color=INK, linewidth=1.6)
 
 
-def _places(settings: Mapping[str, Setting]) -> list[float]:
-    return [-float(index) for index in range(len(settings))]
-
-
 def _named_rows(axes: Axes, settings: Mapping[str, Setting]) -> None:
-    axes.set_yticks(_places(settings), [_folded(name) for name in settings])
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, [_folded(name) for name in settings])
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
 
@@ -123,7 +116,7 @@ def _memory(settings: Mapping[str, Setting]) -> list[Chart]:
         return []
 
     def paint(axes: Axes) -> None:
-        for place, name in zip(_places(known), known, strict=True):
+        for place, name in zip(row_places(len(known)), known, strict=True):
             left = 0.0
             for index, size in enumerate(sizes[name]):
                 axes.barh(

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lab.analysis.formatting import counted, number
-from lab.analysis.settings import Setting
+from lab.analysis.settings import Setting, closed
 from lab.analysis.statistics import Floats
 from lab.records.histogram import BUCKETS, percentiles_of
 from lab.records.trial import Trial
 from lab.report.blocks import Chart
 from lab.report.charts.drawing import MUTED, SHADE, draw, looks
-from lab.report.charts.series import brief, differing, some
+from lab.report.charts.series import brief, differing, evenly_chosen
 
 POINTS = 40  # per line: more is noise
 MOST_LINES = 6
@@ -31,10 +31,9 @@ class Course:
 
 def over_time(settings: Sequence[Setting]) -> list[Chart]:
     """Draw latency over time of the settings that tell most."""
-    closed = [setting for setting in settings if not setting.conditions.arrival_rate]
     charts = [
         _chart(f"over-time-{place}", title, group)
-        for place, (title, group) in enumerate(_groups(closed).items(), start=1)
+        for place, (title, group) in enumerate(_groups(closed(settings)).items(), start=1)
     ]
     return charts[:MOST_CHARTS]
 
@@ -62,7 +61,7 @@ def _groups(settings: Sequence[Setting]) -> dict[str, dict[str, Setting]]:
 
 
 def _few(lines: dict[str, Setting]) -> dict[str, Setting]:
-    return {name: lines[name] for name in some(list(lines), MOST_LINES)}
+    return {name: lines[name] for name in evenly_chosen(list(lines), MOST_LINES)}
 
 
 def _chart(name: str, title: str, lines: Mapping[str, Setting]) -> Chart:

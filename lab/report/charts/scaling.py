@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
+from lab.analysis.comparison import labels
 from lab.analysis.formatting import number
 from lab.analysis.models.scaling import Scaling
-from lab.analysis.settings import Setting, conditions_except, throughput
+from lab.analysis.settings import Setting, closed, conditions_except, throughput, valid
 from lab.analysis.sweeps import scaling
 from lab.errors import CannotTellError
 from lab.report.blocks import Chart
@@ -17,12 +18,12 @@ from lab.report.charts.series import (
     Point,
     brief,
     differing,
+    evenly_chosen,
     latency_scale,
     p95_point,
     plot,
     point,
     repeats,
-    some,
     whiskers,
 )
 
@@ -50,17 +51,15 @@ def _facets(settings: Sequence[Setting]) -> dict[str, Lines]:
     facets: dict[str, dict[str, list[Setting]]] = {}
     for row in rows:
         facets.setdefault(brief(row[0], names), {})[row[0].label] = row
-    return {where: facets[where] for where in some(list(facets), MOST_FACETS)}
+    return {where: facets[where] for where in evenly_chosen(list(facets), MOST_FACETS)}
 
 
 def _rows(settings: Sequence[Setting]) -> list[list[Setting]]:
     """Return closed settings that differ in workers only, those that nobody believes included."""
     found: dict[object, list[Setting]] = {}
-    for setting in settings:
-        if not setting.conditions.arrival_rate:
-            found.setdefault((setting.label, conditions_except(setting, "workers")), []).append(
-                setting
-            )
+    for setting in closed(settings):
+        key = setting.label, conditions_except(setting, "workers")
+        found.setdefault(key, []).append(setting)
     rows = [sorted(row, key=lambda setting: setting.conditions.workers) for row in found.values()]
     return sorted((row for row in rows if len(row) > 1), key=lambda row: row[0].conditions.users)
 
@@ -86,9 +85,9 @@ def _throughput(name: str, where: str, lines: Lines) -> Chart:
 
 
 def _law(row: Sequence[Setting]) -> Scaling | None:
-    valid = [setting for setting in row if setting.trials]
+    believed = valid(row)
     try:
-        return scaling(valid) if valid else None
+        return scaling(believed) if believed else None
     except CannotTellError:
         return None
 
@@ -126,11 +125,7 @@ def _latency(name: str, where: str, lines: Lines) -> Chart:
         axes.set_title("p95, ms")
 
     settings = [setting for row in lines.values() for setting in row]
-    best = min(
-        (setting for setting in settings if setting.trials),
-        key=lambda c: c.p95.middle,
-        default=None,
-    )
+    best = min(valid(settings), key=lambda setting: setting.p95.middle, default=None)
     alt = (
         f"The lowest p95 is {number(best.p95.middle)} ms, {best.label} with {best.sentence}."
         if best
@@ -149,11 +144,7 @@ def _said(lines: Lines) -> str:
     """Return in words what the chart of throughput shows."""
     parts = []
     for label, row in lines.items():
-        known = {
-            setting.conditions.workers: setting.median(throughput)
-            for setting in row
-            if setting.trials
-        }
+        known = {one.conditions.workers: one.median(throughput) for one in valid(row)}
         rates = (f"{number(rate or 0)} with {count}" for count, rate in known.items())
         parts.append(f"{label}: {', '.join(rates) or 'no valid trial'}")
     return f"Requests per second by workers. {'; '.join(parts)}."
@@ -161,10 +152,9 @@ def _said(lines: Lines) -> str:
 
 def knees(settings: Sequence[Setting]) -> list[Chart]:
     """Draw p95 over throughput: from the knee on, more load brings latency and nothing else."""
-    closed = [setting for setting in settings if not setting.conditions.arrival_rate]
     charts: list[Chart] = []
-    for label in dict.fromkeys(setting.label for setting in closed):
-        own = [setting for setting in closed if setting.label == label]
+    for label in labels(closed(settings)):
+        own = [setting for setting in closed(settings) if setting.label == label]
         along = next((name for name in ("users", "workers") if name in differing(own)), None)
         if along:
             charts.append(_knee(f"knee-{len(charts) + 1}", label, own, along))

@@ -57,7 +57,7 @@ def told_apart(settings: Sequence[Setting]) -> dict[str, Setting]:
     return found
 
 
-def some(many: Sequence[T], most: int) -> list[T]:
+def evenly_chosen(many: Sequence[T], most: int) -> list[T]:
     """Return a few of many, evenly chosen, the first and the last among them."""
     places = np.linspace(0, len(many) - 1, min(most, len(many))).round()
     return [many[int(place)] for place in places]
@@ -102,6 +102,17 @@ def plot(axes: Axes, points: Sequence[Point], look: Look, label: str) -> None:
         [one.estimate.middle for one in bad],
         color=look.colour, marker=look.marker, linestyle="none", fillstyle="none",
     )  # fmt: skip
+
+
+def row_places(count: int) -> list[float]:
+    """Return where on the y axis so many rows are, the first one on top."""
+    return [-float(index) for index in range(count)]
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Write the names of rows beside them, instead of a scale."""
+    axes.set_yticks(row_places(len(names)), names)
+    axes.tick_params(axis="y", length=0)
 
 
 def whiskers(estimates: Sequence[Estimate]) -> tuple[list[float], list[float]]:
