@@ -11,7 +11,7 @@ from lab.analysis.models.demands import by_implementation
 from lab.analysis.settings import Setting, by_setting
 from lab.cli.arguments import byte_count, milliseconds, numbers, seconds
 from lab.errors import CannotTellError, LabError
-from lab.records import jsonlines
+from lab.records.jsonlines import completed
 from lab.records.trial import Trial
 from lab.report import capacity_plan, forecasts, platforms
 from lab.report.blocks import Block, Bullets, Heading, say
@@ -82,7 +82,7 @@ class Inquiry:
 
 def run(options: argparse.Namespace) -> None:
     """Print a plan from the records of a folder. Raises `LabError` when none can be made."""
-    trials = jsonlines.read(options.folder / jsonlines.FILE)
+    trials = completed(options.folder)
     if not trials:
         raise LabError(f"there is no completed trial in {options.folder} to plan from")
     if min(options.users) < 1:

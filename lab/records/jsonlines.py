@@ -1,8 +1,10 @@
 """Trials as versioned JSON lines: one trial a line, whole or not there.
 
-The file of records is the seam between measuring and reporting: a report needs nothing else.
+The file of records is the seam between measuring and reporting: a report needs nothing else. It may
+be compressed with gzip once a run is over, as it is where results are kept in the repository.
 """
 
+import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +21,7 @@ from lab.records.trial import Trial
 from lab.records.usage import Counters, Process
 
 VERSION = 2
-FILE = "records.jsonl"
+FILE, PACKED = "records.jsonl", "records.jsonl.gz"
 
 
 def to_line(trial: Trial) -> str:
@@ -78,6 +80,7 @@ def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def append(path: Path, trial: Trial) -> None:
     """Add a trial to the file, wholly or (on a full disk, say) not at all. Raises OSError."""
+    _unpack(path.with_name(PACKED), path)
     with path.open("ab") as file:
         before = file.tell()
         try:
@@ -89,19 +92,27 @@ def append(path: Path, trial: Trial) -> None:
             raise
 
 
+def _unpack(packed: Path, path: Path) -> None:
+    """Let a run whose records are compressed go on."""
+    if packed.exists() and not path.exists():
+        path.write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+
+
 def read(path: Path) -> list[Trial]:
     """Return the trials of a file. Raises `LabError` naming the file and the line."""
+    opened = gzip.open if path.name == PACKED else open
     try:
-        with path.open(encoding="utf-8") as lines:
+        with opened(path, "rt", encoding="utf-8") as lines:
             return list(_trials(path, lines))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise LabError(f"cannot read {path}: {error}") from error
 
 
 def completed(folder: Path) -> list[Trial]:
     """Return the trials of a results folder; none before the first one. Raises `LabError`."""
-    path = folder / FILE
-    return read(path) if path.exists() else []
+    paths = (folder / name for name in (FILE, PACKED))
+    return next((read(path) for path in paths if path.exists()), [])
 
 
 def _trials(path: Path, lines: Iterable[str]) -> Iterator[Trial]:

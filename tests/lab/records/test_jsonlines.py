@@ -1,4 +1,5 @@
 import dataclasses
+import gzip
 import json
 import os
 
@@ -117,3 +118,20 @@ def test_a_failed_write_leaves_the_completed_trials(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         jsonlines.append(path, trial(number=2))
     assert jsonlines.read(path) == [trial()]
+
+
+def test_compressed_records_are_read_and_a_run_goes_on_from_them(tmp_path):
+    first, second = trial(number=1), trial(number=2)
+    lines = jsonlines.to_line(first).encode()
+    (tmp_path / "records.jsonl.gz").write_bytes(gzip.compress(lines))
+    assert jsonlines.completed(tmp_path) == [first]
+    jsonlines.append(tmp_path / "records.jsonl", second)
+    assert jsonlines.completed(tmp_path) == [first, second]
+    assert not (tmp_path / "records.jsonl.gz").exists()
+
+
+def test_compressed_records_that_are_cut_off_are_one_line(tmp_path):
+    packed = gzip.compress(jsonlines.to_line(trial()).encode())
+    (tmp_path / "records.jsonl.gz").write_bytes(packed[:-20])
+    with pytest.raises(LabError, match=r"cannot read .*records\.jsonl\.gz"):
+        jsonlines.completed(tmp_path)
