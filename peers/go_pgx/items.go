@@ -87,8 +87,8 @@ func (a *api) item(w http.ResponseWriter, r *http.Request, id int64) {
 	case http.MethodGet, http.MethodHead:
 		a.one(w, retrieve, asText, id)
 	case http.MethodPut:
-		if new, ok := read(w, r); ok && given(w, &new) {
-			a.one(w, update, asText, id, new.name, new.description, new.price, new.quantity)
+		if sent, ok := read(w, r); ok && given(w, &sent) {
+			a.one(w, update, asText, id, sent.name, sent.description, sent.price, sent.quantity)
 		}
 	case http.MethodPatch:
 		if sent, ok := read(w, r); ok {
@@ -134,12 +134,12 @@ func (a *api) one(w http.ResponseWriter, statement string, arguments ...interfac
 }
 
 func (a *api) create(w http.ResponseWriter, r *http.Request) {
-	new, ok := read(w, r)
-	if !ok || !given(w, &new) {
+	sent, ok := read(w, r)
+	if !ok || !given(w, &sent) {
 		return
 	}
 	rows, err := a.pool.Query(
-		always, create, asText, new.name, new.description, new.price, new.quantity)
+		always, create, asText, sent.name, sent.description, sent.price, sent.quantity)
 	if err != nil {
 		failed(w, err)
 		return
@@ -221,16 +221,16 @@ func read(w http.ResponseWriter, r *http.Request) (fields, bool) {
 }
 
 // given refuses a whole item without what it must have, and fills in what it need not.
-func given(w http.ResponseWriter, new *fields) bool {
-	if new.name == nil || new.price == nil {
+func given(w http.ResponseWriter, sent *fields) bool {
+	if sent.name == nil || sent.price == nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return false
 	}
-	if new.description == nil {
-		new.description = ""
+	if sent.description == nil {
+		sent.description = ""
 	}
-	if new.quantity == nil {
-		new.quantity = "0"
+	if sent.quantity == nil {
+		sent.quantity = "0"
 	}
 	return true
 }
