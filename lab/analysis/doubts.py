@@ -31,7 +31,9 @@ def imbalance(trials: Trials) -> Iterator[str]:
         shares = [count for who, count in trial.served_by.items() if who.partition("/")[2]]
         if len(shares) > 1 and max(shares) > MAX_IMBALANCE * min(shares):
             times = max(shares) / min(shares)
-            said = f"the busiest worker answered {times:.1f} times as many requests as the idlest"
+            said = (
+                f"the busiest worker answered {times:.1f} times as many requests as the idlest one"
+            )
             found.append((times, trial, said))
     yield from _gravest(found)
 
@@ -48,8 +50,8 @@ def complaints(trials: Trials) -> Iterator[str]:
 
 
 def nameless(trials: Trials) -> Iterator[str]:
-    """Nobody says who answered: an address can be anything's."""
-    said = "no answer says who gave it (header X-Served-By)"
+    """Responses name no server: anything can answer at an address."""
+    said = "no response names its server (header X-Served-By)"
     unnamed = [trial for trial in trials if trial.is_external and set(trial.served_by) == {""}]
     yield from _gravest([(0.0, trial, said) for trial in unnamed])
 
@@ -98,7 +100,7 @@ def shared_core(trials: Trials) -> Iterator[str]:
 
 
 def others(trials: Trials) -> Iterator[str]:
-    """Somebody else was on the machine."""
+    """Other programs used the machine."""
     worst = max(trials, key=lambda trial: trial.cores_used("others"))
     if (used := worst.cores_used("others")) > MAX_OTHERS:
         yield f"other programs used {used:.2f} cores meanwhile ({_name(worst)})"
@@ -112,10 +114,7 @@ def repeats(trials: Trials) -> Iterator[str]:
     pairs = max(trial.pair for trial in trials)
     if pairs < FEWEST:
         few = "one trial" if pairs == 1 else f"{pairs} trials"
-        yield (
-            f"only {few} of each: a range over so few promises nothing about the next "
-            "(--repeats 5 does)"
-        )
+        yield (f"only {few} of each: so few say little about the next one (use --repeats 5)")
     difference = noise(trials)
     if difference is not None and difference > MAX_REPEAT_DIFFERENCE:
         yield f"repeats of the same implementation differ by up to {difference:.0%} in throughput"

@@ -56,8 +56,8 @@ def and_others(numbers: Sequence[int]) -> str:
     """Return the end of a sentence about one trial that holds for others, too."""
     if not numbers:
         return ""
-    others = f"{len(numbers)} other" + ("" if len(numbers) == 1 else "s")
-    return f"; alike {others}: {', '.join(map(str, numbers))}"
+    noun = "trial" if len(numbers) == 1 else "trials"
+    return f"; likewise {noun} {', '.join(map(str, numbers))}"
 
 
 def counted(number: int, what: str) -> str:

@@ -25,7 +25,7 @@ class Course(StrEnum):
     CONVERGED = "converged"
     QUEUE = "growing because the queue grows"
     TABLE = "growing because the table grows"
-    SERVICE = "growing because each request takes longer, and not by the table"
+    SERVICE = "growing because each request takes longer, and not because the table grew"
     FALLING = "still falling: the warm-up was too short"
     UNKNOWN = "not known: the window is too short or too noisy"
 

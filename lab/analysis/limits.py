@@ -59,7 +59,7 @@ def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
     """Name the limit of a setting. Trials that only drift, or are few, count: they ran into it.
 
     `fewer_users` is the same setting under less load: does latency grow with more?
-    Raises `CannotTellError` when no trial can be believed or the server's CPU was not measured.
+    Raises `CannotTellError` when no trial can be trusted or the server's CPU was not measured.
     """
     trial = _typical(setting)
     found = [part for part in (make(trial) for make in PARTS) if part]
@@ -80,7 +80,7 @@ def _typical(setting: Setting) -> Trial:
     """Return the trial of median throughput among those that can be believed."""
     trials = [trial for trial in setting.all if _believed(setting.verdicts[trial.number])]
     if not trials:
-        raise CannotTellError("no trial of it can be believed")
+        raise CannotTellError("none of its trials can be trusted")
     if not all("server" in trial.usage for trial in trials):
         raise CannotTellError("the server's CPU was not measured: give its pid")
     return sorted(trials, key=lambda trial: trial.throughput)[len(trials) // 2]

@@ -79,7 +79,7 @@ def growing(settings: Sequence[Setting]) -> Answer:
                 courses.setdefault(one.growth.course, []).append(said)
     total = sum(map(len, courses.values()))
     if not total:
-        raise CannotTellError("no trial can be believed")
+        raise CannotTellError("no trial can be trusted")
     if set(courses) == {Course.UNKNOWN}:
         raise CannotTellError(f"the latency of {total} trials is {Course.UNKNOWN}")
     text = "; ".join(

@@ -61,7 +61,7 @@ class Verdict:
 
 
 def verdict(trial: Trial) -> Verdict:
-    """Hear all rules about a trial."""
+    """Apply every rule to a trial."""
     found = growth_of(trial)
     reasons = [
         Reason(level, rule.__name__, text)
@@ -83,7 +83,7 @@ def failures(trial: Trial) -> Iterator[str]:
 
 
 def wrong_server(trial: Trial) -> Iterator[str]:
-    """Somebody else answered, or nobody said who did. What runs elsewhere need not say."""
+    """Another server answered, or responses named none; one at an address need not name itself."""
     names = {who: who.partition("/")[0] for who in trial.served_by}
     expected = {"", next(iter(names.values()), "")} if trial.is_external else {trial.target}
     strange = [who for who, name in names.items() if name not in expected]
@@ -173,12 +173,15 @@ def drift_in_words(found: Growth) -> str:
 
 
 def table(trial: Trial) -> Iterator[str]:
-    """Rows came or went that no answer spoke of; what was under way at the end may be some."""
+    """Rows appeared or disappeared that no response accounts for, nor what was under way."""
     rows = trial.table.unexplained_rows if trial.table else 0
     under_way = max(trial.conditions.users, max(trial.in_flight, default=0))
     if abs(rows) > under_way:
-        verb = "came" if rows > 0 else "went"
-        yield f"{abs(rows):,} rows {verb} that no answer spoke of: somebody else writes, or lies"
+        verb = "appeared" if rows > 0 else "disappeared"
+        yield (
+            f"{abs(rows):,} rows {verb} that no response accounts for: something else writes to "
+            "the table, or responses are false"
+        )
 
 
 def cpu_cap(trial: Trial) -> Iterator[str]:

@@ -85,10 +85,10 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
                 f"{setting.sentence}: no valid trial" for setting in settings if not setting.trials
             ]
             return _advice(row, aim.smallest(row, best), aim, others)
-    return _nobody(by_users[-1], aim)
+    return _none_holds(by_users[-1], aim)
 
 
-def _nobody(row: Sequence[Setting], aim: Aim) -> Answer:
+def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
     best = min(row, key=lambda setting: setting.p95.middle)
     count, users = best.conditions.workers, best.conditions.users
     text = (

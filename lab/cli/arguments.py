@@ -16,7 +16,7 @@ CONDITIONS: Mapping[str, str] = {
     "workers": "worker processes of the server",
     "threads": "threads, or pooled connections, per worker",
     "rows": "rows in the table at the start",
-    "seed": "of all random choices",
+    "seed": "seed of all random choices",
     "mix": "weights of retrieve/list/create/delete",
 }
 
@@ -36,7 +36,7 @@ def add_folder(part: argparse.ArgumentParser) -> None:
 
 def add_targets(part: argparse.ArgumentParser) -> None:
     """Declare what is measured."""
-    known = f"any of {', '.join(TARGETS)}, or the http:// of what runs already"
+    known = f"any of {', '.join(TARGETS)}, or the http:// address of a running service"
     part.add_argument("target", nargs="+", help=f"{known}; the first is compared to each")
 
 
@@ -55,19 +55,22 @@ def add_conditions(
         else:
             add(f"--{name}", type=type(value), default=value, help=f"{what} (default {value})")
     for flags, what in {
-        ("--seconds", "--duration"): "measured time of a trial, such as 50s or 10m",
-        ("--warm-up",): "time of load before it",
-        ("--think-time",): "pause of a user after an answer",
-        ("--db-rtt",): "added to each round trip to the database, such as 2ms",
+        ("--seconds", "--duration"): "length of the measured window, such as 50s or 10m",
+        ("--warm-up",): "load before the window, which is not counted",
+        ("--think-time",): "think time of a user between a response and the next request",
+        ("--db-rtt",): "latency added to each database round trip, such as 2ms",
     }.items():
         value = getattr(defaults, flags[0][2:].replace("-", "_"))
         add(*flags, type=seconds, default=value, help=f"{what} (default {value:g}s)")
-    add("--cpus", type=float, help="cap of the server in cores, such as 1 or 0.5")
-    add("--memory", type=byte_count, help="cap of the server, such as 512m or 1g")
+    add("--cpus", type=float, help="CPU cap of the server in cores, such as 1 or 0.5")
+    add("--memory", type=byte_count, help="memory cap of the server, such as 512m or 1g")
     add(
-        "--load", default="", metavar="OPTIONS", help="of locust/locustfile.py, for http:// targets"
+        "--load",
+        default="",
+        metavar="OPTIONS",
+        help="options of locust/locustfile.py for http:// targets",
     )
-    add("--pid", type=int, help="first process of an http:// target, to see what it uses")
+    add("--pid", type=int, help="main process of an http:// target, to measure its CPU and memory")
 
 
 def add_run(part: argparse.ArgumentParser, repeats: int) -> None:
@@ -76,7 +79,7 @@ def add_run(part: argparse.ArgumentParser, repeats: int) -> None:
         "--repeats", type=int, default=repeats, help=f"trials of each (default {repeats})"
     )
     part.add_argument(
-        "--results", type=Path, default=Path("results"), help="where the results folder is made"
+        "--results", type=Path, default=Path("results"), help="where to create the results folder"
     )
     add_output(part)
 
@@ -86,7 +89,7 @@ def add_open(part: argparse.ArgumentParser, shares: tuple[float, ...]) -> None:
     shown = ",".join(f"{100 * share:g}" for share in shares) or "none"
     part.add_argument(
         "--open", type=percentages, default=shares, metavar="PERCENTAGES",
-        help="open loads to follow, in %% of the capacity found, such as 50,70,90 or none "
+        help="open loads to send afterwards, in %% of the capacity found: such as 50,70,90 or none "
         f"(default {shown})",
     )  # fmt: skip
 
@@ -96,8 +99,8 @@ def add_output(part: argparse.ArgumentParser) -> None:
     part.add_argument("--json", action="store_true", help="print the summary as JSON")
     part.add_argument(
         "--p95", type=milliseconds, metavar="TIME", dest="objective_ms",
-        help="what the 95th percentile must stay below, such as 300ms: the advice keeps to it, "
-        "and the exit code is 1 when an implementation never does",
+        help="objective for the 95th percentile, such as 300ms: the advice keeps to it, and the "
+        "exit code is 1 when an implementation never meets it",
     )  # fmt: skip
 
 
@@ -105,7 +108,7 @@ def numbers(text: str) -> tuple[int, ...]:
     """Read numbers as in 1,2,4."""
     words = text.split(",")
     if not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write 1,2,4")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers: write 1,2,4")
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
@@ -123,7 +126,7 @@ def seconds(text: str) -> float:
     try:
         return float(digits) * DURATIONS[unit]
     except (ValueError, KeyError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 50s, 10m or 2ms") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write 50s, 10m or 2ms") from None
 
 
 def milliseconds(text: str) -> float:
@@ -135,5 +138,5 @@ def byte_count(text: str) -> int:
     """Read a size as in 512m or 1g."""
     digits, unit = (text[:-1], text[-1].lower()) if text[-1:].isalpha() else (text, "")
     if not digits.isdecimal() or unit not in {"", *SIZES}:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 512m or 1g")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: write 512m or 1g")
     return int(digits) * SIZES.get(unit, 1)

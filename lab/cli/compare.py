@@ -7,7 +7,7 @@ from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, co
 from lab.cli.measuring import carry_out
 from lab.experiments import designs
 
-DESCRIPTION = "measure implementations in turns: which one?"
+DESCRIPTION = "measure implementations under the same load, in turns: which one is better?"
 
 
 def add_options(part: argparse.ArgumentParser) -> None:

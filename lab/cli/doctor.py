@@ -18,7 +18,7 @@ from lab.running.caps import available_cores, divide, enforced
 from lab.running.database.postgres import database
 from lab.running.machine import require_linux, versions
 
-DESCRIPTION = "say what this machine can measure, and what is missing"
+DESCRIPTION = "report what this machine can measure and what is missing"
 GOOD, SO_SO, BAD = "ok", "but", "NO"
 DISK_NEEDED = 2 * 1024**3  # bytes: a sweep's logs and a table of a million rows
 FILES_NEEDED = 4096  # open files: 1000 users, their answers' ends, and more
@@ -37,7 +37,12 @@ class Finding:
 
 def add_options(part: argparse.ArgumentParser) -> None:
     """Declare its options."""
-    part.add_argument("--results", type=Path, default=Path("results"), help="where results go")
+    part.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        help="folder to check for space and permission",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -50,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
         findings.append(finding)
     bad = sum(1 for finding in findings if finding.verdict == BAD)
     if bad:
-        raise LabError(f"{bad} of these must be mended before anything can be measured here")
+        raise LabError(f"{bad} of these must be fixed before this machine can measure anything")
 
 
 def _findings(results: Path) -> Iterator[Finding]:
@@ -113,7 +118,9 @@ def _others() -> Finding:
     used = psutil.cpu_percent(interval=1.0) / 100 * (os.cpu_count() or 1)
     if used < BUSY:
         return Finding(GOOD, f"other programs use {used:.2f} cores")
-    return Finding(SO_SO, f"other programs use {used:.2f} cores: what is measured now is doubted")
+    return Finding(
+        SO_SO, f"other programs use {used:.2f} cores: measurements made now will carry a doubt"
+    )
 
 
 def _postgresql() -> Finding:

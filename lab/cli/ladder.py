@@ -8,7 +8,7 @@ from lab.cli.arguments import DEFAULTS, add_conditions, add_run, conditions
 from lab.cli.measuring import carry_out
 from lab.experiments import designs
 
-DESCRIPTION = "measure stock DRF, then our service with one speed-up more at a time"
+DESCRIPTION = "measure stock DRF, then our service with one more speed-up at a time"
 
 
 def add_options(part: argparse.ArgumentParser) -> None:

@@ -42,16 +42,16 @@ examples:
   python -m lab sweep django --workers 1,2,4 --db-rtt 2ms     the same, database further away
   python -m lab sweep django --p95 300ms                      the fewest workers that meet it
   python -m lab ladder                                        what does each speed-up buy?
-  python -m lab run django --cpus 1 --memory 512m             one box
+  python -m lab run django --cpus 1 --memory 512m             on one small box
   python -m lab run article --duration 10m                    the four figures of the article
   python -m lab run --hosts hosts.toml --users 500            service and load on other hosts
-  python -m lab resume results/20261124-093000-sweep          go on after Ctrl-C
+  python -m lab resume results/20261124-093000-sweep          continue after Ctrl-C
   python -m lab plan results/sweep --users 1000,1000000       what would that many users need?
   python -m lab plan results/sweep --users 5000 --think-time 5s --platform cloudrun
-  python -m lab plan results/sweep --check --simulate         are its predictions to be believed?
+  python -m lab plan results/sweep --check --simulate         can its predictions be trusted?
   python -m lab report results/20261124-093000-sweep          redraw the report
 
-exit codes: 0 good, 1 a threshold or verdict failed, 2 wrong use, 130 interrupted
+exit codes: 0 success, 1 a threshold or verdict failed, 2 usage error, 130 interrupted
 """
 GOOD, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(f"{error.strerror}: {error.filename or 'a file of the lab'}")
     except KeyboardInterrupt:
-        _complain("stopped; all it started is stopped too")
+        _complain("stopped, and so is everything it started")
         return INTERRUPTED
 
 

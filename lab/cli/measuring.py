@@ -48,7 +48,7 @@ def _refuse_what_cannot_be(wanted: Plan) -> None:
         refuse_impossible(step.conditions)
         capped = step.conditions.cpus or step.conditions.memory or step.conditions.db_rtt
         if is_url(step.target) and capped:
-            raise LabError(f"{step.target} runs already: only what the lab starts can be capped")
+            raise LabError(f"{step.target} is already running: the lab can cap only what it starts")
 
 
 def measure(folder: Path) -> Path:

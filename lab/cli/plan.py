@@ -24,7 +24,7 @@ from lab.sizing.platforms import PLATFORMS
 from lab.sizing.requirements import Prices, Requirements
 from lab.sizing.simulation import Simulated, simulate
 
-DESCRIPTION = "say what so many users need, from what one request was measured to cost"
+DESCRIPTION = "work out what a number of users needs, from the measured cost of a request"
 VERSION = 1
 EXAMPLES = """\
 examples:
@@ -32,7 +32,7 @@ examples:
   python -m lab plan results/sweep --users 5000 --db-rtt 1ms --vcpus 2 --memory 1g --p95 100ms
   python -m lab plan results/sweep --users 5000 --price-vcpu-hour 0.05 --price-db-vcpu-hour 0.1
   python -m lab plan results/sweep --users 5000 --platform cloudrun --max-connections 100
-  python -m lab plan results/sweep --check --simulate      is it to be believed?
+  python -m lab plan results/sweep --check --simulate      can it be trusted?
 docs/planning.md says how it is computed, and how far the formulas hold.
 """
 OBJECTIVE_MS = 300.0  # when neither the caller nor the records name one
@@ -42,30 +42,46 @@ def add_options(part: argparse.ArgumentParser) -> None:
     """Declare its options."""
     part.epilog, part.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     add = part.add_argument
-    add("folder", type=Path, help="a results folder, best of a sweep; its records are planned from")
-    add("--users", type=numbers, default=(1000,), help="at the busiest moment (default 1000)")
-    add("--think-time", type=seconds, default=10.0, help="pause of a user after an answer "
-        "(default 10s)")  # fmt: skip
-    add("--p95", type=milliseconds, metavar="TIME", dest="objective_ms", help="what the 95th "
-        "percentile must stay below (default: the records' own, or 300ms)")  # fmt: skip
+    add("folder", type=Path, help="a results folder, preferably of a sweep, to plan from")
+    add("--users", type=numbers, default=(1000,), help="users at the busiest moment (default 1000)")
+    add("--think-time", type=seconds, default=10.0, help="pause of a user between a response "
+        "and the next request (default 10s)")  # fmt: skip
+    add("--p95", type=milliseconds, metavar="TIME", dest="objective_ms", help="objective for the "
+        "95th percentile (default: the records' own, or 300ms)")  # fmt: skip
     add("--utilisation", type=float, default=70.0, metavar="PERCENT",
-        help="of CPU, slots and pooled connections, at most (default 70)")  # fmt: skip
-    add("--vcpus", type=float, default=1.0, help="of one instance (default 1)")
-    add("--memory", type=byte_count, default=512 * 1024**2, help="of one instance (default 512m)")
-    add("--db-rtt", type=seconds, help="a whole round trip to the database there (default: as "
+        help="highest use of CPU, slots and pooled connections (default 70)")  # fmt: skip
+    add("--vcpus", type=float, default=1.0, help="vCPUs of one instance (default 1)")
+    add(
+        "--memory",
+        type=byte_count,
+        default=512 * 1024**2,
+        help="memory of one instance (default 512m)",
+    )
+    add("--db-rtt", type=seconds, help="round trip to the production database (default: as "
         "measured)")  # fmt: skip
-    add("--db-vcpus", type=int, default=16, help="of the largest database to be had (default 16)")
-    add("--max-connections", type=int, help="of the database (default: of the measured one)")
+    add(
+        "--db-vcpus",
+        type=int,
+        default=16,
+        help="vCPUs of the largest database available (default 16)",
+    )
+    add(
+        "--max-connections", type=int, help="max_connections of the database (default: as measured)"
+    )
     for what in ("vcpu", "gib", "db-vcpu"):
         add(f"--price-{what}-hour", type=float, default=0.0, metavar="PRICE")
-    add("--platform", choices=PLATFORMS, help="also print the values for its files, with the sums")
+    add(
+        "--platform",
+        choices=PLATFORMS,
+        help="also print the values for the platform's files, with the arithmetic",
+    )
     add("--target", help="plan this implementation only (default: all in the folder)")
     add(
         "--check",
         action="store_true",
         help="show how each measured size is predicted from the others",
     )
-    add("--simulate", action="store_true", help="also play the plan, event by event")
+    add("--simulate", action="store_true", help="also simulate the plan, event by event")
     add("--json", action="store_true", help="print the plan as JSON")
 
 

@@ -35,7 +35,7 @@ class Progress:
         trials = counted(len(self._plan.steps), "trial")
         self._say(
             f"{trials}{again}, each {_spans(self._plan.steps)}: about {_minutes(self._left)}. "
-            f"Ctrl-C stops all; completed trials stay in {_from_here(self._folder)}"
+            f"Ctrl-C stops everything; completed trials are kept in {_from_here(self._folder)}"
         )
         if self._plan.open_shares and not self._plan.has_open_steps:
             shares = ", ".join(f"{share:.0%}" for share in self._plan.open_shares)
@@ -58,7 +58,7 @@ class Progress:
     ) -> None:
         self._live.stop()
         if error:
-            self._say(f"to go on from here: python -m lab resume {_from_here(self._folder)}")
+            self._say(f"to continue: python -m lab resume {_from_here(self._folder)}")
 
     def replan(self, plan: Plan) -> None:
         """More trials follow than were planned at first."""

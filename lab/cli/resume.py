@@ -7,7 +7,7 @@ from lab.cli.arguments import add_folder
 from lab.cli.measuring import measure
 from lab.running.machine import require_linux
 
-DESCRIPTION = "go on with a run that was stopped"
+DESCRIPTION = "continue a run that was stopped"
 add_options = add_folder
 
 

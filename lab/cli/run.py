@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> Path:
     names = options.target
     if options.hosts:
         if names:
-            raise LabError("--hosts names the URL already: leave the target out")
+            raise LabError("--hosts already names the URL: leave out the target")
         names = [inventory.read(options.hosts).url]
     if not names:
         raise LabError("name what to measure: a target, an http:// address, or --hosts FILE")

@@ -7,7 +7,7 @@ from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, co
 from lab.cli.measuring import carry_out
 from lab.experiments import designs
 
-DESCRIPTION = "measure over workers, threads and users: how many workers?"
+DESCRIPTION = "measure a grid of workers, threads and users: how many workers do I need?"
 AXES = ("workers", "threads", "users")
 
 

@@ -100,7 +100,9 @@ def open_pass(
         if not trial.is_open:
             groups.setdefault(trial.group_key, []).append(trial)
     if not groups:
-        raise LabError("an open load needs the capacity that a closed one found: there is none")
+        raise LabError(
+            "an open load needs the capacity that a closed load found, and none was found"
+        )
     found = sorted((_mean_throughput(group), group[0].number) for group in groups.values())
     best = {step_of[number].label: (step_of[number], capacity) for capacity, number in found}
     return [_opened(*of_label, share) for of_label in best.values() for share in shares]

@@ -146,7 +146,7 @@ def read(folder: Path) -> Plan:
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise LabError(f"{path} is no plan of a run ({error})") from error
+        raise LabError(f"{path} is not the plan of a run ({error})") from error
 
 
 def _known(found: dict[str, Any]) -> dict[str, Any]:

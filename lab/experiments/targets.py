@@ -146,7 +146,8 @@ def named(name: str, url_load: tuple[str, ...] = ()) -> Target:
     except KeyError:
         known = ", ".join(TARGETS)
         raise LabError(
-            f"there is no target {name!r}; known are {known}, and the http:// of what runs already"
+            f"there is no target {name!r}; known are {known}, or the http:// "
+            "address of a running service"
         ) from None
     if target.lacking():
         raise LabError(target.lacking())

@@ -51,7 +51,7 @@ def from_line(line: str) -> Trial:
             raise LabError(f"written by an earlier lab (format {version}): measure again")
         return _trial(found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise LabError(f"is no record of a trial ({error})") from error
+        raise LabError(f"is not the record of a trial ({error})") from error
 
 
 def _trial(found: dict[str, Any]) -> Trial:

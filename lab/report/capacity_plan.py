@@ -1,4 +1,4 @@
-"""A plan in words and a table: what is needed, what else is due and why, and what that rests on."""
+"""A plan in words and a table: what is needed, why, and what that rests on."""
 
 import math
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from lab.sizing.requirements import GIB, RESERVED, ROLLOUT, Requirements
 MS, MIB = 1000, 2**20
 MONTH = 730  # hours
 ALWAYS = (
-    "so many users are there at the busiest moment; each waits for its answer, thinks and asks "
-    "again, and only the mean of its thoughts matters",
+    "that many users are active at the busiest moment; each waits for its response, pauses and "
+    "sends again, and only the mean of the pauses matters",
     "service times spread exponentially; where they spread less, latency is lower",
     "the balancer gives all instances the same; none is spare for when one is lost: add it",
     "what a request was on its way here, load generator apart, it is there: the way from the users "
@@ -36,13 +36,13 @@ def blocks(plan: Plan) -> list[Block]:
         Answers(str(Question.PLAN), answers(plan)),
     ]
     if plan.sizes:
-        said += [Heading("In numbers"), table(plan), Heading("What is due, and why")]
+        said += [Heading("In numbers"), table(plan), Heading("What else is needed, and why")]
         said += [
             Bullets([f"{one.users:,} users: {why}" for one in plan.sizes for why in due(plan, one)])
         ]
     return [
         *said,
-        Heading("Out of what was measured"),
+        Heading("From what was measured"),
         Bullets([*costs(plan.measured)]),
         Heading("Assumptions"),
         Bullets([*assumptions(plan)]),
@@ -65,8 +65,8 @@ def sentence(required: Requirements, size: Size) -> str:
     """Say what a number of users asks and takes."""
     needs, of = size.needs, size.estimate
     return (
-        f"thinking {required.think_time:g} s they ask {number(needs.throughput)} requests/s, which "
-        f"take {ranged(of('instances'), whole)} × {required.vcpus:g} vCPU with "
+        f"with {required.think_time:g} s of think time they send {number(needs.throughput)} "
+        f"requests/s, which need {ranged(of('instances'), whole)} × {required.vcpus:g} vCPU with "
         f"{required.memory / MIB:,.0f} MB and {counted(size.one.workers, 'worker')} each, at "
         f"{percent(needs.used)} of their CPU and a p95 of {number(MS * needs.p95)} ms, and a "
         f"database of {ranged(of('database_vcpus'), whole)} vCPU. The knee is at "
@@ -122,7 +122,7 @@ def due(plan: Plan, size: Size) -> Iterator[str]:
 
 
 def pooler(required: Requirements, size: Size) -> str:
-    """Say whether PgBouncer is due."""
+    """Say whether PgBouncer is needed."""
     needs, room = size.needs, required.max_connections - RESERVED
     held = ROLLOUT * int(needs.connections)
     count = counted(needs.instances, "instance")
@@ -134,14 +134,14 @@ def pooler(required: Requirements, size: Size) -> str:
     if needs.pool > room:
         enough = f"are still too many: raise max_connections to {needs.pool + RESERVED:.0f}"
     return (
-        f"PgBouncer is due: {sum_of} connections > {limit}; {number(needs.throughput)} requests/s "
-        f"× {number(MS * size.one.held)} ms / {percent(required.utilisation)} = "
+        f"PgBouncer is needed: {sum_of} connections > {limit}; {number(needs.throughput)} "
+        f"requests/s × {number(MS * size.one.held)} ms / {percent(required.utilisation)} = "
         f"{whole(needs.pool)} server connections {enough}"
     )
 
 
 def replica(plan: Plan, size: Size) -> str:
-    """Say whether a read replica is due."""
+    """Say whether a read replica is needed."""
     needs, most = size.needs, plan.required.database_vcpus
     cost = MS * plan.measured.costs.database
     sum_of = (
@@ -156,7 +156,7 @@ def replica(plan: Plan, size: Size) -> str:
         return f"{sum_of} > {most}, and {writes}: no replica helps, the table must be divided"
     count = math.ceil((needs.database_vcpus - most) / most)
     replicas = counted(count, "read replica")
-    return f"{replicas} due: {sum_of} > {most}; {writes}, which stay on the primary"
+    return f"{replicas} needed: {sum_of} > {most}; {writes}, which stay on the primary"
 
 
 def flushes(plan: Plan, size: Size) -> str:

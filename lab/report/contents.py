@@ -14,7 +14,7 @@ from lab.report.article import article
 from lab.report.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading
 from lab.report.conditions import conditions, hardware, implementations, machine
 from lab.report.method import METHOD
-from lab.report.tables import by_operation, by_trial, predicted, side_by_side, who_had_the_machine
+from lab.report.tables import by_operation, by_trial, predicted, side_by_side, who_used_the_machine
 
 REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
 
@@ -38,7 +38,7 @@ def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None)
         Bullets(implementations(found.trials)),
         Heading("Machine"),
         Bullets(machine(found.trials[0])),
-        Heading("Again"),
+        Heading("Run it again"),
         Code([found.trials[0].command, REDRAW]),
     ]
 
@@ -98,8 +98,8 @@ def _figures(found: Analysis) -> list[Block]:
         side_by_side(settings),
         Heading("By operation"),
         by_operation(settings),
-        Heading("Who had the machine"),
-        who_had_the_machine(settings),
+        Heading("Who used the machine"),
+        who_used_the_machine(settings),
     ]
 
 
@@ -110,7 +110,7 @@ def _doubts(found: Analysis) -> list[str]:
         for reason in found.verdicts[trial.number].reasons:
             refused.setdefault(reason.rule, []).append((trial, reason))
     said = [_refusal(group) for group in refused.values()]
-    return said + doubts(found.trials) or ["none of the lab's rules found a reason to doubt"]
+    return said + doubts(found.trials) or ["no rule of the lab found anything to doubt"]
 
 
 def _refusal(group: Sequence[tuple[Trial, Reason]]) -> str:

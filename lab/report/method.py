@@ -16,14 +16,14 @@ METHOD = (
     "Percentiles come from counts of all requests in buckets 2 % wide; none is an average of "
     "percentiles, and requests that failed count too.",
     f"Intervals are {percent(CONFIDENCE)} bootstrap intervals over repeats, from {FEWEST} repeats "
-    "on; ratios compare neighbours in time. An interval of ratios that holds 1 names no winner.",
+    "on; ratios compare neighbours in time. A ratio whose interval contains 1 names no winner.",
     f"A trial is invalid when more than {percent(MAX_FAILURES, 1)} of its requests failed, another "
     "server answered, a server process ended, the load generator used more than "
-    f"{percent(NEAR_A_CORE)} of a core, rows came that no answer spoke of, or the CPU cap does not "
-    f"hold; suspect when Little's law misses more than {percent(MAX_LITTLE_RESIDUAL)} of the "
-    f"users, the mix is off by more than {percent(MAX_MIX_ERROR)}, a worker stayed silent, or "
-    f"fewer than {FEW_REQUESTS:,} requests were seen. Only valid trials enter an advice or a "
-    "ranking; the others are shown hollow.",
+    f"{percent(NEAR_A_CORE)} of a core, rows appeared that no response accounts for, or the CPU "
+    f"cap does not hold; suspect when Little's law misses more than {percent(MAX_LITTLE_RESIDUAL)} "
+    f"of the users, the mix is off by more than {percent(MAX_MIX_ERROR)}, a worker stayed silent, or "
+    f"fewer than {FEW_REQUESTS:,} requests were seen. Only valid trials count towards advice "
+    "or a ranking; the others are shown hollow.",
     f"Latency grows when the slope's interval excludes 0 and the change is above "
     f"{percent(MATTERS)}; whether by its queue or by its table is told by Little's law.",
     f"A part of the system is the limit when it is used for more than {percent(BUSY)} of what it "

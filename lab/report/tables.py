@@ -129,7 +129,7 @@ def _operation_row(operation: str, name: str, group: Sequence[Trial]) -> list[st
     return [operation, name, *(f"{n:,}" for n in counts), *(number(median(c)) for c in columns)]
 
 
-def who_had_the_machine(settings: Sequence[Setting]) -> Table:
+def who_used_the_machine(settings: Sequence[Setting]) -> Table:
     """Return the cores each party used."""
     rows = [
         [name, *(_used(party, setting.shown) for party in PARTIES)]

@@ -42,8 +42,8 @@ class Cores:
     def sentence(self) -> str:
         """Say who runs where, and what is not separate."""
         if not self.server:
-            return "nothing is pinned: one core only, or no right to pin; all compete"
-        apart = "" if self.database != self.load else " (shared: too few cores to part them)"
+            return "nothing is pinned (only one core, or no permission to pin): everything competes"
+        apart = "" if self.database != self.load else " (shared: too few cores to separate them)"
         return (
             f"server on core {_listed(self.server)}, database on {_listed(self.database)}, "
             f"load generator and lab on {_listed(self.load)}{apart}"

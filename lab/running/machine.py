@@ -48,9 +48,7 @@ def refuse_impossible(conditions: Conditions) -> None:
     """Raise `LabError` for caps that this machine could not be capped at."""
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
     if conditions.cpus and conditions.cpus > cores:
-        raise LabError(
-            f"a cap of {conditions.cpus:g} CPUs caps nothing here: this machine has {cores}"
-        )
+        raise LabError(f"a cap of {conditions.cpus:g} CPUs has no effect: this machine has {cores}")
     if conditions.memory and not LEAST_MEMORY <= conditions.memory <= memory:
         raise LabError(
             f"a cap of {conditions.memory / MIB:.0f} MiB of memory: a server starts in "

@@ -21,9 +21,9 @@ from lab.running.servers import Server
 
 SAMPLE_SECONDS = 1.0
 BLOCK = 4096  # bytes: with less free space nothing more can be written
-# Locust's log lines begin with the time and this machine's name, which is nobody's business.
+# Locust's log lines begin with the time and this machine's name, which does not belong in a report.
 WARNING = re.compile(r"(?:\[[^]]*\] \S+/WARNING/\S+: |locust: )(?P<said>.*)")
-DATABASE_ENDED = "PostgreSQL ended in the middle of a trial: database.log says why"
+DATABASE_ENDED = "PostgreSQL stopped in the middle of a trial: see database.log"
 
 Watch = Callable[[Tail], None]
 

@@ -114,7 +114,7 @@ def sized(measured: Measured, required: Requirements, users: int) -> Size:
         except CannotTellError as error:
             why = error
     if why and len(found) < (1 - LOST) * len(measured.draws):
-        raise CannotTellError(f"the repeats leave open whether it can be: {why}")
+        raise CannotTellError(f"the repeats do not settle it: {why}")
     rows = np.array([astuple(one) for one in found] + [astuple(middle)])
     low, high = np.percentile(rows, (TAIL, 100 - TAIL), axis=0)
     low, high = np.minimum(low, rows[-1]), np.maximum(high, rows[-1])

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         return _complain(f"{error.strerror}: {error.filename or 'a file'}", WRONG)
     except KeyboardInterrupt:
-        return _complain("stopped; all it started is stopped too", INTERRUPTED)
+        return _complain("stopped, and so is everything it started", INTERRUPTED)
     return 0
 
 

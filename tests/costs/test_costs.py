@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_no_file_and_no_process(tmp_path):
         eventually((tmp_path / "into").exists)
         os.kill(run.pid, signal.SIGINT)
         assert run.wait(30) == 130
-        assert run.last_lines() == "costs: stopped; all it started is stopped too"
+        assert run.last_lines() == "costs: stopped, and so is everything it started"
     assert not [*(tmp_path / "into").iterdir()]
 
 

@@ -94,5 +94,5 @@ def test_master_judges_all_that_its_workers_sent(runs: dict[str, Outcome]) -> No
     assert run.code == 1
 
 
-def test_a_process_that_ends_first_leaves_its_users_to_nobody(runs: dict[str, Outcome]) -> None:
+def test_a_process_that_ends_first_leaves_its_users_to_none_holds(runs: dict[str, Outcome]) -> None:
     assert runs["processes"].err.count("Sending spawn jobs") == 1

@@ -72,7 +72,7 @@ def test_a_change_that_would_reach_all_is_an_error_that_says_so():
         field.context["request"]
 
 
-def test_shared_fields_are_told_from_their_kind_by_nobody():
+def test_shared_fields_are_told_from_their_kind_by_none_holds():
     ours, stock = inner(library.ShelfSerializer())[1], serializers.CharField()
     assert isinstance(ours, serializers.CharField)
     assert type(ours).__name__ == type(stock).__name__

@@ -124,7 +124,7 @@ def _connected(url: str) -> Iterator[psycopg.Connection]:
 def _own(admin: psycopg.Connection, name: str) -> None:
     lock = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
     if admin.execute(lock, (LOCK, name)).fetchone() != (True,):
-        raise LabError(f"another run uses the database {name!r} of this server: wait for its end")
+        raise LabError(f"another run uses the database {name!r} of this server: wait until it ends")
     admin.execute(DROP.format(Identifier(name)))  # left by one that was killed
     admin.execute(CREATE.format(Identifier(name)))
 

@@ -121,7 +121,7 @@ def _watch(
     while (end := master.end()) is None:
         _refuse_what_ended(served)
         if time.monotonic() > deadline:
-            raise LabError(f"the load's master on host {master.host.name} does not come to an end")
+            raise LabError(f"the load's master on host {master.host.name} does not stop")
         watch(tail)
         master.program.wait(SAMPLE_SECONDS)
     _refuse_failed_load(master, end)
@@ -141,7 +141,7 @@ def _wait_for_the_end(following: Sequence[Agent]) -> None:
     for one in following:
         while one.program.exit_code() is None:  # its requests follow its end
             if time.monotonic() > deadline:
-                raise LabError(f"the load's worker on host {one.host.name} does not come to an end")
+                raise LabError(f"the load's worker on host {one.host.name} does not stop")
             time.sleep(0.05)
         _refuse_failed_load(one, one.end())
 

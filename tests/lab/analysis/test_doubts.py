@@ -34,7 +34,7 @@ def test_an_open_load_without_a_stall_is_no_doubt():
 
 def test_an_address_whose_answers_name_nobody_is_doubted():
     (doubt,) = only(trial(target="http://127.0.0.1:9", served_by={"": 30_000}))
-    assert "no answer says who gave it" in doubt
+    assert "no response names its server" in doubt
 
 
 def test_an_uneven_spread_over_workers_is_doubted():
@@ -50,7 +50,7 @@ def test_what_holds_for_many_trials_is_said_once_of_the_gravest():
     ]
     (doubt,) = [said for said in doubts(uneven) if "busiest" in said]
     assert doubt.startswith("trial 3, django: the busiest worker answered 2.5 times")
-    assert doubt.endswith("; alike 1 other: 1")
+    assert doubt.endswith("; likewise trial 1")
 
 
 def test_what_the_generator_said_is_passed_on():

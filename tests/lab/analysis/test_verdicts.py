@@ -150,7 +150,7 @@ def test_rows_that_no_answer_spoke_of_are_invalid():
     grown = Table(100_000, 110_000, 20 * MIB, 22 * MIB, created=6_000, deleted=1_500)
     found = reason(trial(table=grown))
     assert found.level is Level.INVALID
-    assert found.text.startswith("5,500 rows came that no answer spoke of")
+    assert found.text.startswith("5,500 rows appeared that no response accounts for")
 
 
 def test_rows_that_were_under_way_at_the_end_are_borne():

@@ -44,7 +44,7 @@ def test_an_unknown_target_is_one_line_that_names_the_known(capsys, tmp_path):
     (("--seconds", "0"), "seconds is 0.0"),
     (("--repeats", "0"), "repeats is 0"),
     (("--workers", "-1"), "workers is -1"),
-    (("--cpus", "512"), "a cap of 512 CPUs caps nothing here"),
+    (("--cpus", "512"), "a cap of 512 CPUs has no effect"),
     (("--memory", "1m"), "a cap of 1 MiB of memory: a server starts in 48 or more"),
     (("--memory", "900000g"), "and this machine has"),
 ])  # fmt: skip
@@ -66,7 +66,7 @@ def test_without_epoll_or_proc_one_line_says_what_measuring_needs(
 
 def test_what_runs_already_cannot_be_capped(capsys, tmp_path):
     words = ("run", "http://127.0.0.1:1", "--cpus", "1", "--results", str(tmp_path))
-    assert "only what the lab starts can be capped" in complaint(capsys, *words)
+    assert "the lab can cap only what it starts" in complaint(capsys, *words)
 
 
 def test_a_dead_url_is_one_line(capsys, tmp_path):

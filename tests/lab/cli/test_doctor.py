@@ -35,4 +35,4 @@ def test_what_cannot_be_done_without_is_exit_2(capsys, tmp_path, monkeypatch):
     out, err = capsys.readouterr()
     assert " NO  PostgreSQL: PostgreSQL cannot be reached" in out
     assert f" NO  cannot write to {blocked}" in out
-    assert "must be mended before anything can be measured here" in err
+    assert "must be fixed before this machine can measure anything" in err

@@ -52,11 +52,11 @@ def planned(capsys, folder, *words):
 
 def test_a_plan_says_what_is_needed_and_on_what_that_rests(capsys, folder):
     out = planned(capsys, folder, "--users", "1000,200000", "--price-vcpu-hour", "0.05")
-    assert "- **1,000 users**: thinking 5 s they ask 199 requests/s" in out
+    assert "- **1,000 users**: with 5 s of think time they send 199 requests/s" in out
     assert "| instances | 2 " in out
     assert "| cost a month |" in out
     for words in (
-        "PgBouncer is due",
+        "PgBouncer is needed",
         "## Assumptions",
         "valid trials",
         "read replica",

@@ -38,7 +38,7 @@ def test_a_record_of_an_earlier_lab_is_refused_with_what_to_do(tmp_path):
 def test_a_line_that_is_no_record_is_refused(line, tmp_path):
     path = tmp_path / "records.jsonl"
     path.write_text(line + "\n")
-    with pytest.raises(LabError, match="line 1 is no record of a trial"):
+    with pytest.raises(LabError, match="line 1 is not the record of a trial"):
         jsonlines.read(path)
 
 

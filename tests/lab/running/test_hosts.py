@@ -85,7 +85,7 @@ def test_a_missing_file_and_a_target_too_many_are_refused(tmp_path, capsys):
     assert main(["run", "--hosts", str(tmp_path / "none.toml")]) == 2
     assert "cannot read" in capsys.readouterr().err
     assert main(["run", "django", "--hosts", "x"]) == 2
-    assert "leave the target out" in capsys.readouterr().err
+    assert "leave out the target" in capsys.readouterr().err
     assert main(["run"]) == 2
     assert "name what to measure" in capsys.readouterr().err
 

@@ -99,7 +99,7 @@ def test_a_sweep_says_before_it_begins_how_long_it_takes(interrupted):
 
 def test_ctrl_c_stops_all_keeps_what_is_complete_and_says_how_to_go_on(interrupted):
     assert interrupted.code == 130, interrupted.err
-    assert "lab: stopped; all it started is stopped too" in interrupted.err
+    assert "lab: stopped, and so is everything it started" in interrupted.err
     assert f"python -m lab resume {interrupted.folder}" in interrupted.err
     assert not interrupted.survivors
     assert len(interrupted.records) == 1
@@ -118,7 +118,7 @@ def test_a_resumed_run_measures_what_is_left_and_says_what_it_found(interrupted,
 
 
 @pytest.mark.usefixtures("resumed")
-def test_a_run_leaves_whole_files_that_name_nobody(interrupted):
+def test_a_run_leaves_whole_files_that_name_none_holds(interrupted):
     names = {path.name for path in interrupted.folder.iterdir()}
     drawn = {"report.md", "report.html", "summary.json"}
     requests = {"01-stub-requests.csv.gz", "02-stub-requests.csv.gz"}
@@ -176,7 +176,7 @@ def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, mon
         own.remove()
     assert ended.code == 2, ended.err
     assert the_complaint(ended.err) == (
-        "lab: PostgreSQL ended in the middle of a trial: database.log says why"
+        "lab: PostgreSQL stopped in the middle of a trial: see database.log"
     )
 
 

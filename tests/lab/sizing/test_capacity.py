@@ -97,9 +97,11 @@ def said(users, **required):
 def test_pooler_and_replica_are_due_when_the_sums_say_so():
     assert [one[:14] for one in said(1_000)] == ["no PgBouncer: ", "no read replic"]
     pooler, replica, flushing = said(1_000_000, database_vcpus=20)
-    assert pooler.startswith("PgBouncer is due: 2 (old and new in a rollout) × 143 instances × 4 =")
+    assert pooler.startswith(
+        "PgBouncer is needed: 2 (old and new in a rollout) × 143 instances × 4 ="
+    )
     assert "> 97 = max_connections 100 - 3 reserved" in pooler
-    assert replica.startswith("3 read replicas due: 99,")
+    assert replica.startswith("3 read replicas needed: 99,")
     assert "writes, 25 % of the requests" in replica
     assert "if no two commits shared one" in flushing
     assert "the table must be divided" in said(1_000_000)[1]

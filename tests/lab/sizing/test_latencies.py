@@ -19,7 +19,7 @@ def test_an_exponential_server_under_many_thinking_users_has_exponential_latenci
         assert percentile(network, 5_000, 100.0, wanted) == pytest.approx(exact, rel=0.06)
 
 
-def test_a_lone_user_waits_for_nobody():
+def test_a_lone_user_waits_for_none_holds():
     found = latencies(Network((CPU,), wait=0.005, slots=4), 1, 1.0)
     assert found.min() >= 0.005
     assert found.mean() == pytest.approx(0.015, rel=0.05)

@@ -27,7 +27,7 @@ def slow_reader(address, request=GET):
     return client
 
 
-def test_a_slow_reader_holds_up_nobody():
+def test_a_slow_reader_holds_up_none_holds():
     def application(environ, start_response):
         length = BIG if environ["PATH_INFO"] == "/big" else 5
         start_response("200 OK", [("Content-Length", str(length))])

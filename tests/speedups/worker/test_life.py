@@ -93,7 +93,7 @@ def alive(pid):
     return True
 
 
-def test_sigusr1_opens_the_log_anew_and_disturbs_nobody(served):
+def test_sigusr1_opens_the_log_anew_and_disturbs_none_holds(served):
     address, started, folder = served
     log, moved = folder / "error.log", folder / "error.log.1"
     log.rename(moved)
