@@ -20,9 +20,9 @@ METHOD = (
     f"A trial is invalid when more than {percent(MAX_FAILURES, 1)} of its requests failed, another "
     "server answered, a server process ended, the load generator used more than "
     f"{percent(NEAR_A_CORE)} of a core, rows appeared that no response accounts for, or the CPU "
-    f"cap does not hold; suspect when Little's law misses more than {percent(MAX_LITTLE_RESIDUAL)} "
-    f"of the users, the mix is off by more than {percent(MAX_MIX_ERROR)}, a worker stayed silent, or "
-    f"fewer than {FEW_REQUESTS:,} requests were seen. Only valid trials count towards advice "
+    "cap does not hold; suspect when Little's law misses more than "
+    f"{percent(MAX_LITTLE_RESIDUAL)} of the users, the mix is off by more than "
+    f"{percent(MAX_MIX_ERROR)}, a worker stayed silent, or fewer than {FEW_REQUESTS:,} requests were seen. Only valid trials count towards advice "
     "or a ranking; the others are shown hollow.",
     f"Latency grows when the slope's interval excludes 0 and the change is above "
     f"{percent(MATTERS)}; whether by its queue or by its table is told by Little's law.",

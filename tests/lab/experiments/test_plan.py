@@ -80,7 +80,8 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ('{"version": 99}', "later lab"), ("{}", "not the plan"), ("[", "not the plan"), (None, "cannot read"),
+    ('{"version": 99}', "later lab"), ("{}", "not the plan"), ("[", "not the plan"),
+    (None, "cannot read"),
 ])  # fmt: skip
 def test_a_folder_without_a_plan_of_ours_is_refused(text, said, tmp_path):
     if text:
