@@ -22,8 +22,8 @@ METHOD = (
     f"{percent(NEAR_A_CORE)} of a core, rows appeared that no response accounts for, or the CPU "
     "cap does not hold; suspect when Little's law misses more than "
     f"{percent(MAX_LITTLE_RESIDUAL)} of the users, the mix is off by more than "
-    f"{percent(MAX_MIX_ERROR)}, a worker stayed silent, or fewer than {FEW_REQUESTS:,} requests were seen. Only valid trials count towards advice "
-    "or a ranking; the others are shown hollow.",
+    f"{percent(MAX_MIX_ERROR)}, a worker stayed silent, or fewer than {FEW_REQUESTS:,} requests "
+    "were seen. Only valid trials count towards advice or a ranking; the others are shown hollow.",
     f"Latency grows when the slope's interval excludes 0 and the change is above "
     f"{percent(MATTERS)}; whether by its queue or by its table is told by Little's law.",
     f"A part of the system is the limit when it is used for more than {percent(BUSY)} of what it "
