@@ -35,8 +35,9 @@ def assert_no_fault_found(guarded, folder, *, examples, deterministic):
     )
     schemathesis = Path(sys.executable).with_name("schemathesis")
     finished = subprocess.run(
-        [schemathesis, "--config-file", settings, "run", f"{guarded.http.base_url}/schema/",
-         "--header", f"Authorization: Bearer {WRITER}", "--no-color", "--checks", "all"],
+        [sys.executable, schemathesis, "--config-file", settings,
+         "run", f"{guarded.http.base_url}/schema/", "--header", f"Authorization: Bearer {WRITER}",
+         "--no-color", "--checks", "all"],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=900,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
