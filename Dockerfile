@@ -3,22 +3,27 @@
 #   docker build -t items .
 #   docker run --rm --env-file production.env items python manage.py migrate
 #   docker run --read-only --memory 512m --cpus 1 -p 8000:8000 --env-file production.env items
+#
+# A tag, not a digest: a build takes the base with the security updates of that day. To build the same
+# image again, write python:3.14-slim@sha256:… as `docker buildx imagetools inspect` says it.
 
-FROM python:3.11-slim AS install
+FROM python:3.14-slim AS install
+WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
 COPY requirements.txt .
 # Wheels only: a package that wants a compiler fails here and not at the first request.
 RUN /venv/bin/pip install --only-binary :all: -r requirements.txt
 
-FROM python:3.11-slim
+FROM python:3.14-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DJANGO_DEBUG=0
 COPY --from=install /venv /venv
 WORKDIR /app
-COPY manage.py gunicorn.conf.py ./
-COPY speedups speedups
-COPY crud crud
-COPY project project
+# Readable for its user, whatever umask the checkout was made with.
+COPY --chmod=0644 manage.py gunicorn.conf.py ./
+COPY --chmod=0755 speedups speedups
+COPY --chmod=0755 crud crud
+COPY --chmod=0755 project project
 # Compiled here, because the root file system may be read-only when it runs.
 RUN python -m compileall -q /app
 USER 65534:65534

@@ -1,12 +1,11 @@
 """Dockerfiles without a container engine: their instructions, run in an unpacked Debian.
 
-What an engine would do is done by hand: each stage is a copy of Debian 12, whose Python is the 3.11
+What an engine would do is done by hand: each stage is a copy of Debian 14, whose Python is the 3.14
 of the base image; RUN is a chroot; the result runs in a mount namespace of its own, read-only, as
 the image's user. Not covered: the base image itself, layers, and the engine's own defaults.
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -15,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.deploy.debian import Debian, ways
 from tests.deploy.places import recipe
 
-BASE = Path("/opt/debian12-python3.11")
+BASE = Debian("forky", python="3.14")
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
-WAYS = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 READ_ONLY = """
 set -e
 root=$1; outside=$2; shift 2
@@ -34,21 +33,6 @@ if [ -n "$outside" ]; then
 fi
 exec "$@"
 """
-
-
-def make_base() -> None:
-    """Unpack Debian 12 with its Python, unless it is there already. Takes a minute or two."""
-    if BASE.exists():
-        return
-    unfinished = BASE.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    packages = "--include=python3,python3-venv,ca-certificates"
-    subprocess.run(
-        ["debootstrap", "--variant=minbase", packages, "bookworm", unfinished],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    (unfinished / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-    unfinished.rename(BASE)
 
 
 @dataclass
@@ -101,7 +85,7 @@ class Build:
     context: Path
     work: Path
     stages: dict[str, Image] = field(default_factory=dict)
-    image: Image = field(default_factory=lambda: Image(BASE))
+    image: Image = field(default_factory=lambda: Image(BASE.base))
 
     def follow(self, dockerfile: str) -> Image:
         """Run all instructions; return the last stage. Raises `CalledProcessError`."""
@@ -113,11 +97,11 @@ class Build:
         return self.image
 
     def _from(self, rest: str) -> None:
-        found = re.fullmatch(r"python:3\.11-slim(?: AS (\w+))?", rest)
+        found = re.fullmatch(rf"python:{re.escape(BASE.python)}-slim(?: AS (\w+))?", rest)
         assert found, f"{rest}: another base than the unpacked one"
         name = found[1] or "last"
         self.image = self.stages[name] = Image(self.work / name)
-        subprocess.run(["cp", "-a", "--reflink=auto", BASE, self.image.root], check=True)
+        BASE.copy(self.image.root)
 
     def _env(self, rest: str) -> None:
         for word in shlex.split(rest):
@@ -127,17 +111,15 @@ class Build:
 
     def _run(self, rest: str) -> None:
         """Run as root, with this machine's ways to reach the package registry."""
-        for path in ("/etc/pip.conf", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
-            if Path(path).exists():
-                shutil.copy(path, self.image.inside(path))
-        ways = {name: value for name, value in os.environ.items() if name.startswith(WAYS)}
-        words = self.image.words("sh", "-c", rest, env=ways)
+        words = self.image.words("sh", "-c", rest, env=ways())
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"RUN {rest}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
     def _copy(self, rest: str) -> None:
         *sources, target = rest.split()
-        origin = self.context
+        origin, mode = self.context, None
+        if sources[0].startswith("--chmod="):
+            mode = int(sources.pop(0).removeprefix("--chmod="), 8)
         if sources[0].startswith("--from="):
             origin = self.stages[sources.pop(0).removeprefix("--from=")].root
         into = self.image.inside(Path(self.image.folder) / target)
@@ -145,10 +127,13 @@ class Build:
             here = origin / source.lstrip("/")
             if here.is_dir():
                 shutil.copytree(here, into, symlinks=True, ignore=IGNORED, dirs_exist_ok=True)
+                made = [into, *into.rglob("*")]
             else:
                 place = into / here.name if target.endswith("/") or target == "." else into
                 place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(here, place)
+                made = [Path(shutil.copy(here, place))]
+            for path in made if mode else ():
+                path.chmod(mode or 0)
 
     def _workdir(self, rest: str) -> None:
         self.image.folder = rest

@@ -117,6 +117,17 @@ def test_workers_of_the_load_find_their_master_and_can_be_many():
     assert not {"ports", "container_name"} & set(worker)
 
 
+def test_everything_comes_back_after_a_crash_but_the_migration():
+    restarts = {name: service["restart"] for name, service in SERVICES.items()}
+    assert restarts.pop("migrate") == "no"
+    assert set(restarts.values()) == {"unless-stopped"}
+
+
+@pytest.mark.parametrize("name", ["locust", "locust-worker"])
+def test_the_load_cannot_take_the_machine_from_what_it_measures(name):
+    assert (SERVICES[name]["cpus"], SERVICES[name]["mem_limit"]) == (1, "512m")
+
+
 def test_more_time_to_stop_than_the_drain_takes():
     for name in IMPLEMENTATIONS:
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > drain()

@@ -25,7 +25,9 @@ def test_every_image_is_built_from_a_file_whose_copies_are_there_and_not_ignored
         if ignore.exists()
         else None
     )
-    for line in re.findall(r"^COPY (?!--from)(.+)$", recipe(DOCKERFILES[image]), re.MULTILINE):
+    for line in re.findall(
+        r"^COPY (?!--from)(?:--chmod=\d+ )?(.+)$", recipe(DOCKERFILES[image]), re.MULTILINE
+    ):
         for source in line.split()[:-1]:
             assert (context / source).exists()
             assert kept is None or source.split("/")[0] in kept
@@ -36,6 +38,13 @@ def test_no_image_runs_as_root_and_its_first_process_gets_the_signals(image):
     assert instructions(image, "USER") == ["65534:65534"]
     (command,) = instructions(image, "ENTRYPOINT") or instructions(image, "CMD")
     assert json.loads(command)[0] in {"gunicorn", "python", "locust", "pgbouncer"}
+
+
+@pytest.mark.parametrize("image", DOCKERFILES)
+def test_what_an_image_runs_is_readable_whatever_umask_the_checkout_was_made_with(image):
+    copied = [line for line in instructions(image, "COPY") if not line.startswith("--from")]
+    assert copied
+    assert all(line.startswith(("--chmod=0644 ", "--chmod=0755 ")) for line in copied)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +62,7 @@ def test_images_install_what_is_pinned_for_development(image, package):
 def test_every_package_that_the_fastapi_version_imports_is_installed():
     packages = set(re.findall(r"[a-z]{3,}", installed("items-fastapi")))
     assert packages == {"fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg"}
-    copied = {line.split()[0] for line in instructions("items-fastapi", "COPY")}
+    copied = {word for line in instructions("items-fastapi", "COPY") for word in line.split()}
     assert {"peers/shared", "peers/fastapi_common", "peers/fastapi_sqlalchemy"} <= copied
 
 

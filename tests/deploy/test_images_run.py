@@ -1,7 +1,6 @@
 """The images, built and run by hand: read-only, not root, in the article's box."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from lab import ROOT
 from lab.running.caps import Cores, enforced
 from lab.running.processes import Program, program
-from tests.deploy.image import BASE, Build, Image, make_base
+from tests.deploy.image import BASE, Build, Image
 from tests.deploy.places import DOCKERFILES, drain
 from tests.faults.cluster import Cluster, cluster
 from tests.project.production import PRODUCTION
@@ -23,10 +22,7 @@ from tests.project.production import PRODUCTION
 pytestmark = [
     pytest.mark.torture,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a root file system is made by root only"),
-    pytest.mark.skipif(
-        not (BASE.exists() or shutil.which("debootstrap")), reason="debootstrap is not installed"
-    ),
+    pytest.mark.skipif(bool(BASE.excuse), reason=BASE.excuse),
 ]
 MIB = 2**20
 NOWHERE_ELSE = Cores((), (), ())
@@ -40,7 +36,7 @@ def own_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> dict[str, Image]:
-    make_base()
+    BASE.unpack()
     return {
         name: Build(ROOT, tmp_path_factory.mktemp(name)).follow(DOCKERFILES[name])
         for name in ("items", "items-fastapi", "items-locust")

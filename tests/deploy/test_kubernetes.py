@@ -78,6 +78,12 @@ def test_every_pod_keeps_to_the_restricted_standard_on_a_read_only_file_system(w
     assert instructions(container(workload)["image"], "USER")[0].startswith(f"{user}:")
 
 
+@pytest.mark.parametrize("workload", WORKLOADS, ids=named)
+def test_every_pod_has_limits_and_no_variables_that_it_did_not_ask_for(workload):
+    assert pod(workload)["enableServiceLinks"] is False
+    assert set(container(workload)["resources"]["limits"]) == {"cpu", "memory"}
+
+
 def test_the_service_has_the_articles_box():
     resources = container(the("Deployment", "items"))["resources"]
     assert resources["limits"] == resources["requests"] == {"cpu": "1", "memory": "512Mi"}

@@ -14,7 +14,7 @@ FINAL = STAGES[-1]
 
 
 def copied(stage):
-    lines = re.findall(r"^COPY (?!--from)(.+)$", stage, flags=re.MULTILINE)
+    lines = re.findall(r"^COPY (?!--from)(?:--chmod=\d+ )?(.+)$", stage, flags=re.MULTILINE)
     return [source for line in lines for source in line.split()[:-1]]
 
 
