@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import ROOT
+from lab import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 PINNED = "# nothing: what pip does with a list is pip's\n"

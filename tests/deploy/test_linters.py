@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.processes import ROOT
+from lab import ROOT
 from tests.deploy.places import DEPLOY, DOCKERFILES
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(900)]
@@ -17,8 +17,8 @@ def programs(tmp_path_factory) -> Path:
     """Install both apart from .venv, whose pins they would not stand."""
     folder: Path = tmp_path_factory.mktemp("linters")
     venv.create(folder, with_pip=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "-r", DEPLOY / "requirements.txt"], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "-r", str(DEPLOY / "requirements.txt")], check=True)
     return folder / "bin"
 
 
