@@ -1,4 +1,4 @@
-"""Chunked bodies, decoded as they come; gunicorn judges what is not plain."""
+"""Bodies as they come, chunked ones decoded; gunicorn judges what is not plain."""
 
 import re
 from typing import Any
@@ -7,6 +7,9 @@ from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import ChunkMissingTerminator
 from gunicorn.http.unreader import Unreader
 
+from speedups.worker.spool import Data, NoRoomError, Spool
+
+LAST = -1  # the size of the chunk that ends a body
 PLAIN_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
@@ -32,61 +35,78 @@ class Source(Unreader):  # type: ignore[misc]
         return b""
 
 
+def keep(spool: Spool, data: Data) -> None:
+    """Write all of it. Raises `NoRoomError`."""
+    if spool.write(data) < len(data):
+        raise NoRoomError("there is no room for the body of a request")
+
+
 class Chunks:
-    """A chunked body of at most `room` bytes, as far as it has come."""
+    """A chunked body of at most `allowed` bytes, written to `spool` as far as it has come."""
 
-    __slots__ = ("data", "reader", "room", "size")
+    __slots__ = ("_allowed", "_missing", "_reader", "spool")
 
-    def __init__(self, parsed: Any, room: int) -> None:
-        self.reader = ChunkedReader(parsed, Source(b""))
-        self.data = bytearray()
-        self.room = room
-        self.size: int | None = None  # bytes of the chunk in hand
+    def __init__(self, parsed: Any, allowed: int, spool: Spool) -> None:
+        self.spool = spool
+        self._reader = ChunkedReader(parsed, Source(b""))
+        self._allowed = allowed
+        self._missing: int | None = None  # bytes of the chunk in hand, with its line end
 
     def judge(self, text: bytes) -> int:
         """Return the size that a size line states, with what follows it at the end of a body.
 
         Raises what gunicorn raises; `NoMoreData` or `ChunkMissingTerminator` for half a text.
         """
-        size: int = self.reader.parse_chunk_size(Source(text))[0]
+        size: int = self._reader.parse_chunk_size(Source(text))[0]
         return size
 
     def read(self, buffer: bytearray) -> bool:
         """Take the chunks out of `buffer`; tell whether it begins with the last size line.
 
-        Raises `TooLargeError` and gunicorn's own errors.
+        Raises `TooLargeError`, `NoRoomError` and gunicorn's own errors.
         """
+        data = bytearray()
+        is_whole = self._read(buffer, data)
+        keep(self.spool, data)
+        return is_whole
+
+    def _read(self, buffer: bytearray, data: bytearray) -> bool:
         while True:
-            if self.size is None and not self._read_size(buffer):
+            if self._missing is None and not self._read_size(buffer):
                 return False
-            if self.size == 0:
+            if self._missing == LAST:
                 return True
-            if not self._read_data(buffer, self.size or 0):
+            if not self._read_data(buffer, data, self._missing or 0):
                 return False
 
     def _read_size(self, buffer: bytearray) -> bool:
         end = buffer.find(b"\r\n")
         if end < 0:
-            if len(buffer) > self.reader.limit_chunk_size_line:
+            if len(buffer) > self._reader.limit_chunk_size_line:
                 self.judge(bytes(buffer))  # which refuses it
             return False
         line = bytes(buffer[:end])
         # An empty line ends the trailers, so that gunicorn takes a last chunk's line too.
         plain = PLAIN_SIZE.fullmatch(line)
-        self.size = int(line, 16) if plain else self.judge(line + b"\r\n\r\n")
-        self.room -= self.size
-        if self.room < 0:
+        size = int(line, 16) if plain else self.judge(line + b"\r\n\r\n")
+        self._allowed -= size
+        if self._allowed < 0:
             raise TooLargeError
-        if self.size:  # the last line stays: it is judged together with the trailers
+        self._missing = size + 2 if size else LAST
+        if size:  # the last line stays: it is judged together with the trailers
             del buffer[: end + 2]
         return True
 
-    def _read_data(self, buffer: bytearray, size: int) -> bool:
-        if len(buffer) < size + 2:
+    def _read_data(self, buffer: bytearray, data: bytearray, missing: int) -> bool:
+        if (here := min(len(buffer), missing - 2)) > 0:
+            data += buffer[:here]
+            del buffer[:here]
+            missing -= here
+        self._missing = missing
+        if missing > 2 or len(buffer) < 2:
             return False
-        if (end := bytes(buffer[size : size + 2])) != b"\r\n":
+        if (end := bytes(buffer[:2])) != b"\r\n":
             raise ChunkMissingTerminator(end)
-        self.data += memoryview(buffer)[:size]
-        del buffer[: size + 2]
-        self.size = None
+        del buffer[:2]
+        self._missing = None
         return True

@@ -3,26 +3,23 @@
 import enum
 import socket
 import time
-from collections.abc import Iterable, Iterator
 from typing import Any
 
+from speedups.worker.outbox import Outbox
 from speedups.worker.reply import Reply
-from speedups.worker.request import Parser, Request
+from speedups.worker.request import Parser
+from speedups.worker.spool import Room
 
 READ_AT_ONCE = 65_536  # bytes
-MOST_WAITING = 262_144  # bytes of further requests that a client may send ahead
-
-
-class ClientGoneError(ConnectionError):
-    """The client has closed or reset its connection: nobody waits for the answer."""
+MOST_WAITING = 65_536  # bytes of further requests that a client may send ahead
 
 
 class State(enum.Enum):
     """What a connection waits for."""
 
     READING = 1  # the rest of a request, or the next one
-    QUEUED = 2  # its turn: a whole request is there
-    REPLYING = 3  # the client: it takes the answer more slowly than it is made
+    QUEUED = 2  # its turn, or the application's answer: a request is there
+    REPLYING = 3  # the client: it takes the answer more slowly than it was made
     CLOSING = 4  # the client's end of file, so that no reset cuts off the last answer
 
 
@@ -30,23 +27,24 @@ class Connection:
     """A client's connection and how far its request has come."""
 
     __slots__ = (
-        "answer", "arrived", "blocks", "deadline", "environ", "incomplete", "out", "parser", "peer",
-        "reply", "request", "sock", "started", "state", "watched",
+        "arrived", "began", "closes", "deadline", "environ", "fd", "incomplete", "out", "parser",
+        "peer", "reply", "request", "sock", "started", "state", "watched",
     )  # fmt: skip
 
-    def __init__(self, sock: socket.socket, peer: Any, parser: Parser) -> None:
+    def __init__(self, sock: socket.socket, peer: Any, parser: Parser, room: Room) -> None:
         self.sock = sock
+        self.fd = sock.fileno()
         self.peer = peer
         self.parser = parser
+        self.out = Outbox(sock, room)
         self.state = State.READING
-        self.request: Request | None = None  # the one in hand
+        self.request: Any = None  # the one in hand: ours, or gunicorn's where hooks want to see it
         self.reply: Reply | None = None  # to it, once the application has got it
-        self.answer: Any = None  # what the application returned
-        self.blocks: Iterator[bytes] = iter(())
         self.environ: dict[str, Any] = {}
-        self.out = bytearray()  # what the kernel would not take yet
+        self.closes = False  # with the answer that is being sent
         self.arrived = 0.0  # when the request in hand was whole, monotonic seconds
         self.started = 0.0  # when the application got it, monotonic seconds
+        self.began = 0.0  # when we began to wait for what the client sends or takes now
         self.deadline = 0.0  # when the client has kept us waiting too long, monotonic seconds
         self.incomplete = False  # the begin of a request is there, the end not
         self.watched = 0  # the events the poller watches for
@@ -67,36 +65,16 @@ class Connection:
         """Take in pipelined requests; return False at a limit: then the client has to wait."""
         return len(self.parser.buffer) <= MOST_WAITING and self.receive()
 
-    def held(self) -> int:
-        """Return the bytes that wait for the client, to send more or to read."""
-        return self.parser.held() + len(self.out)
+    def wait_for(self, moved: int, now: float, quiet: float, rate: float) -> None:
+        """Set the deadline after a client has sent or taken something, `moved` bytes in all.
+
+        It may be silent for `quiet` seconds, and on the whole no slower than `rate` bytes/s.
+        """
+        self.deadline = min(now, self.began + moved / rate) + quiet
 
     def is_idle(self) -> bool:
         """Tell whether the client has sent nothing that is not answered."""
         return self.state is State.READING and self.parser.is_empty()
-
-    def send(self, data: bytes) -> None:
-        """Send as much as the kernel takes, keep the rest for `flush`. Raises `ClientGoneError`."""
-        if self.out:
-            self.out += data
-            return
-        sent = self._push(data)
-        if sent < len(data):
-            self.out += memoryview(data)[sent:]
-
-    def flush(self) -> bool:
-        """Send what was kept; tell whether all of it is gone. Raises `ClientGoneError`."""
-        if self.out:
-            del self.out[: self._push(self.out)]
-        return not self.out
-
-    def _push(self, data: bytes | bytearray) -> int:
-        try:
-            return self.sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError as error:
-            raise ClientGoneError(*error.args) from error
 
     def half_close(self, patience: float) -> None:
         """Say that nothing more comes, and wait `patience` seconds for the client to agree."""
@@ -106,11 +84,3 @@ class Connection:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self.deadline = 0.0
-
-
-def too_greedy(connections: Iterable[Connection], most: int) -> Connection | None:
-    """Return the connection for which most is held, if for all together it is over `most` bytes."""
-    waiting = [one for one in connections if one.state is not State.QUEUED]
-    if sum(map(Connection.held, waiting)) <= most:
-        return None
-    return max(waiting, key=Connection.held)

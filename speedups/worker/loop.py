@@ -2,20 +2,25 @@
 
 import os
 import select
+import signal
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 
+from speedups.worker import options
 from speedups.worker.acceptor import NEVER, Accepted, Acceptor, loads
-from speedups.worker.answering import LINGER, READ, SLICE, Answering
+from speedups.worker.answering import Answering
 from speedups.worker.connection import Connection, State
+from speedups.worker.hooks import Hooks
 from speedups.worker.request import Head, Parser
-
-EVENTS_AT_ONCE = 64  # sockets looked at in one turn, so that many bytes of many do not stop it
+from speedups.worker.sending import EVENTS_AT_ONCE, LINGER, READ, SLICE
+from speedups.worker.spool import Room
 
 
 class BufferedWorker(Answering):
@@ -23,6 +28,8 @@ class BufferedWorker(Answering):
 
     def __init__(self, *args: Any) -> None:  # in the master, before the fork
         super().__init__(*args)
+        for name, value in options.from_environment().items():
+            setattr(self, name, value)
         self.slot = loads.take_slot(self)
         self.heads: dict[Any, Head] = {}
         self.hurried = False  # told to stop at once
@@ -36,6 +43,17 @@ class BufferedWorker(Answering):
         if wanted := cls._cannot_serve(cfg):
             log.error("%s cannot serve %s: use worker_class gthread", cls.__name__, wanted)
             sys.exit(2)
+        try:
+            most = options.from_environment().get("LARGEST_BODY", cls.LARGEST_BODY)
+        except ValueError as error:
+            log.error("%s", error)
+            sys.exit(2)
+        if most > cls.MOST_HELD and not _can_write(cfg.tmp_upload_dir):
+            log.error(
+                "bodies of %d bytes need a folder for temporary files that can be written: "
+                "set TMPDIR, or allow at most %d bytes", most, cls.MOST_HELD,
+            )  # fmt: skip
+            sys.exit(2)
 
     @staticmethod
     def _cannot_serve(cfg: Config) -> str:
@@ -44,6 +62,9 @@ class BufferedWorker(Answering):
             "proxy_protocol": cfg.proxy_protocol != "off",
             "protocol uwsgi": cfg.protocol != "http",
             "http_protocols h2": "h2" in cfg.http_protocols,
+            "http2_cleartext": cfg.http2_cleartext != "off",
+            "http_parser fast": cfg.http_parser == "fast",
+            f"{cfg.threads} threads (it is one)": cfg.threads > 1,
             "on a system without epoll": not READ,
         }
         return ", ".join(what for what in wanted if wanted[what])
@@ -68,8 +89,12 @@ class BufferedWorker(Answering):
         """Begin to accept connections."""
         self.quiet = self.cfg.timeout or NEVER
         self.keepalive = self.cfg.keepalive
-        self.poller = select.epoll()
+        self.hooks = Hooks(self.cfg)
+        self.room = Room(self.MOST_HELD, self.MOST_SPOOLED, self.cfg.tmp_upload_dir)
+        self.poller, self.writers = select.epoll(), select.epoll()
         self.poller.register(self.PIPE[0], select.EPOLLIN)
+        self.poller.register(self.writers.fileno(), select.EPOLLIN)
+        _let_children_go(self)
         self.acceptor = Acceptor(
             self.slot, self.cfg.worker_connections, self.poller, self.log,
             shares=not self.cfg.reuse_port,
@@ -104,6 +129,7 @@ class BufferedWorker(Answering):
         """At each beat: show a sign of life, miss the master, give up silent clients."""
         self._housekeeping_at = now + self.beat
         self.notify()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)  # an application may block them
         if self.ppid != os.getppid() and self.alive:
             self.log.info("Parent changed, shutting down: %s", self)
             self.alive = False
@@ -114,6 +140,8 @@ class BufferedWorker(Answering):
             )  # fmt: skip
             self._told += refused
         for connection in list(self.connections.values()):
+            if connection.state is State.REPLYING:
+                self.look_after(connection, now)
             if connection.deadline < now and connection.state is not State.QUEUED:
                 self.give_up(connection)
         if self.acceptor.nobody_has_room():
@@ -133,23 +161,30 @@ class BufferedWorker(Answering):
 
     def turn(self, patience: float) -> None:
         """Look at all sockets once, waiting up to `patience` seconds, and answer for a `SLICE`."""
-        patience = 0 if self.queue or self.urgent else self.acceptor.patience(patience)
+        patience = 0 if self._has_work() else self.acceptor.patience(patience)
         for fd, _event in self.poller.poll(patience, EVENTS_AT_ONCE):
             connection = self.connections.get(fd)
             if connection is not None:
                 self.attend(connection)
             elif fd in self.acceptor.listeners:
                 self._welcome(self.acceptor.accept(fd))
+            elif fd == self.writers.fileno():
+                self.send_to_writers(0)
             elif fd == self.PIPE[0]:  # a signal woke us
                 os.read(fd, 4096)
         now = time.monotonic()
         if now >= self._housekeeping_at:
             self._keep_house(now)
         self._welcome(self.acceptor.accept_after_courtesy(now))
-        while self.queue or self.urgent:
-            self.serve(self._next())
+        while self._has_work():
+            self.look_ahead()
+            if self.queue or self.urgent:
+                self.serve(self._next())
             if time.monotonic() - now > SLICE:
                 break
+
+    def _has_work(self) -> bool:
+        return bool(self.queue or self.urgent or self.ahead)
 
     def _next(self) -> Connection:
         """Return whose turn it is: urgent ones and the others alternate, an urgent one begins."""
@@ -159,10 +194,37 @@ class BufferedWorker(Answering):
     def _welcome(self, accepted: Iterable[Accepted]) -> None:
         for sock, peer, server in accepted:
             sock.setblocking(False)
-            parser = Parser(self.cfg, peer, server, self.heads, self.LARGEST_BODY)
-            connection = Connection(sock, peer, parser)
+            heads = None if self.hooks.want_all else self.heads
+            parser = Parser(self.cfg, peer, server, heads, self.LARGEST_BODY, self.room)
+            connection = Connection(sock, peer, parser, self.room)
             connection.deadline = time.monotonic() + self.quiet
             connection.watched = READ
-            self.connections[sock.fileno()] = connection
-            self.poller.register(sock.fileno(), READ)
+            self.connections[connection.fd] = connection
+            self.poller.register(connection.fd, READ)
             self.acceptor.hold(+1)
+
+    def leave_to_parent(self) -> None:
+        """In a process that an application has forked: the clients are the parent's alone."""
+        self.is_forked, self.alive, self.hurried = True, False, True
+        for connection in self.connections.values():
+            connection.sock.close()
+        for listener in self.acceptor.listeners.values():
+            listener.close()
+
+
+def _can_write(folder: str | None) -> bool:
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _let_children_go(worker: BufferedWorker) -> None:
+    known = weakref.ref(worker)
+
+    def leave() -> None:
+        if (worker := known()) is not None:
+            worker.leave_to_parent()
+
+    os.register_at_fork(after_in_child=leave)

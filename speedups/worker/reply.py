@@ -14,6 +14,7 @@ from gunicorn.http.wsgi import HEADER_VALUE_RE, STATUS_RE
 from speedups.worker.request import Request
 
 REMEMBERED_LINES = 1024
+LARGEST_PIECE = 2**20  # bytes of a block that are framed and copied at a time
 BLANKS = " \t"  # which RFC 9110 allows around a value; `strip()` knows more
 NO_BODY = re.compile(r"1\d\d|204|304")
 NO_LENGTH = re.compile(r"1\d\d|204")
@@ -34,7 +35,7 @@ class Reply:
         self.headers_sent = False
         self.chunked = False
         self.must_close = False
-        self.finished = False
+        self.upgrade = False  # the connection becomes another protocol's (WebSocket)
         self.response_length: int | None = None
         self.sent = 0  # bytes of body
         self._send = send
@@ -72,6 +73,7 @@ class Reply:
         name, value = pair
         kind, line = _checked_header(name, value)
         if not line:
+            self.upgrade |= kind == "connection" and value.lower().strip(BLANKS) == "upgrade"
             return
         if kind == "content-length":
             if NO_LENGTH.match(self.status):
@@ -97,7 +99,11 @@ class Reply:
     def write(self, block: bytes) -> None:
         """Send a block of the body, before it the head if that is still due."""
         if not isinstance(block, bytes):
-            raise TypeError(f"{block!r} is not a byte")
+            raise TypeError(f"{block!r} is not bytes")
+        if len(block) > LARGEST_PIECE:
+            for at in range(0, len(block), LARGEST_PIECE):
+                self.write(block[at : at + LARGEST_PIECE])
+            return
         head = b"" if self.headers_sent else self._head()
         body = b"" if self._omits_body else self._framed(block)
         if head or body:
@@ -105,7 +111,6 @@ class Reply:
 
     def finish(self) -> None:
         """Send what is still due when the application has given its last block."""
-        self.finished = True
         head = b"" if self.headers_sent else self._head()
         end = b"0\r\n\r\n" if self.chunked else b""
         if head or end:
@@ -128,6 +133,8 @@ class Reply:
             raise AssertionError("The application did not call start_response")
         self.headers_sent = True
         connection = b"close" if self.should_close() else b"keep-alive"
+        if self.upgrade:
+            connection = b"upgrade"
         return b"".join((
             _status_line(self.req.version, self.status), _server_and_date(int(time.time())),
             b"Connection: ", connection, b"\r\n",
@@ -161,9 +168,13 @@ def _checked_header(name: str, value: str, *, hints: bool = False) -> tuple[str,
         raise InvalidResponseHeaderName(f"{name!r}")
     if not HEADER_VALUE_RE.fullmatch(value):
         raise InvalidResponseHeader(f"{name!r}")  # not the value, which may be a secret
-    if util.is_hoppish(name) and not hints:
+    if util.is_hoppish(name) and not hints and not _is_web_socket(name, value):
         return name.lower(), b""
     return name.lower(), f"{name}: {value.strip(BLANKS)}\r\n".encode("latin-1")
+
+
+def _is_web_socket(name: str, value: str) -> bool:
+    return name.lower() == "upgrade" and value.lower().strip(BLANKS) == "websocket"
 
 
 @functools.lru_cache(REMEMBERED_LINES)

@@ -7,7 +7,7 @@ made of a block of header lines is remembered, and only a request line is read a
 import io
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from gunicorn.config import Config
 from gunicorn.http import message, wsgi
@@ -15,7 +15,8 @@ from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ChunkMissingTerminator, LimitRequestHeaders, NoMoreData
 from gunicorn.util import unquote_to_wsgi_str
 
-from speedups.worker.body import Chunks, Source, TooLargeError
+from speedups.worker.body import Chunks, Source, TooLargeError, keep
+from speedups.worker.spool import Room, Spool
 
 EMPTY_LINE = b"\r\n\r\n"  # what ends a head, and what ends the trailers of a chunked body
 # The request lines that need none of gunicorn's special cases: a method in capitals and a path.
@@ -35,6 +36,7 @@ class GunicornRequest(message.Request):  # type: ignore[misc]
     """gunicorn's parser, never the one in C, which lets bare LF and folded headers through."""
 
     _parse_fast = message.Request._parse_python
+    spool: Spool | None = None  # has the body, if it is large
 
 
 class Head:
@@ -55,8 +57,8 @@ class Head:
 class Request:
     """A request as hooks, access log and reply see it."""
 
-    __slots__ = ("body", "head", "headers", "method", "must_close", "path", "query", "uri",
-                 "version")  # fmt: skip
+    __slots__ = ("body", "head", "headers", "method", "must_close", "parsed", "path", "query",
+                 "spool", "uri", "version")  # fmt: skip
 
     def __init__(
         self, head: Head, method: str, uri: str, path: str, query: str,
@@ -64,6 +66,7 @@ class Request:
     ) -> None:  # fmt: skip
         self.head = head
         self.headers = head.headers
+        self.parsed: GunicornRequest | None = None  # where somebody's hooks want to see all of it
         self.method = method
         self.uri = uri
         self.path = path
@@ -71,6 +74,17 @@ class Request:
         self.version = version
         self.must_close = False
         self.body = b""
+        self.spool: Spool | None = None  # has the body, if it is large
+
+    def input(self) -> BinaryIO:
+        """Return the body as a file at its begin."""
+        return io.BytesIO(self.body) if self.spool is None else self.spool.reader()
+
+    def for_hooks(self, parsed: GunicornRequest) -> GunicornRequest:
+        """Return gunicorn's own request for the same message, with the body in it."""
+        parsed.body, parsed.spool = self.input(), self.spool
+        parsed._expected_100_continue = False  # it has been answered
+        return parsed
 
     def force_close(self) -> None:
         """Close the connection after the answer."""
@@ -89,30 +103,38 @@ class Request:
         if "PATH_INFO" not in environ:
             path = self.path
             environ["PATH_INFO"] = unquote_to_wsgi_str(path) if "%" in path else path
-        environ["wsgi.input"] = io.BytesIO(self.body)
+        environ["wsgi.input"] = self.input()
         return environ
 
 
 class Parser:
     """Cuts the bytes of one connection into requests; all methods raise gunicorn's own errors.
 
-    `peer` and `server` are socket addresses, `heads` is the memory that all connections share,
-    `largest_body` is in bytes.
+    `peer` and `server` are socket addresses, `heads` and `room` are what all connections share,
+    `heads` is None where each request must be parsed anew; `largest_body` is in bytes.
     """
 
     __slots__ = (
-        "_attempt_at", "_chunks", "_longest_line", "_searched", "buffer", "cfg", "heads",
-        "largest_body", "peer", "request", "server",
+        "_attempt_at", "_chunks", "_longest_line", "_searched", "_spool", "buffer", "cfg", "heads",
+        "largest_body", "peer", "received", "request", "room", "server",
     )  # fmt: skip
 
     def __init__(
-        self, cfg: Config, peer: Any, server: Any, heads: dict[Any, Head], largest_body: int
+        self,
+        cfg: Config,
+        peer: Any,
+        server: Any,
+        heads: dict[Any, Head] | None,
+        largest_body: int,
+        room: Room,
     ) -> None:
         self.cfg = cfg
         self.peer = peer
         self.server = server
         self.heads = heads
         self.largest_body = largest_body
+        self.room = room
+        self.received = 0  # bytes, since the last whole request
         self.buffer = bytearray()
         self.request: Request | None = None  # its head is there, its body not yet
         self._longest_line = min(
@@ -121,31 +143,36 @@ class Parser:
         self._searched = 0
         self._attempt_at = 0
         self._chunks: Chunks | None = None
+        self._spool: Spool | None = None  # the part of a body that has come
 
     def feed(self, data: bytes) -> None:
         """Take what the socket gave."""
         self.buffer += data
+        self.received += len(data)
         if b"\n" in data and len(self.buffer) < LARGEST_REMEMBERED:
             self._attempt_at = 0  # a line ended: gunicorn may already refuse it
 
     def next(self) -> Request | None:
-        """Return the next whole request, None while it is not there. Raises `TooLargeError`."""
-        if self.request is None:
-            self.request = self._read_head()
-            if self.request is None:
+        """Return the next whole request, None while it is not there.
+
+        Raises `TooLargeError` and `NoRoomError`.
+        """
+        request = self.request
+        if request is None:
+            request = self.request = self._read_head()
+            if request is None:
                 return None
-            if self.request.head.length > self.largest_body:
+            if request.head.length > self.largest_body:
                 raise TooLargeError
-        body = self._read_body(self.request.head)
-        if body is None:
+        if not self._read_body(request):
             return None
-        request, self.request = self.request, None
-        request.body = body
+        self.request, self.received = None, 0
         return request
 
-    def held(self) -> int:
-        """Return the bytes that wait here for the rest of a request."""
-        return len(self.buffer) + (len(self._chunks.data) if self._chunks else 0)
+    def close(self) -> None:
+        """Forget what has come of a body."""
+        if self._spool is not None:
+            self._spool.close()
 
     def is_empty(self) -> bool:
         """Tell whether nothing of a request has come."""
@@ -160,14 +187,14 @@ class Parser:
                 raise LimitRequestHeaders("the head has no end")
             return None
         line = PLAIN_LINE.match(text)
-        if line is None or line.end() - 2 > self._longest_line:
+        if self.heads is None or line is None or line.end() - 2 > self._longest_line:
             return self._parse(text)
         # gunicorn trusts a proxy by its address. A UNIX socket's peer is a path, most often "".
         client = self.peer[0] if isinstance(self.peer, tuple) else self.peer
         key = (client, self.server, text[line.end() :])
         head = self.heads.get(key)
         if head is None:
-            return self._remember(key, self._parse(text))
+            return self._remember(key, self._parse(text), self.heads)
         method, uri, path, query = line.groups(b"")
         return Request(head, method.decode(), uri.decode(), path.decode(), query.decode())
 
@@ -208,35 +235,57 @@ class Parser:
         head = Head(parsed, environ)
         if environ["SCRIPT_NAME"]:
             head.environ["PATH_INFO"] = environ["PATH_INFO"]
-        return Request(head, parsed.method, parsed.uri, parsed.path, parsed.query, parsed.version)
+        request = Request(
+            head, parsed.method, parsed.uri, parsed.path, parsed.query, parsed.version
+        )
+        request.parsed = parsed if self.heads is None else None
+        return request
 
-    def _remember(self, key: tuple[Any, ...], request: Request) -> Request:
+    @staticmethod
+    def _remember(key: tuple[Any, ...], request: Request, heads: dict[Any, Head]) -> Request:
         if len(key[2]) <= LARGEST_REMEMBERED and "PATH_INFO" not in request.head.environ:
-            if len(self.heads) >= REMEMBERED_HEADS:
-                self.heads.clear()  # the few that matter are back after one request each
-            self.heads[key] = request.head
+            if len(heads) >= REMEMBERED_HEADS:
+                heads.clear()  # the few that matter are back after one request each
+            heads[key] = request.head
         return request
 
     # The body
 
-    def _read_body(self, head: Head) -> bytes | None:
+    def _read_body(self, request: Request) -> bool:
+        """Read on, and give the request its body when all of it is there."""
+        head = request.head
+        if head.chunked is None and len(self.buffer) >= head.length and self._spool is None:
+            if head.length:
+                request.body = bytes(self.buffer[: head.length])
+                del self.buffer[: head.length]
+            return True
+        spool = self._spool = self._spool or Spool(self.room)
         if head.chunked is not None:
-            return self._read_chunks(head.chunked)
-        if not head.length:
-            return b""
-        if len(self.buffer) < head.length:
-            return None
-        body = bytes(self.buffer[: head.length])
-        del self.buffer[: head.length]
-        return body
+            if not self._read_chunks(head.chunked, spool):
+                return False
+        elif not self._read_length(head.length - spool.size, spool):
+            return False
+        self._spool = None
+        if spool.file is None:
+            request.body = bytes(spool.buffer)
+            spool.close()
+        else:
+            request.spool = spool
+        return True
 
-    def _read_chunks(self, parsed: GunicornRequest) -> bytes | None:
-        chunks = self._chunks = self._chunks or Chunks(parsed, self.largest_body)
+    def _read_length(self, missing: int, spool: Spool) -> bool:
+        here = self.buffer[:missing]
+        del self.buffer[:missing]
+        keep(spool, here)
+        return len(here) == missing
+
+    def _read_chunks(self, parsed: GunicornRequest, spool: Spool) -> bool:
+        chunks = self._chunks = self._chunks or Chunks(parsed, self.largest_body, spool)
         if not chunks.read(self.buffer):
-            return None
+            return False
         end = self._cut_section(chunks.judge)
         if end is None:
-            return None
+            return False
         chunks.judge(end)
         self._chunks = None
-        return bytes(chunks.data)
+        return True

@@ -11,6 +11,8 @@ from typing import Any
 
 from flask import Flask
 
+from speedups.worker.client_socket import ClientSocket
+
 OURS = "speedups."  # what our worker adds, and no other has
 PLAIN = (str, int, bool, tuple)  # what JSON can carry; the rest of an environment is objects
 
@@ -25,6 +27,8 @@ def visible(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, ClientSocket):
+        return "socket"
     return "callable" if callable(value) else type(value).__name__
 
 

@@ -9,10 +9,12 @@ from gunicorn.http.parser import RequestParser
 
 from speedups.worker.body import TooLargeError
 from speedups.worker.request import Parser
+from speedups.worker.spool import Room
 from tests.speedups.worker.applications import visible
 
 PEER, SERVER = ("127.0.0.1", 5), ("127.0.0.1", 80)
 LARGEST_BODY = 2**20
+ROOM = Room(memory=2**20, files=2**24)
 INCOMPLETE = "incomplete"
 STATUSES = {
     errors.LimitRequestLine: 414,
@@ -73,7 +75,7 @@ def gunicorns(cfg: Config, data: bytes) -> Outcome:
 def ours(cfg: Config, pieces: Iterable[bytes], heads: dict[Any, Any] | None = None) -> Outcome:
     """Return how our parser reads the bytes when they come in these pieces."""
     seen: Outcome = []
-    parser = Parser(cfg, PEER, SERVER, {} if heads is None else heads, LARGEST_BODY)
+    parser = Parser(cfg, PEER, SERVER, {} if heads is None else heads, LARGEST_BODY, ROOM)
     try:
         for piece in pieces:
             parser.feed(piece)

@@ -1,11 +1,9 @@
 """One client must not cost the others their turn. The worker runs in a thread here."""
 
 import contextlib
-import re
 import socket
 import threading
 import time
-from functools import partial
 
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering
@@ -38,50 +36,6 @@ def test_a_slow_reader_holds_up_none_holds():
         for _ in range(5):
             assert body(talk(served.address, GET)) == b"xxxxx"
         assert len(body(receive_all(client))) == BIG
-
-
-def test_a_stream_is_made_no_faster_than_it_is_read_and_goes_on_where_it_stopped():
-    made = []
-
-    def stream():
-        for number in range(200):
-            made.append(number)
-            yield bytes([number]) * 65_536
-
-    answer = Closing(stream())
-    with inside(answering(answer)) as served, slow_reader(served.address, CLOSE) as client:
-        assert eventually(lambda: made)
-        settled = eventually(lambda: settles(made))
-        assert settled < 200  # the rest waits until there is room: memory stays bounded
-        (waiting,) = served.worker.connections.values()
-        assert len(waiting.out) <= 65_536 + 100
-        received = receive_all(client)
-        assert answer.closed == 1
-    blocks = re.findall(rb"10000\r\n(.)", received, re.DOTALL)
-    assert b"".join(blocks) == bytes(range(200))
-    assert received.endswith(b"0\r\n\r\n")
-
-
-def settles(made):
-    before = len(made)
-    time.sleep(0.2)
-    return before if len(made) == before else 0
-
-
-def test_an_endless_stream_to_a_fast_reader_leaves_others_their_turn():
-    def endless():
-        while True:
-            yield b"x" * 1000
-
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return endless() if environ["PATH_INFO"] == "/endless" else [b"fine"]
-
-    with inside(application) as served, socket.create_connection(served.address) as client:
-        client.sendall(head("GET /endless HTTP/1.1", HOST))
-        for _ in range(3):
-            client.recv(1 << 20)
-            assert b"fine" in talk(served.address, GET)
 
 
 def test_a_client_that_goes_away_midway_costs_no_more_than_its_own_answer():
@@ -130,27 +84,6 @@ def test_more_pipelined_requests_than_are_buffered_are_all_answered():
             count += (tail + data).count(b"\r\n\r\na") - tail.count(b"\r\n\r\na")
             tail = data[-4:]
         sending.join(20)
-
-
-def test_clients_for_whom_too_much_is_held_have_to_go_the_greediest_first(caplog):
-    head_of_a_long_body = head("POST / HTTP/1.1", HOST, "Content-Length: 1000000")
-    with inside(answering([b"a"])) as served, contextlib.ExitStack() as stack:
-        served.worker.MOST_HELD = 1_000_000
-        clients = [
-            stack.enter_context(socket.create_connection(served.address, timeout=20))
-            for _ in range(3)
-        ]
-        for client, sent, held in zip(
-            clients, (100_000, 800_000), (100_000, 900_000), strict=False
-        ):
-            client.sendall(head_of_a_long_body + b"x" * sent)
-            eventually(partial(served.holds, held))
-        clients[2].sendall(head_of_a_long_body + b"x" * 300_000)
-        eventually(lambda: len(served.connections()) == 2)
-        assert "A client had to go: 800000 bytes" in caplog.text
-        served.worker.MOST_HELD = 10_000_000
-        clients[0].sendall(b"x" * 900_000)  # who did not go is served
-        assert clients[0].recv(12) == b"HTTP/1.1 200"
 
 
 def test_an_endless_head_is_refused_long_before_it_is_a_megabyte():

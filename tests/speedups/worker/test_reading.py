@@ -5,7 +5,15 @@ import pytest
 from speedups.worker.request import GunicornRequest, Parser
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.raw_requests import ALL, VALID
-from tests.speedups.worker.reading import INCOMPLETE, PEER, SERVER, configured, gunicorns, ours
+from tests.speedups.worker.reading import (
+    INCOMPLETE,
+    PEER,
+    ROOM,
+    SERVER,
+    configured,
+    gunicorns,
+    ours,
+)
 
 # What ours answers otherwise, and why. Everything else is read alike.
 DIFFERENCES = {
@@ -88,7 +96,7 @@ def test_trust_in_a_proxy_is_not_remembered_for_another_client():
     request = head("GET / HTTP/1.1", HOST, "X-Forwarded-Proto: https")
     schemes = []
     for peer in (PEER, ("10.0.0.1", 5), "", "/client.sock", PEER):
-        parser = Parser(cfg, peer, SERVER, heads, 100)
+        parser = Parser(cfg, peer, SERVER, heads, 100, ROOM)
         parser.feed(request)
         read = parser.next()
         assert read is not None
@@ -103,7 +111,7 @@ def test_no_hook_can_change_what_is_remembered():
     heads: dict = {}
     cfg = configured()
     for _ in range(2):
-        parser = Parser(cfg, PEER, SERVER, heads, 100)
+        parser = Parser(cfg, PEER, SERVER, heads, 100, ROOM)
         parser.feed(head("GET / HTTP/1.1", HOST))
         request = parser.next()
         assert request is not None
@@ -122,7 +130,7 @@ def test_memory_of_heads_and_of_small_chunks_is_bounded():
         ours(cfg, [head("GET / HTTP/1.1", f"A: {number}")], heads)
     ours(cfg, [head("GET / HTTP/1.1", f"A: {'b' * 3000}")], heads)
     assert len(heads) <= 1024
-    parser = Parser(cfg, PEER, SERVER, heads, 1000)
+    parser = Parser(cfg, PEER, SERVER, heads, 1000, ROOM)
     parser.feed(head("POST / HTTP/1.1", "Transfer-Encoding: chunked") + b"1\r\nx\r\n" * 900)
     assert parser.next() is None
     assert not parser.buffer  # what is decoded is not kept twice

@@ -1,0 +1,32 @@
+"""`environ["gunicorn.socket"]`: the client's socket for an application that takes it over."""
+
+import socket
+from typing import Any
+
+
+class ClientSocket:
+    """A blocking socket with a descriptor of its own, made when it is first used.
+
+    An application may close it, detach it or hand it on: the worker's books go by the descriptor
+    that it keeps itself.
+    """
+
+    __slots__ = ("_own", "_sock", "used")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._own: socket.socket | None = None
+        self.used = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self._own is None:
+            self._own = self._sock.dup()
+            self._own.setblocking(True)  # of the connection, and so of the worker's descriptor, too
+            self.used = True
+        return getattr(self._own, name)
+
+    def __enter__(self) -> "ClientSocket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
