@@ -154,6 +154,7 @@ class Answering(Sending):
         finally:
             self._close_answer(answer)
             if sock.used:
+                sock.release()
                 connection.sock.setblocking(False)
                 connection.closes = True  # nobody knows what was said on it
         connection.closes |= reply.should_close()

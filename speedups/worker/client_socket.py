@@ -25,6 +25,11 @@ class ClientSocket:
             self.used = True
         return getattr(self._own, name)
 
+    def release(self) -> None:
+        """The request is over: close what was made, as `sync` closes its socket."""
+        if self._own is not None:
+            self._own.close()
+
     def __enter__(self) -> "ClientSocket":
         return self
 

@@ -4,8 +4,10 @@ Each also answers `/pid` and `/sleep/SECONDS`.
 """
 
 import base64
+import contextlib
 import json
 import os
+import signal
 import time
 from typing import Any
 
@@ -79,6 +81,45 @@ def answering(blocks, *headers, status="200 OK"):
         return blocks
 
     return application
+
+
+opened: list[int] = []
+
+
+def hostile(environ, start_response):
+    """Do what an application may do to the process that it shares with the worker's loop."""
+    said, path = str(os.getpid()).encode(), environ["PATH_INFO"]
+    if path == "/fork":
+        said = _fork(environ["QUERY_STRING"])
+    elif path == "/block":
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+        said = b"blocked"
+    elif path == "/exhaust":
+        with contextlib.suppress(OSError):
+            while True:
+                opened.append(os.open(os.devnull, os.O_RDONLY))
+        said = b"x" * 5_000_000  # more than the kernel takes, and no file can be opened for it
+    elif path == "/free":
+        while opened:
+            os.close(opened.pop())
+        said = b"freed"
+    elif path.startswith("/sleep/"):
+        time.sleep(float(path[7:]))
+    return answering([said], ("Content-Length", str(len(said))))(environ, start_response)
+
+
+def _fork(how: str) -> bytes:
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return b"parent"
+    match how:
+        case "raises":
+            raise ValueError("in the child")
+        case "exits":
+            raise SystemExit(0)
+        case "leaves":
+            os._exit(0)
+    return b"child" * 1000
 
 
 flask = Flask(__name__)

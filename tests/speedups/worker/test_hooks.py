@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import answering, failing
-from tests.speedups.worker.serving import inside, talk
+from tests.speedups.worker.serving import eventually, inside, talk
 
 GET = head("GET / HTTP/1.1", HOST)
 
@@ -55,3 +55,50 @@ def test_a_hook_that_raises_ends_no_worker(hook):
         status = 500 if hook == "pre_request" else 200
         for _ in range(2):
             assert talk(served.address, GET).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_hooks_may_change_all_that_gunicorns_request_offers():
+    seen: list[dict[str, Any]] = []
+
+    def pre_request(worker, request):
+        request.headers.append(("X-ADDED", "by a hook"))
+        request.remote_addr = ("10.0.0.1", 5)
+        request.scheme = "https"
+        request.path = "/changed"
+        request.started = 1.0  # hooks keep what they measure on the request
+        assert (request.peer_addr[0], request.fragment) == ("127.0.0.1", "c")
+        assert request.trailers == [("T", "d")]
+        assert request.body.read() == b"hello"
+        request.body.seek(0)
+
+    def post_request(worker, request, environ, response):
+        seen.append(environ)
+        assert request.started == 1.0
+
+    chunked = head("POST /a?b#c HTTP/1.1", HOST, "Transfer-Encoding: chunked",
+                   body=b"5\r\nhello\r\n0\r\nT: d\r\n\r\n")  # fmt: skip
+    hooks = {"pre_request": pre_request, "post_request": post_request}
+    with inside(answering([b"ab"], ("Content-Length", "2")), **hooks) as served:
+        for number in (1, 2):
+            assert talk(served.address, chunked).startswith(b"HTTP/1.1 200 ")
+            eventually(lambda n=number: len(seen) == n)
+    for environ in seen:
+        assert environ["HTTP_X_ADDED"] == "by a hook"
+        assert environ["wsgi.url_scheme"] == "https"
+        assert environ["PATH_INFO"] == "/changed"
+        assert environ["wsgi.input"].read() == b"hello"
+
+
+def test_a_hook_may_close_the_connection():
+    def pre_request(worker, request):
+        request.force_close()
+
+    with inside(answering([b"a"], ("Content-Length", "1")), pre_request=pre_request) as served:
+        assert talk(served.address, GET + GET, end=False).count(b"Connection: close") == 1
+
+
+def test_without_hooks_nothing_is_parsed_twice():
+    with inside(answering([b"a"], ("Content-Length", "1"))) as served:
+        assert not served.worker.hooks.want_all
+        talk(served.address, GET)
+        assert len(served.worker.heads) == 1
