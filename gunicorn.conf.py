@@ -150,20 +150,21 @@ def on_reload(server: Arbiter) -> None:
     logging.getLogger("gunicorn.error").handlers.clear()
 
 
-def pre_request(worker: Worker, request: Any) -> None:
-    """Say that the connection closes when more of a body may stay unread than is drained."""
-    reader = getattr(request.body, "reader", None)  # None: the worker has read all of it
-    if reader and getattr(reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
-        request.force_close()
-
-
 def post_fork(server: Arbiter, worker: Any) -> None:
     """Keep the way by which the worker may be told to stop before it listens to signals."""
     worker.early_signals = server.SIG_QUEUE
 
 
+def _close_if_much_is_unread(worker: Worker, request: Any) -> None:
+    """Say that the connection closes when more of a body may stay unread than is drained."""
+    if getattr(request.body.reader, "length", DRAINED + 1) > DRAINED:  # chunked: unknown
+        request.force_close()
+
+
 def post_worker_init(worker: Any) -> None:
     """Let /readyz know when this worker is told to stop."""
+    if not isinstance(worker, BufferedWorker):  # which has read all of a body before it is asked
+        worker.cfg.set("pre_request", _close_if_much_is_unread)
     serving.serve_with(worker)
     serving.heed(worker, worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
