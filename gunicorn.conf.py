@@ -84,6 +84,7 @@ BufferedWorker.LONGEST_WAIT = _seconds("MAX_WAIT_SECONDS", 1.0)
 BufferedWorker.NEVER_REFUSED = frozenset({"/livez", "/livez/", "/readyz", "/readyz/"})
 DRAINED = 64 * 1024  # bytes of an unread body that gunicorn reads to keep a connection
 accesslog = None  # the application writes the line of each request, with its id
+loglevel = os.environ.get("LOG_LEVEL", "").lower() or "info"  # the settings refuse what is none
 
 
 DETAILS = {
@@ -123,8 +124,18 @@ if not gc.get_freeze_count():  # SIGHUP reads this file again
     gc.disable()
 
 
+def _refuse_what_cannot_act(server: Any) -> None:
+    if server.cfg.reload:
+        _refuse("--reload", "on", "none: the master loads the code once for all its workers. "
+                "While developing: python manage.py runserver")  # fmt: skip
+    if "asgi" in server.worker_class.__name__.lower() or "Uvicorn" in server.worker_class.__name__:
+        _refuse("the worker class", server.cfg.worker_class_str, "those for WSGI: "
+                f"{BUFFERED}, gthread or sync")  # fmt: skip
+
+
 def on_starting(server: Any) -> None:
     """Refuse a busy port at once, in one line; gunicorn would try again for five seconds."""
+    _refuse_what_cannot_act(server)
     inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
     for address in [] if inherited else server.cfg.address:
         if isinstance(address, tuple) and serving.is_taken(*address[:2]):

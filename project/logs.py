@@ -87,6 +87,6 @@ def logging_settings(level: str, formatter: str) -> dict[str, Any]:
             "django.server": {"level": unexpected},
             # A client's own 400, such as for a thousand parameters: not worth a traceback each.
             "django.security": {"level": "CRITICAL"},
-            "gunicorn.error": {"handlers": [], "level": level, "propagate": True},
+            "gunicorn.error": {"handlers": [], "propagate": True},  # its level: `--log-level`
         },
     }

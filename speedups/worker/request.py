@@ -16,7 +16,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, LimitRequestHeaders, No
 from gunicorn.util import unquote_to_wsgi_str
 
 from speedups.worker.body import Chunks, Source, TooLargeError, keep
-from speedups.worker.spool import Room, Spool
+from speedups.worker.spool import IN_MEMORY, Room, Spool
 
 EMPTY_LINE = b"\r\n\r\n"  # what ends a head, and what ends the trailers of a chunked body
 # The request lines that need none of gunicorn's special cases: a method in capitals and a path.
@@ -254,11 +254,8 @@ class Parser:
     def _read_body(self, request: Request) -> bool:
         """Read on, and give the request its body when all of it is there."""
         head = request.head
-        if head.chunked is None and len(self.buffer) >= head.length and self._spool is None:
-            if head.length:
-                request.body = bytes(self.buffer[: head.length])
-                del self.buffer[: head.length]
-            return True
+        if head.chunked is None and head.length <= IN_MEMORY:
+            return not head.length or self._cut_body(request, head.length)
         spool = self._spool = self._spool or Spool(self.room)
         if head.chunked is not None:
             if not self._read_chunks(head.chunked, spool):
@@ -271,6 +268,14 @@ class Parser:
             spool.close()
         else:
             request.spool = spool
+        return True
+
+    def _cut_body(self, request: Request, length: int) -> bool:
+        """Take a small body, which waits in the buffer until it is whole."""
+        if len(self.buffer) < length:
+            return False
+        request.body = bytes(self.buffer[:length])
+        del self.buffer[:length]
         return True
 
     def _read_length(self, missing: int, spool: Spool) -> bool:

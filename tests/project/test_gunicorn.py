@@ -90,6 +90,24 @@ def test_a_wrong_setting_stops_the_start_with_one_line_and_no_new_attempt(name, 
     assert ended.stderr.startswith(line)
 
 
+@pytest.mark.parametrize(("given", "line"), [
+    ("--reload", "--reload is 'on', allowed are none: the master loads the code once"),
+    ("--worker-class=asgi", "the worker class is 'asgi', allowed are those for WSGI: "),
+])  # fmt: skip
+def test_an_option_of_gunicorn_that_cannot_act_stops_the_start_with_one_line(given, line):
+    ended = run(*GUNICORN, given, **{**PRODUCTION, "LOG_LEVEL": "WARNING"})
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert ended.stderr.startswith(line)
+
+
+def test_gunicorns_own_log_level_is_heard(tmp_path):
+    with socket.create_server(("", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for level, lines in (("info", 1), ("warning", 0)):
+            ended = run(*GUNICORN, "--log-level", level, **{**PRODUCTION, "PORT": port})
+            assert ended.stdout.count("Starting gunicorn") == lines
+
+
 @pytest.mark.parametrize("value", ["many", "-1"])
 def test_a_number_of_workers_that_gunicorn_reads_before_us_stops_the_start_too(value):
     ended = run(*GUNICORN, **PRODUCTION, WEB_CONCURRENCY=value)

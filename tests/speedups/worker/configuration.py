@@ -12,4 +12,17 @@ http_parser = "python"
 _settings: dict[str, Any] = json.loads(os.environ.get("SETTINGS", "{}"))
 BufferedWorker.LONGEST_WAIT = _settings.pop("longest_wait", 0.0)
 BufferedWorker.NEVER_REFUSED = frozenset({"/livez"})
+if _settings.pop("hooks", False):
+
+    def pre_request(worker: Any, request: Any) -> None:
+        """Do what public configurations do."""
+        request.headers.append(("X-HOOKED", "by a hook"))
+
+    def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
+        """Read what public configurations read."""
+        assert environ["HTTP_X_HOOKED"] == "by a hook"
+        assert request.remote_addr[0] == "127.0.0.1"
+        assert int(response.status.split()[0]) == response.status_code
+
+
 globals().update(_settings)

@@ -52,8 +52,9 @@ def gunicorn(
     given = {"bind": binds, "worker_class": worker_class, **settings}
     # Not `-m gunicorn`: started anew by SIGUSR2, its `http` would hide Python's.
     script = str(Path(sys.executable).with_name("gunicorn"))
+    module = "" if ":" in application else "applications:"
     command = (sys.executable, script, "-c", "python:tests.speedups.worker.configuration",
-               f"tests.speedups.worker.applications:{application}")  # fmt: skip
+               f"tests.speedups.worker.{module}{application}")  # fmt: skip
     with program(command, log=log, env={"SETTINGS": json.dumps(given)}) as started:
         eventually(lambda: answers(address) or started.exit_code() is not None)
         yield address, started
@@ -91,10 +92,6 @@ class Inside:
     def connections(self) -> list[Connection]:
         """Return the connections of this moment."""
         return list(self.worker.connections.values())
-
-    def holds(self, size: int) -> bool:
-        """Tell whether so many bytes wait for their clients."""
-        return sum(map(Connection.held, self.connections())) == size
 
     def serve(self) -> None:
         """Turn until told to stop."""

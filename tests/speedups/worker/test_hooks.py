@@ -1,5 +1,6 @@
 """What hooks and the access log see of requests. The worker runs in a thread here."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,10 @@ def test_a_hook_that_raises_ends_no_worker(hook):
             assert talk(served.address, GET).startswith(b"HTTP/1.1 %d " % status)
 
 
+def has(seen, number):
+    return len(seen) == number
+
+
 def test_hooks_may_change_all_that_gunicorns_request_offers():
     seen: list[dict[str, Any]] = []
 
@@ -81,7 +86,7 @@ def test_hooks_may_change_all_that_gunicorns_request_offers():
     with inside(answering([b"ab"], ("Content-Length", "2")), **hooks) as served:
         for number in (1, 2):
             assert talk(served.address, chunked).startswith(b"HTTP/1.1 200 ")
-            eventually(lambda n=number: len(seen) == n)
+            eventually(partial(has, seen, number))
     for environ in seen:
         assert environ["HTTP_X_ADDED"] == "by a hook"
         assert environ["wsgi.url_scheme"] == "https"

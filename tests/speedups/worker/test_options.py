@@ -7,7 +7,7 @@ import tempfile
 import pytest
 from gunicorn.config import Config
 
-from lab.processes import program
+from lab.running.processes import program
 from speedups.worker import BufferedWorker, options
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import answering

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from speedups.worker import spool
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering, failing
 from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
@@ -88,6 +87,17 @@ PROGRAMS = st.lists(st.lists(OPERATIONS, max_size=6), min_size=2, max_size=6)
 PACES = st.lists(st.sampled_from(["fast", "late", "slow", "leaves"]), min_size=6, max_size=6)
 
 
+class Leaving(Closing):
+    """Says when it is closed."""
+
+    def __init__(self, blocks, leave):
+        super().__init__(blocks)
+        self.leave = leave
+
+    def close(self):
+        self.leave()
+
+
 class Generated:
     """An application made of operations; it notes each moment in which another one's code ran."""
 
@@ -109,9 +119,7 @@ class Generated:
         except OSError:  # the client has left
             self.leave(number)
             raise
-        answer = Closing(self.blocks(number))
-        answer.close = partial(self.leave, number)
-        return answer
+        return Leaving(self.blocks(number), partial(self.leave, number))
 
     def blocks(self, number):
         for what, size in self.programs[number]:
@@ -244,7 +252,7 @@ def full_disk(monkeypatch):
 
         return Small()
 
-    monkeypatch.setattr(spool.tempfile, "TemporaryFile", small)
+    monkeypatch.setattr(tempfile, "TemporaryFile", small)
 
 
 @pytest.mark.parametrize("place", ["no_file", "full_disk"])

@@ -38,7 +38,7 @@ def shuts(environ, start_response):
     return answering([b"a"], ("Content-Length", "1"))(environ, start_response)
 
 
-kept = []
+kept: list[int] = []
 
 
 def hands_on(environ, start_response):
