@@ -131,8 +131,8 @@ def read_names() -> set[str]:
     return {name for file in files for name in asking.findall(file.read_text())}
 
 
-def test_the_readme_names_exactly_the_variables_that_are_read():
-    section = (ROOT / "README.md").read_text().partition("## Deploy")[2].partition("\n## ")[0]
+def test_the_documents_name_exactly_the_variables_that_are_read():
+    section = (ROOT / "docs" / "settings.md").read_text()
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", section)) - {"NAME_FILE"}
     assert named == read_names()
 
@@ -141,11 +141,24 @@ def targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+def documents() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_links_and_paths_in_the_documents_lead_somewhere():
+    folders = "crud|deploy|docs|lab|locust|peers|project|speedups|tests"
+    for document in documents():
+        text = document.read_text()
+        links = [document.parent / link for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text)]
+        paths = [ROOT / path for path in re.findall(rf"`((?:{folders})/[\w./-]+)`", text)]
+        missing = [str(path) for path in (*links, *paths) if not path.exists()]
+        assert not missing, f"{document.name} names what is not there"
+
+
 def test_every_make_command_in_the_documents_is_a_target():
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     named = {
         target
-        for document in documents
+        for document in documents()
         for target in re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(), re.MULTILINE)
     }
     assert named
