@@ -116,7 +116,7 @@ def _add_load_options(parser: LocustArgumentParser) -> None:
         help="ids 1 to this number exist; 0: learn up to 50 pages of ids from the list",
     )
     add("--page-size", type=int, default=20, help="items per list request")
-    add("--think-time", type=float, default=0.0, help="seconds between answer and next request")
+    add("--think-time", type=float, default=0.0, help="seconds between a response and the next request")
     add(
         "--arrival-rate",
         type=float,
@@ -127,9 +127,9 @@ def _add_load_options(parser: LocustArgumentParser) -> None:
         "--shape",
         choices=["none", *SHAPES],
         default="none",
-        help="of the load over the run time; the number of users is the peak",
+        help="shape of the load over the run time; the number of users is the peak",
     )
-    add("--seed", type=int, default=1, help="of all random choices")
+    add("--seed", type=int, default=1, help="seed of all random choices")
 
 
 def _add_target_options(parser: LocustArgumentParser) -> None:
@@ -138,14 +138,14 @@ def _add_target_options(parser: LocustArgumentParser) -> None:
         "--trailing-slash",
         choices=[PRESET_WORD, "yes", "no"],
         default=PRESET_WORD,
-        help="whether paths end in /",
+        help="whether paths end in a slash",
     )
     for flag, what in {
-        "--base-path": "of the items, such as /api/v1/items",
+        "--base-path": "path of the items, such as /api/v1/items",
         "--id-field": "name of the id in an item",
-        "--list-field": "place of the list: results, data.items, . for bare",
-        "--list-query": "of a list request, such as skip=0&limit={size}",
-        "--fields": "what every item must have, with commas between",
+        "--list-field": "where the list is: results, data.items, . for a bare list",
+        "--list-query": "query of a list request, such as skip=0&limit={size}",
+        "--fields": "fields that every item must have, separated by commas",
         "--payload": "JSON of a new item with $name, $text, $price, $quantity",
     }.items():
         add(flag, default="", help=f"{what}; empty: the preset's")
