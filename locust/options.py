@@ -116,7 +116,12 @@ def _add_load_options(parser: LocustArgumentParser) -> None:
         help="ids 1 to this number exist; 0: learn up to 50 pages of ids from the list",
     )
     add("--page-size", type=int, default=20, help="items per list request")
-    add("--think-time", type=float, default=0.0, help="seconds between a response and the next request")
+    add(
+        "--think-time",
+        type=float,
+        default=0.0,
+        help="seconds between a response and the next request",
+    )
     add(
         "--arrival-rate",
         type=float,
