@@ -106,7 +106,7 @@ TARGETS: Mapping[str, Target] = {
         ),
         Target(
             name="flask-sqlalchemy",
-            command=_gunicorn("flask_sqlalchemy", "app:app"),
+            command=_gunicorn("flask_sqlalchemy", "app:app", "shared.gthread"),
             load=("--preset", "django"),
             packages=("flask", "gunicorn", "sqlalchemy", "psycopg", "msgspec"),
         ),

@@ -1,1 +1,1 @@
-"""Django Ninja on Django's ORM under gunicorn's gthread; serving.py says how it is served."""
+"""Django Ninja on Django's ORM under gunicorn's gthread."""

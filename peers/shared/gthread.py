@@ -1,4 +1,4 @@
-"""gunicorn's settings for Django's peers, read by `--config python:peers.shared.gthread`."""
+"""gunicorn's settings for peers with threads: `--config python:peers.shared.gthread`."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ threads = int(os.environ.get("POOL_SIZE", "4"))  # a thread for each database co
 keepalive = 75  # seconds; longer than any load's think time: no connection is made twice
 graceful_timeout = 8  # seconds; Cloud Run kills after 10
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
-preload_app = True  # Django connects at a thread's first query, so nothing open is shared
+preload_app = True  # connections open at the first query, so nothing open is shared
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (heartbeats)
 control_socket_disable = True
 
