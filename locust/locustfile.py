@@ -113,7 +113,7 @@ def start(environment: Environment, **_: object) -> None:
 
 
 def refuse(environment: Environment, reason: str) -> NoReturn:
-    """Do not start this run; end the program where nobody could start another."""
+    """Do not start this run; end the program where no form could start another."""
     logging.error("Not started: %s", reason)
     if environment.runner and options_of(environment).headless:
         environment.process_exit_code = 2

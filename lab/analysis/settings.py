@@ -63,10 +63,9 @@ class Setting:
     def sentence(self) -> str:
         """Name it within its implementation."""
         c = self.conditions
-        load = f"{c.arrival_rate:g} requests/s" if c.arrival_rate else f"{c.users} users"
         at_once = self.slots // c.workers
         threads = f" × {counted(at_once, 'thread')}" if at_once > 1 else ""
-        return f"{counted(c.workers, 'worker')}{threads}, {load}"
+        return f"{counted(c.workers, 'worker')}{threads}, {c.load}"
 
     @property
     def target(self) -> str:

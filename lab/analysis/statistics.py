@@ -119,7 +119,7 @@ def noise_floor(same: Sequence[Estimate]) -> float | None:
 
 
 def distinguishable(ratio: Estimate, floor: float | None) -> bool:
-    """Whether a ratio is no work of chance: its interval excludes 1 and leaves the noise floor."""
+    """Whether a ratio is more than chance: its interval excludes 1 and leaves the noise floor."""
     noise = 1 + (floor or 0.0)
     inside = ratio.interval is not None and ratio.interval.within(Interval(1 / noise, noise))
     return ratio.excludes(1) and not inside

@@ -1,7 +1,7 @@
 """Whether a trial can be believed: valid, suspect or invalid, and why.
 
-Invalid: it measured something else than it says. Suspect: its figures may be off, and nobody knows
-by how much. Neither enters a ranking or an advice. Most rules are defects of published benchmarks.
+Invalid: it measured something other than it claims. Suspect: its figures may be off by an unknown
+amount. Neither counts towards a ranking or advice. Most rules are defects of published benchmarks.
 """
 
 import math
@@ -89,8 +89,8 @@ def wrong_server(trial: Trial) -> Iterator[str]:
     strange = [who for who, name in names.items() if name not in expected]
     count = sum(trial.served_by[who] for who in strange)
     if count > MAX_FAILURES * trial.total.requests:
-        who = ", ".join(sorted({names[who] for who in strange})[:3]).strip(", ") or "nobody named"
-        yield f"{count:,} answers came from {who}, not from {trial.target}"
+        who = ", ".join(sorted({names[who] for who in strange})[:3]).strip(", ")
+        yield f"{count:,} answers came from {who or 'an unnamed server'}, not from {trial.target}"
 
 
 def restarts(trial: Trial) -> Iterator[str]:

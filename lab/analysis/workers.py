@@ -15,7 +15,7 @@ from lab.errors import CannotTellError
 NO_OBJECTIVE = (
     "throughput alone decided, and thinking users hide latency: --p95 300ms decides by both"
 )
-CLOSE = 0.9  # of the best: what is further off is no tie but a lack of repeats
+CLOSE = 0.9  # of the best: what is further off is not tied, it lacks repeats
 
 
 @dataclass(frozen=True)

@@ -106,12 +106,7 @@ class Progress:
 def _place(step: Step) -> str:
     """Say which trial this is: what is compared, and what may differ between trials of a run."""
     conditions = step.conditions
-    load = (
-        f"{conditions.arrival_rate:g} requests/s"
-        if conditions.arrival_rate
-        else f"{conditions.users} users"
-    )
-    return f"{step.label}, {conditions.workers} x {conditions.threads}, {load}"
+    return f"{step.label}, {conditions.workers} x {conditions.threads}, {conditions.load}"
 
 
 def _spans(steps: Sequence[Step]) -> str:

@@ -34,3 +34,10 @@ class Conditions:
             raise LabError("warm-up, think time and round trip are seconds: none can be negative")
         if self.think_time and self.arrival_rate:
             raise LabError("think time and arrival rate exclude each other: leave one out")
+
+    @property
+    def load(self) -> str:
+        """The load in words."""
+        if self.arrival_rate:
+            return f"{self.arrival_rate:g} requests/s"
+        return f"{self.users} users"

@@ -25,7 +25,7 @@ ALWAYS = (
     "what a request was on its way here, load generator apart, it is there: the way from the users "
     "to the balancer comes on top",
     "the database's cores do not hinder one another, and what is read stays in its memory",
-    "a read costs the database what a write costs: they were not told apart",
+    "a read costs the database what a write costs: they were not measured apart",
 )
 
 

@@ -44,7 +44,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
 
 
 def _setting(setting: Setting) -> dict[str, Any]:
-    """Return a setting's figures over its valid trials; none when nobody can believe it."""
+    """Return a setting's figures over its valid trials; none when no trial is valid."""
     figures: dict[str, Any] = {}
     if setting.trials:
         figures = {

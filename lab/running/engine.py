@@ -24,7 +24,7 @@ SCRATCH = "unfinished"
 
 
 class Progress(Protocol):
-    """Whoever is told how far a run is."""
+    """Receives how far a run is."""
 
     def replan(self, plan: Plan) -> None:
         """More trials follow than were planned at first."""

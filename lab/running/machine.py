@@ -23,7 +23,7 @@ LAB_PACKAGES = ("locust", "gevent", "geventhttpclient", "numpy", "psycopg")
 
 
 def facts() -> dict[str, Any]:
-    """Return what is the same for all trials of this run; names nobody and no folder."""
+    """Return what is the same for all trials of this run, without names of users or folders."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),

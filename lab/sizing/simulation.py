@@ -4,7 +4,7 @@ What costs time is a request, not a user, so a million users are simulated in se
 
 - Instances behind a balancer share nothing but the database. Of many instances one is simulated,
   with its share of the users; the database's part of a request is in the network's wait.
-- Users who think do nothing but come back. With exponential thoughts they cannot be told apart, so
+- Users who think do nothing but come back. With exponential thoughts they are interchangeable, so
   all of them together are one source of rate (users - inside) / think time. It is made of a source
   of rate users / think time by thinning (Lewis & Shedler 1979): an arrival is real with
   probability (users - inside) / users. That is exact, for one user as for a million.

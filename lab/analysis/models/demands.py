@@ -59,7 +59,7 @@ class Prediction:
 
     @property
     def is_flagged(self) -> bool:
-        """Whether the laws, and so whoever trusts them, missed this setting."""
+        """Whether the laws missed this setting."""
         return max(abs(self.miss), abs(self.latency_miss)) > MISS
 
 

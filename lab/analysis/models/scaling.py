@@ -37,7 +37,7 @@ class Scaling:
         return workers if workers <= self.most else None
 
     def throughput(self, workers: float) -> float:
-        """Return requests/s. Raises ValueError beyond `most`: a curve is no measurement."""
+        """Return requests/s. Raises ValueError beyond `most`: a curve is not a measurement."""
         if not 1 <= workers <= self.most:
             raise ValueError(f"do not extrapolate beyond {self.most} workers")
         return float(self.curve(np.asarray(float(workers))))

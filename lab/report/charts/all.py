@@ -13,9 +13,7 @@ from lab.report.charts.scaling import knees, over_workers
 def charts(found: Analysis) -> dict[str, list[Chart]]:
     """Return the charts of a report by what they are about."""
     settings = [setting for setting in found.settings if setting.shown]
-    grid = [
-        setting for setting in settings if not setting.shown[0].title
-    ]  # the article's figures are none
+    grid = [one for one in settings if not one.shown[0].title]  # without the article's figures
     groups = {
         "More workers, more load": [*over_workers(grid), *knees(grid)],
         "Time, latency, CPU and memory": [

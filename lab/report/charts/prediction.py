@@ -11,7 +11,7 @@ from lab.report.blocks import Chart
 from lab.report.charts.drawing import MUTED, SHADE, draw, looks
 from lab.report.charts.series import decades
 
-LEAST = 2  # predictions that are none of the calibration
+LEAST = 2  # predictions that are not calibrations
 
 
 def predictions(found: Sequence[Prediction]) -> list[Chart]:

@@ -55,7 +55,7 @@ def _facets(settings: Sequence[Setting]) -> dict[str, Lines]:
 
 
 def _rows(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Return closed settings that differ in workers only, those that nobody believes included."""
+    """Return closed settings that differ in workers only, those without a valid trial included."""
     found: dict[object, list[Setting]] = {}
     for setting in closed(settings):
         key = setting.label, conditions_except(setting, "workers")

@@ -62,7 +62,7 @@ class Database:
         _manage(self.url, self.log, "seed", "--rows", str(rows), "--yes")
         with _connected(self.url) as connection:
             connection.execute("VACUUM (ANALYZE) crud_item")
-            connection.execute("CHECKPOINT")  # or it falls into somebody's window
+            connection.execute("CHECKPOINT")  # or it would fall into a measured window
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ class Relay:
             self._listen_to(side, selectors.EVENT_READ)
 
     def _close(self, side: Side) -> None:
-        """Nobody sends to this side any more: database and client then end both ways."""
+        """Nothing more arrives from this side: database and client then close both ways."""
         for one in (side, side.other):
             if one and one.socket.fileno() >= 0:
                 self._listen_to(one, 0)

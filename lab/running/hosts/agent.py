@@ -3,7 +3,7 @@
 It is sent as text to `python3 -`, together with `lab/running/procfs.py`, so a host needs Python
 3.10 and nothing of ours. Each line that it prints is a JSON object: one `hello`, then once a second
 `at` with all processes, at the end each `file` the program wrote and its `exit` code. It ends when
-it is told to (SIGTERM) or when nobody reads it any more, and takes the program with it.
+it is told to (SIGTERM) or when its output is no longer read, and takes the program with it.
 """
 
 import base64

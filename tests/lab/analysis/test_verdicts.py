@@ -46,7 +46,7 @@ def test_answers_of_another_implementation_are_invalid():
 
 def test_answers_that_name_nobody_are_invalid():
     texts = [found.text for found in verdict(trial(served_by={"": 30_000})).reasons]
-    assert texts == ["30,000 answers came from nobody named, not from django"]
+    assert texts == ["30,000 answers came from an unnamed server, not from django"]
 
 
 def test_what_runs_elsewhere_need_not_name_itself_but_must_be_one():
