@@ -1,0 +1,86 @@
+"""`speedups/` under other versions than the pinned ones, each in a temporary environment.
+
+    python -m tests.speedups --python python3.12 --django 6.1 --drf 3.16 3.17 3.18
+
+Every Django is tried with every Django REST framework, the newest release of the series named; the
+rest is as pinned. Two minutes of installing and two of tests for each pair.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from itertools import product
+from pathlib import Path
+
+from lab import ROOT
+
+DJANGO, DRF = ("5.2", "6.1"), ("3.16", "3.17", "3.18")
+NEWER = ("python3.14", "python3.13", "python3.12")  # Django 6 needs 3.12
+VERSIONS = "import django, platform, rest_framework; print('Python', platform.python_version(), "
+VERSIONS += "'Django', django.__version__, 'REST framework', rest_framework.__version__)"
+
+
+def main() -> int:
+    """Try every pair; return 0 when the tests pass under all of them, 1 otherwise."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.speedups", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--python", default=newest(), help="default: %(default)s")
+    parser.add_argument("--django", nargs="+", default=DJANGO, metavar="SERIES")
+    parser.add_argument("--drf", nargs="+", default=DRF, metavar="SERIES")
+    parser.add_argument("tests", nargs="*", default=["tests/speedups"], help="for pytest")
+    options = parser.parse_args()
+    failed = [
+        f"Django {django} with REST framework {drf}"
+        for django, drf in product(options.django, options.drf)
+        if not passes(options.python, {"Django": django, "djangorestframework": drf}, options.tests)
+    ]
+    print("failed: " + ", ".join(failed) if failed else "passed under all")  # noqa: T201
+    return 1 if failed else 0
+
+
+def newest() -> str:
+    """Return the newest Python that this machine has for Django 6, else this one."""
+    return next((python for python in NEWER if has_venv(python)), sys.executable)
+
+
+def has_venv(python: str) -> bool:
+    """Tell whether a Python is there and makes environments."""
+    try:
+        tried = subprocess.run([python, "-c", "import ensurepip"], check=False, capture_output=True)
+    except OSError:
+        return False
+    return tried.returncode == 0
+
+
+def passes(python: str, series: dict[str, str], tests: list[str]) -> bool:
+    """Tell whether the tests pass with these packages instead of the pinned ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([python, "-m", "venv", folder], check=True)
+        run = str(Path(folder, "bin", "python"))
+        wanted = Path(folder, "requirements.txt")
+        wanted.write_text("\n".join(requirements(series)))
+        subprocess.run([run, "-m", "pip", "install", "--quiet", "-r", str(wanted)], check=True)
+        subprocess.run([run, "-c", VERSIONS], check=True)
+        pytest = [run, "-m", "pytest", "-n", "3", "-q", *tests]
+        return subprocess.run(pytest, cwd=ROOT, check=False).returncode == 0
+
+
+def requirements(series: dict[str, str]) -> list[str]:
+    """Return what is pinned, these packages at the newest release of their series."""
+    pinned = [
+        line
+        for file in sorted(ROOT.glob("requirements*.txt"))
+        for line in file.read_text().splitlines()
+        if line and not line.startswith(("#", "-r"))
+    ]
+    names = "|".join(series)
+    kept = [line for line in pinned if not re.match(rf"({names})==", line)]
+    return kept + [f"{name}=={version}.*" for name, version in series.items()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
