@@ -62,8 +62,8 @@ class Machine:
         given = [f"{name}={value}" for name, value in env.items()]
         become = ["setpriv", f"--reuid={person.name}", f"--regid={person.name}", "--init-groups"]
         inside = ["sh", "-c", 'cd "$0" && eval "$1"', folder, script]
-        return ["nsenter", f"--target={self.pid}", *kinds, "--wd=/", "env", "-i", *given,
-                *become, *inside]  # fmt: skip
+        return ["nsenter", f"--target={self.pid}", *kinds, "env", "--ignore-environment",
+                "--chdir=/", *given, *become, *inside]  # fmt: skip
 
     def run(
         self, person: Person, script: str, folder: str = "", *, connected: bool = True

@@ -64,8 +64,9 @@ def prepared(fresh: Machine) -> Machine:
     fresh.done(
         ROOT_AT_HOME, f"apt-get update -q && DEBIAN_FRONTEND=noninteractive {installing()} -qy", "/"
     )
+    fresh.done(ROOT_AT_HOME, "git config --system --add safe.directory '*'", "/")
     for person in (ROOT_AT_HOME, SOMEBODY):
-        fresh.done(person, f'git -c safe.directory="*" clone -q {ORIGIN} "{person.folder}"', "/")
+        fresh.done(person, f'git clone -q {ORIGIN} "{person.folder}"', "/")
     return fresh
 
 
