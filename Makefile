@@ -3,7 +3,7 @@
 RUN := .venv/bin/python
 # Of these the first that will do; PYTHON=python3.12 wants that one and makes .venv anew with it.
 PYTHONS := $(or $(PYTHON),$(RUN) python3.14 python3.13 python3.12 python3.11 python3)
-WILL_DO := import sys; assert sys.version_info >= (3, 11), "older than 3.11"; import ensurepip, ssl, venv
+WILL_DO := import sys; assert sys.version_info >= (3, 11), "older than 3.11"; import ctypes, ensurepip, ssl, venv
 SECONDS_PER_RUN ?= 30
 
 .DEFAULT_GOAL := help
@@ -36,9 +36,10 @@ test: export OPENBLAS_NUM_THREADS = 1
 test: install ## run all tests
 	@$(RUN) -m pytest
 
-torture: install ## every fault many times, with a table; then poolers, several hosts, the image
+torture: install ## every fault many times, with a table; then poolers, hosts, images, fresh machines, other versions
 	@$(RUN) -m tests.faults $(PARTS)
 	@$(RUN) -m pytest -n 0 -m torture
+	@$(RUN) -m tests.speedups $(if $(PYTHON),--python $(PYTHON))
 
 # The database is the embedded one, whatever this shell has for another project.
 serve: export DATABASE_URL =

@@ -112,7 +112,12 @@ def make_private(folder: Path) -> None:
 
     Raises `EmbeddedError`.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{folder} cannot be made: {error.strerror} (set DATABASE_URL, or move the project)"
+        ) from error
     owner = account().get("user", os.geteuid())
     if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
         raise EmbeddedError(f"{folder} belongs to somebody else: remove it or set DATABASE_URL")

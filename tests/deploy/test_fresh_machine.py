@@ -18,6 +18,7 @@ BARE = ("python3", "ca-certificates", "make")
 DEBIAN_13 = Debian("trixie", "3.13", BARE)
 NEWEST = Debian("forky", "3.14", BARE)
 README = (ROOT / "README.md").read_text()
+ACTIVATE = "make install && "
 PEOPLE = pytest.mark.parametrize("person", [ROOT_AT_HOME, SOMEBODY], ids=lambda who: who.name)
 
 pytestmark = [
@@ -28,11 +29,12 @@ pytestmark = [
 ]
 
 
-def commands(section: str) -> list[str]:
-    """Return the commands of a section of the README."""
-    text = README.partition(f"## {section}\n")[2].partition("\n## ")[0]
-    block = text.partition("```\n")[2].partition("```")[0]
-    return [line.partition("  #")[0].strip() for line in block.splitlines()]
+def command(beginning: str) -> str:
+    """Return the README's one command that begins so, as it stands there."""
+    blocks = README.split("```\n")[1::2]
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    (found,) = [line for line in lines if line.startswith(beginning)]
+    return found
 
 
 def installing() -> str:
@@ -87,22 +89,17 @@ def installed(prepared: Machine) -> Machine:
 def test_the_service_and_the_load_run_in_two_terminals_without_any_network(
     installed, person, tmp_path
 ):
-    _, serve, load = commands("Three commands")
-    assert (serve, load) == ("make serve", "make load")
     log, other = tmp_path / "serve", tmp_path / "load"
-    with installed.running(person, serve, log) as served:
+    with installed.running(person, command("make serve"), log) as served:
         assert "ready" in installed.answers("http://127.0.0.1:8000/readyz", log)
         assert "10000" in installed.answers("http://127.0.0.1:8000/items/10000/", log)
         listening = installed.done(ROOT_AT_HOME, "cat /proc/net/tcp", "/", connected=False)
         assert " 0100007F:1F40 " in listening
         assert " 00000000:1F40 " not in listening
-        with installed.running(person, load, other):
+        with installed.running(person, command("make load"), other):
             assert "127.0.0.1:8000" in installed.answers("http://127.0.0.1:8089/", other)
-        (headless,) = [
-            line for line in commands("Use it as a Django project") if "--headless" in line
-        ]
-        activate = ". .venv/bin/activate"
-        installed.done(person, f"{activate} && {headless.replace('60s', '5s')}", connected=False)
+        headless = command("python -m locust --headless").replace("60s", "5s")
+        installed.done(person, f"{command(ACTIVATE)} && {headless}", connected=False)
     assert served.wait(30) is not None
     assert " INFO GET /items/10000/ 200 " in log.read_text()
     assert "{" not in log.read_text()
@@ -110,20 +107,17 @@ def test_the_service_and_the_load_run_in_two_terminals_without_any_network(
 
 @PEOPLE
 def test_it_is_a_django_project_too(installed, person, tmp_path):
-    first, *others = commands("Use it as a Django project")
-    assert first == "make install && . .venv/bin/activate"
-    migrate = next(line for line in others if "runserver" in line)
     log = tmp_path / "log"
-    with installed.running(person, f"{first} && {migrate}", log):
+    first, serve = command(ACTIVATE), command("python manage.py migrate")
+    with installed.running(person, f"{first} && {serve}", log):
         assert "swagger" in installed.answers("http://127.0.0.1:8000/docs/", log)
-    for line in others:
-        if line.startswith(("python manage.py seed", "python -m lab plan")):
-            installed.done(person, f"{first} && {line}", connected=False)
+    for beginning in ("python manage.py seed", "python -m lab plan"):
+        installed.done(person, f"{first} && {command(beginning)}", connected=False)
 
 
 @PEOPLE
 def test_all_tests_pass_there_and_the_code_is_clean(installed, person):
-    said = installed.done(person, "make test")
+    said = installed.done(person, command("make test"))
     print(re.findall(r"\d+ passed.*", said))  # noqa: T201  (pytest -rP shows it)
     installed.done(person, "make check", connected=False)
 
@@ -141,8 +135,6 @@ def test_a_folder_that_was_moved_goes_on_working(installed, tmp_path):
 
 
 def test_the_bench_measures_as_root_at_home(installed):
-    bench, *_ = commands("Three commands")
-    assert bench == "make bench"
-    said = installed.done(ROOT_AT_HOME, bench)
+    said = installed.done(ROOT_AT_HOME, command("make bench"))
     assert "fastapi-sqlalchemy" in said
     assert "report.html" in said

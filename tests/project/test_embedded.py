@@ -323,6 +323,12 @@ def test_a_folder_of_somebody_else_is_not_taken_over(open_folder, monkeypatch):
         Server(home).start()
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(open_folder):
+    (open_folder / "file").touch(0o755)
+    with pytest.raises(EmbeddedError, match=r"cannot be made: Not a directory \(set DATABASE_URL"):
+        Server(open_folder / "file" / "home").start()
+
+
 def test_without_the_wheel_the_line_says_what_to_do(open_folder, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EmbeddedError, match="is not installed: set DATABASE_URL, or run `pip"):

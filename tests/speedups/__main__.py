@@ -7,6 +7,7 @@ rest is as pinned. Two minutes of installing and two of tests for each pair.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from pathlib import Path
 from lab import ROOT
 
 DJANGO, DRF = ("5.2", "6.1"), ("3.16", "3.17", "3.18")
-NEWER = ("python3.14", "python3.13", "python3.12")  # Django 6 needs 3.12
+NEWER = ("3.14", "3.13", "3.12")  # Django 6 needs 3.12
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
 VERSIONS = "import django, platform, rest_framework; print('Python', platform.python_version(), "
 VERSIONS += "'Django', django.__version__, 'REST framework', rest_framework.__version__)"
 
@@ -44,7 +46,12 @@ def main() -> int:
 
 def newest() -> str:
     """Return the newest Python that this machine has for Django 6, else this one."""
-    return next((python for python in NEWER if has_venv(python)), sys.executable)
+    candidates = (
+        str(python)
+        for version in NEWER
+        for python in (f"python{version}", *PYENV.glob(f"{version}.*/bin/python3"))
+    )
+    return next(filter(has_venv, candidates), sys.executable)
 
 
 def has_venv(python: str) -> bool:
@@ -63,10 +70,14 @@ def passes(python: str, series: dict[str, str], tests: list[str]) -> bool:
         run = str(Path(folder, "bin", "python"))
         wanted = Path(folder, "requirements.txt")
         wanted.write_text("\n".join(requirements(series)))
-        subprocess.run([run, "-m", "pip", "install", "--quiet", "-r", str(wanted)], check=True)
-        subprocess.run([run, "-c", VERSIONS], check=True)
-        pytest = [run, "-m", "pytest", "-n", "3", "-q", *tests]
-        return subprocess.run(pytest, cwd=ROOT, check=False).returncode == 0
+        steps = (
+            ["-m", "pip", "install", "--quiet", "-r", str(wanted)],
+            ["-c", VERSIONS],
+            ["-m", "pytest", "-n", "3", "-q", *tests],
+        )
+        return not any(
+            subprocess.run([run, *step], cwd=ROOT, check=False).returncode for step in steps
+        )
 
 
 def requirements(series: dict[str, str]) -> list[str]:
