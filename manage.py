@@ -8,6 +8,7 @@ def main():
     """Run administrative tasks."""
     os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'project.settings')
     try:
+        from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
     except ImportError as exc:
@@ -18,6 +19,8 @@ def main():
         ) from exc
     try:
         execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as exc:
+        sys.exit("manage.py: " + " ".join(str(exc).split()))
     except OperationalError as exc:
         reason = " ".join(str(exc).split())
         sys.exit(f"manage.py: {reason} (check DATABASE_URL, and that PostgreSQL runs there)")

@@ -85,6 +85,8 @@ class Server:
             return  # a forked worker carries its parent's lock, which is not its own to drop
         self._held[1].close()
         self._held = None
+        if not self.home.exists():  # moved away meanwhile: who uses it there stops it there
+            return
         with self._exclusively():
             if not self._keep_mark.exists() and not self._in_use():
                 self._stop()
@@ -128,6 +130,7 @@ class Server:
         if not self.data.exists():
             self._create()
         self._refuse_another_major_version()
+        self._leave_the_old_place()
         if self.running():
             return
         places.make_private(self.socket_folder)
@@ -154,6 +157,24 @@ class Server:
         found = self._output("psql", *there, "-AtXc", "SELECT datname FROM pg_database", SUPERUSER)
         if DATABASE not in found.split():
             self._run("createdb", *there, DATABASE)
+
+    def _leave_the_old_place(self) -> None:
+        """Stop a server that was started before this folder was moved; forget one that was copied.
+
+        It knows its files by their old paths and would panic at its next checkpoint.
+        """
+        note = self.data / "postmaster.pid"
+        if not note.exists():
+            return
+        pid, place, *_ = note.read_text().splitlines()
+        if Path(place) == self.data:
+            return
+        original = Path(place, note.name)
+        if not (original.exists() and original.read_text().startswith(f"{pid}\n")):
+            self._run("pg_ctl", "stop", "-D", self.data, "-m", "immediate", "-w", check=False)
+        note.unlink(missing_ok=True)
+        for left in self.socket_folder.glob(".s.PGSQL.*"):
+            left.unlink()
 
     def _stop(self) -> None:
         ended = self._finished("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w", check=False)
@@ -201,4 +222,7 @@ class Server:
 
     def _reason(self, finished: subprocess.CompletedProcess[str]) -> str:
         said = (finished.stderr or finished.stdout).strip().splitlines() or ["no message"]
+        logged = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        if "log output" in said[-1]:  # "Examine the log output."
+            said = [line for line in logged if "FATAL" in line or "PANIC" in line] or said
         return f"{said[-1]} (the server's log is {self.log})"

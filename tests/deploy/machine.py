@@ -91,6 +91,8 @@ class Machine:
                 yield started
             finally:
                 os.killpg(started.pid, signal.SIGINT)
+                started.wait()
+                _wait_until_gone(started.pid)
 
     def answers(self, url: str, log: Path, seconds: float = 120) -> str:
         """Wait until a URL there is answered with 200; return the answer."""
@@ -117,6 +119,15 @@ def machine(debian: Debian, folder: Path) -> Iterator[Machine]:
             unshare.kill()
             unshare.wait()
             shutil.rmtree(root)  # gigabytes; its mounts went with its processes
+
+
+def _wait_until_gone(group: int, seconds: float = 30) -> None:
+    """Wait for all that a script has started: what entered the machine ends before that."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.1)
 
 
 def _first_process(unshare: subprocess.Popen[bytes], root: Path) -> int:

@@ -38,6 +38,14 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 
 
+UNCONFIGURED = """
+import django.core.management, manage
+from django.core.exceptions import ImproperlyConfigured
+def refuse(argv):
+    raise ImproperlyConfigured("pg_ctl failed:\\nno room")
+django.core.management.execute_from_command_line = refuse
+manage.main()
+"""
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs somebody else's account")
 
 
@@ -243,6 +251,62 @@ def test_an_interrupted_creation_leaves_no_half_cluster(open_folder):
     assert not (home / "data").exists()
     with using(Server(home)):
         assert answers(Server(home).url())
+
+
+def copied(server: Server, home: Path) -> Server:
+    """Return a server over a copy of another one's folder, made while that may run."""
+    shutil.copytree(server.home, home, ignore=shutil.ignore_patterns(".s.PGSQL*"))
+    subprocess.run(["chown", "-R", "--reference", server.data, home], check=True)
+    return Server(home)
+
+
+@pytest.fixture
+def moved(cluster: Server, open_folder: Path) -> Iterator[Server]:
+    """A cluster whose folder is moved while its server runs, as one that `start` keeps running."""
+    copied(cluster, open_folder / "before").start()
+    (open_folder / "before").rename(open_folder / "after")
+    server = Server(open_folder / "after")
+    yield server
+    server.stop()
+
+
+def test_a_server_that_ran_when_its_folder_was_moved_is_started_where_it_is_now(moved):
+    for _ in range(2):
+        with using(moved):
+            assert answers(moved.url())
+            with psycopg.connect(moved.url(), autocommit=True) as connection:
+                connection.execute("CHECKPOINT")
+
+
+def test_whose_folder_was_moved_away_lets_go_without_making_it_again(cluster, open_folder):
+    own = copied(cluster, open_folder / "here")
+    own.hold()
+    own.home.rename(open_folder / "there")
+    own.release()
+    assert not own.home.exists()
+    Server(open_folder / "there").stop()
+
+
+def test_a_copy_of_a_folder_whose_server_runs_has_a_server_of_its_own(server, open_folder):
+    with using(server), using(copy := copied(server, open_folder / "copy")):
+        assert answers(copy.url())
+        assert answers(server.url())
+        assert postmaster(copy).pid != postmaster(server).pid
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(cluster, open_folder, manage):
+    broken = copied(cluster, open_folder / "broken")
+    with (broken.data / "postgresql.auto.conf").open("a") as settings:
+        settings.write("no_such_setting = 1\n")
+    ended = manage(broken, "start")
+    assert ended.code == 1
+    assert "\n" not in ended.err
+    assert "FATAL" in ended.err
+
+
+def test_manage_py_says_in_one_line_what_is_not_as_it_should_be():
+    ended = run("-c", UNCONFIGURED)
+    assert (ended.returncode, ended.stderr) == (1, "manage.py: pg_ctl failed: no room\n")
 
 
 @for_root

@@ -2,8 +2,8 @@
 
     python -m tests.speedups --python python3.12 --django 6.1 --drf 3.16 3.17 3.18
 
-Every Django is tried with every Django REST framework, the newest release of the series named; the
-rest is as pinned. Two minutes of installing and two of tests for each pair.
+Every Django is tried with every REST framework that can be imported under it, each the newest release
+of its series; the rest is as pinned. Two minutes of installing and two of tests for each pair.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 from lab import ROOT
 
 DJANGO, DRF = ("5.2", "6.1"), ("3.16", "3.17", "3.18")
+APART = {("6.1", "3.16"), ("6.1", "3.17")}  # Django 6.1 has no `cc_delim_re`, which these import
 NEWER = ("3.14", "3.13", "3.12")  # Django 6 needs 3.12
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
 VERSIONS = "import django, platform, rest_framework; print('Python', platform.python_version(), "
@@ -37,7 +38,7 @@ def main() -> int:
     options = parser.parse_args()
     failed = [
         f"Django {django} with REST framework {drf}"
-        for django, drf in product(options.django, options.drf)
+        for django, drf in sorted({*product(options.django, options.drf)} - APART)
         if not passes(options.python, {"Django": django, "djangorestframework": drf}, options.tests)
     ]
     print("failed: " + ", ".join(failed) if failed else "passed under all")  # noqa: T201
