@@ -3,7 +3,7 @@
     python -m tests.speedups --python python3.12 --django 6.1 --drf 3.16 3.17 3.18
 
 Every Django is tried with every REST framework that can be imported under it, each the newest
-release of its series; the rest is as pinned. Two minutes of installing and two of tests for each pair.
+release of its series; the rest is as pinned. A pair takes two minutes of installs and two of tests.
 """
 
 import argparse
