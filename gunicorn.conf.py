@@ -120,8 +120,7 @@ def _write_problem(client: socket.socket, status: int, reason: str, message: str
 util.write_error = _write_problem  # every worker class answers its parse errors through this
 
 # Loading creates no garbage worth a pass, and a frozen heap is never walked nor copied on write.
-if not gc.get_freeze_count():  # SIGHUP reads this file again
-    gc.disable()
+gc.disable()
 
 
 def _refuse_what_cannot_act(server: Any) -> None:
@@ -157,7 +156,8 @@ def when_ready(server: Any) -> None:
 
 
 def on_reload(server: Arbiter) -> None:
-    """Take away gunicorn's own handler, which SIGHUP brings back beside Django's."""
+    """Mend what reading this file again has done: no collection, and gunicorn's handler is back."""
+    gc.enable()
     logging.getLogger("gunicorn.error").handlers.clear()
 
 
