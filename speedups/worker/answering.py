@@ -63,9 +63,10 @@ class Answering(Sending):
         try:
             step(connection)
         except BaseException as error:  # noqa: BLE001  (the application may raise any)
-            if self.is_forked:  # it came back from the application: the client is its parent's
-                os._exit(1)
-            self._end_badly(connection, error)
+            if not self.is_forked:
+                self._end_badly(connection, error)
+        if self.is_forked:  # it came back from the application: all clients are its parent's
+            os._exit(1)
 
     def _end_badly(self, connection: Connection, error: BaseException) -> None:
         match error:
@@ -154,9 +155,7 @@ class Answering(Sending):
         finally:
             self._close_answer(answer)
             if sock.used:
-                sock.release()
-                connection.sock.setblocking(False)
-                connection.closes = True  # nobody knows what was said on it
+                self._take_back(connection, sock)
         connection.closes |= reply.should_close()
         self.end_request(connection)
         self._start_sending(connection)
@@ -187,11 +186,17 @@ class Answering(Sending):
             self.alive = False
 
     def _close_answer(self, answer: Any) -> None:
-        if hasattr(answer, "close"):
-            try:
+        try:
+            if hasattr(answer, "close"):
                 answer.close()
-            except Exception:
-                self.log.exception("Error after the answer")
+        except BaseException:  # the answer is made, and the worker goes on after any
+            self.log.exception("Error after the answer")
+
+    @staticmethod
+    def _take_back(connection: Connection, sock: ClientSocket) -> None:
+        sock.release()
+        connection.sock.setblocking(False)
+        connection.closes = True  # nobody knows what was said on it
 
     def _start_sending(self, connection: Connection) -> None:
         """The answer is made: go on with the client's next request, or first let it take this."""
@@ -242,10 +247,10 @@ class Answering(Sending):
         if self.LONG_ANSWER and spent > self.LONG_ANSWER:
             self._name(request.path, spent)
         try:
-            if not logged:
+            if reply.status and not logged:
                 self.log.access(reply, request, environ, timedelta(seconds=spent))
             self.hooks.after(self, request, environ, reply)
-        except Exception:
+        except BaseException:  # the loop goes on after any
             self.log.exception("Exception in post_request hook")
 
     def note_long(self, connection: Connection) -> None:

@@ -3,9 +3,15 @@
 import socket
 from typing import Any
 
+QUESTIONS = frozenset({
+    "family", "type", "proto", "getpeername", "getsockname", "getsockopt", "setsockopt",
+})  # fmt: skip
+
 
 class ClientSocket:
     """A blocking socket with a descriptor of its own, made when it is first used.
+
+    `QUESTIONS` about the connection, and options of it, are no use: it goes on as it was.
 
     An application may close it, detach it or hand it on: the worker's books go by the descriptor
     that it keeps itself.
@@ -19,6 +25,8 @@ class ClientSocket:
         self.used = False
 
     def __getattr__(self, name: str) -> Any:
+        if name in QUESTIONS and self._own is None:
+            return getattr(self._sock, name)
         if self._own is None:
             self._own = self._sock.dup()
             self._own.setblocking(True)  # of the connection, and so of the worker's descriptor, too

@@ -65,6 +65,14 @@ class Connection:
         """Take in pipelined requests; return False at a limit: then the client has to wait."""
         return len(self.parser.buffer) <= MOST_WAITING and self.receive()
 
+    def has_spoken(self) -> bool:
+        """Tell whether something is there that was not read yet, if only the end of file."""
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
+        return True
+
     def wait_for(self, moved: int, now: float, quiet: float, rate: float) -> None:
         """Set the deadline after a client has sent or taken something, `moved` bytes in all.
 

@@ -142,10 +142,17 @@ class BufferedWorker(Answering):
         for connection in list(self.connections.values()):
             if connection.state is State.REPLYING:
                 self.look_after(connection, now)
-            if connection.deadline < now and connection.state is not State.QUEUED:
+            if connection.deadline < now and not self._may_stay(connection):
                 self.give_up(connection)
         if self.acceptor.nobody_has_room():
             self._make_room()
+
+    @staticmethod
+    def _may_stay(connection: Connection) -> bool:
+        """Tell whether it is we who are late: it may have spoken while others were answered."""
+        if connection.state is State.READING:
+            return connection.has_spoken()
+        return connection.state is State.QUEUED
 
     def _make_room(self) -> None:
         """Part with those who have been idle longest: newcomers may have something to say.
@@ -155,7 +162,8 @@ class BufferedWorker(Answering):
         idle = [one for one in self.connections.values() if one.is_idle()]
         idle.sort(key=lambda one: (one.arrived, one.deadline))
         for connection in idle[: 1 + len(idle) // 8]:
-            self.close(connection)
+            if not connection.has_spoken():
+                self.close(connection)
 
     # The loop
 

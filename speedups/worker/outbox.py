@@ -1,5 +1,6 @@
 """What a client is sent: straight to its socket, and what the kernel will not take waits."""
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -76,6 +77,11 @@ class Outbox:
         if self._spool is not None:
             self._spool.close()
         self._spool, self._offset, self._rest = None, 0, b""
+
+    def hang_up(self) -> None:
+        """Make all further sending fail, should an application go on after `ClientGoneError`."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def begin(self) -> None:
         """Begin to wait for the client."""

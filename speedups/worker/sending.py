@@ -66,6 +66,7 @@ class Sending(Worker):  # type: ignore[misc]
                 now = time.monotonic()
                 self.look_after(connection, now)
                 if connection.deadline < now:
+                    connection.out.hang_up()
                     raise ClientGoneError("it has stopped reading its answer")
         finally:
             self.writers.unregister(connection.fd)

@@ -6,6 +6,7 @@ each direction, and what all hold beyond that shares one `Room`.
 
 import contextlib
 import io
+import resource
 import tempfile
 import time
 from typing import BinaryIO
@@ -28,16 +29,22 @@ class Room:
         self.files = files
         self._folder = folder
         self._no_file_until = 0.0  # monotonic seconds
+        # The rest is for connections, and for what the application opens.
+        self._last_descriptor = resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4
 
     def file(self) -> BinaryIO | None:
         """Return a new temporary file that has no name, None where none can be had."""
         if time.monotonic() < self._no_file_until:
             return None
         try:
-            return tempfile.TemporaryFile(buffering=0, dir=self._folder)
+            file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115
+            if file.fileno() < self._last_descriptor:
+                return file
+            file.close()
         except OSError:  # a read-only file system, or no descriptor is left
-            self._no_file_until = time.monotonic() + TRY_AGAIN
-            return None
+            pass
+        self._no_file_until = time.monotonic() + TRY_AGAIN
+        return None
 
 
 class Spool:

@@ -73,6 +73,14 @@ class Closing:
         self.closed += 1
 
 
+class Forking(Closing):
+    """Forks when it is closed, and both processes go on."""
+
+    def close(self):
+        if child := os.fork():
+            os.waitpid(child, 0)
+
+
 def answering(blocks, *headers, status="200 OK"):
     """Return an application that answers with these blocks."""
 
@@ -89,6 +97,8 @@ opened: list[int] = []
 def hostile(environ, start_response):
     """Do what an application may do to the process that it shares with the worker's loop."""
     said, path = str(os.getpid()).encode(), environ["PATH_INFO"]
+    if (path, environ["QUERY_STRING"]) == ("/fork", "closes"):
+        return answering(Forking([b"forks"]), ("Content-Length", "5"))(environ, start_response)
     if path == "/fork":
         said = _fork(environ["QUERY_STRING"])
     elif path == "/block":

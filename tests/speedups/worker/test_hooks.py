@@ -1,5 +1,6 @@
 """What hooks and the access log see of requests. The worker runs in a thread here."""
 
+import logging
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -40,10 +41,21 @@ def test_a_failed_request_is_logged_once_with_its_500(capfd):
     assert capfd.readouterr().out.splitlines() == ["GET 500"]
 
 
+def test_what_an_application_has_answered_by_itself_is_no_line_of_the_access_log(capfd, caplog):
+    def taken(environ, start_response):
+        raise StopIteration
+
+    with inside(taken, accesslog="-") as served:
+        assert talk(served.address, GET) == b""
+    assert capfd.readouterr().out == ""
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
 @pytest.mark.parametrize("hook", ["pre_request", "post_request"])
-def test_a_hook_that_raises_ends_no_worker(hook):
+def test_a_hook_that_raises_ends_no_worker(hook, error):
     def broken(*args):
-        raise ValueError("broken")
+        raise error("broken")
 
     def broken_before(worker, request):
         broken()
@@ -55,7 +67,9 @@ def test_a_hook_that_raises_ends_no_worker(hook):
     with inside(answering([b"a"]), **{hook: broken_hook}) as served:
         status = 500 if hook == "pre_request" else 200
         for _ in range(2):
-            assert talk(served.address, GET).startswith(b"HTTP/1.1 %d " % status)
+            said = talk(served.address, GET)
+            assert said.startswith(b"HTTP/1.1 %d " % status)
+            assert said.count(b"HTTP/1.1 ") == 1
 
 
 def has(seen, number):

@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from gunicorn.config import Config
 
 from lab.running.processes import program
 from speedups.worker import BufferedWorker
+from speedups.worker.sending import EVENTS_AT_ONCE
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.serving import eventually, gunicorn, inside, receive_all, talk
 
@@ -223,6 +225,33 @@ def test_an_idle_connection_is_kept_for_keepalive_seconds_only():
         begun = time.monotonic()
         assert receive_all(client).endswith(b"\r\n\r\nok")
         assert 0.5 < time.monotonic() - begun < 8
+
+
+@pytest.mark.parametrize("first", [PID, b""], ids=["idle", "half-sent"])
+def test_who_has_spoken_while_the_worker_was_busy_is_not_given_up(first):
+    """However many they are: one turn looks at some of the sockets only."""
+    held_up, released = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/hold":
+            held_up.set()
+            released.wait(20)
+            for connection in served.connections():
+                connection.deadline = served.worker._housekeeping_at = 0.0  # a long time has passed
+        return nothing(environ, start_response)
+
+    with inside(application) as served, contextlib.ExitStack() as held:
+        clients = [held.enter_context(connected(served)) for _ in range(3 * EVENTS_AT_ONCE)]
+        for client in clients:
+            client.sendall(first or PID[:20])
+            assert not first or client.recv(1000).endswith(b"ok")
+        holder = held.enter_context(connected(served))
+        holder.sendall(head("GET /hold HTTP/1.1", HOST))
+        assert held_up.wait(20)
+        for client in clients:
+            client.sendall(PID if first else PID[20:])
+        released.set()
+        assert all(client.recv(1000).endswith(b"ok") for client in clients)
 
 
 def test_no_more_connections_are_held_than_worker_connections_allows(monkeypatch):

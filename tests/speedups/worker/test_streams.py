@@ -304,6 +304,27 @@ def test_who_has_stopped_reading_is_parted_with_also_by_an_application_that_wait
             eventually(lambda: answer.closed == 1, seconds=30)
 
 
+def test_an_application_that_goes_on_after_its_client_was_given_up_leaves_no_hole(no_file):
+    done = threading.Event()
+
+    def application(environ, start_response):
+        write = start_response("200 OK", [])
+        for number in range(100):
+            with contextlib.suppress(OSError):
+                write(bytes([number]) * 100_000)
+        done.set()
+        return []
+
+    with inside(application, timeout=1) as served:
+        served.worker.room.memory = 0
+        with reader(served.address, head("GET / HTTP/1.0")) as client:
+            time.sleep(3)
+            got = body(receive_all(client))
+            assert done.wait(20)
+    whole = b"".join(bytes([number]) * 100_000 for number in range(100))
+    assert got == whole[: len(got)]
+
+
 def test_a_reader_that_has_stopped_is_cut_off_and_the_log_says_so(caplog):
     with inside(answering([b"x" * BIG]), timeout=1) as served, reader(served.address, CLOSE):
         eventually(lambda: "had stopped reading" in caplog.text, seconds=30)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.contract.raw import HOST, head
-from tests.speedups.worker.applications import answering
+from tests.speedups.worker.applications import Closing, answering
 from tests.speedups.worker.serving import body, eventually, gunicorn, inside, talk
 
 GET = head("GET / HTTP/1.1", HOST)
@@ -80,6 +80,47 @@ def test_whatever_is_done_to_a_socket_the_worker_goes_on_accepting(do):
             os.close(kept.pop())
 
 
+class ClosingBadly(Closing):
+    def close(self):
+        raise SystemExit(1)
+
+
+class NotEvenAsked(Closing):
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    @property
+    def close(self):
+        raise RuntimeError("close")
+
+
+@pytest.mark.parametrize("answer", [ClosingBadly, NotEvenAsked])
+def test_an_answer_that_cannot_be_closed_leaves_no_socket_that_blocks_the_worker(answer, caplog):
+    def application(environ, start_response):
+        environ["gunicorn.socket"].setblocking(True)
+        return answering(answer([b"a"]), ("Content-Length", "1"))(environ, start_response)
+
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.sendall(GET)
+        assert client.recv(1000).endswith(b"\r\n\r\na")
+        eventually(lambda: "Error after the answer" in caplog.text)
+        assert not any(os.get_blocking(one.fd) for one in served.connections())
+
+
+def test_questions_about_the_connection_do_not_end_it():
+    def application(environ, start_response):
+        sock = environ["gunicorn.socket"]
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        said = str(sock.getpeername()[1]).encode()
+        assert not any(os.get_blocking(one.fd) for one in served.connections())
+        return answering([said], ("Content-Length", str(len(said))))(environ, start_response)
+
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        for _ in range(2):
+            client.sendall(GET)
+            assert body(client.recv(1000)) == str(client.getsockname()[1]).encode()
+
+
 def take(served):
     """Ask, and hear that the worker has let go of a socket that somebody else still holds."""
     with socket.create_connection(served.address, timeout=20) as client:
@@ -130,7 +171,7 @@ def ask(address, path):
     return body(talk(address, head(f"GET {path} HTTP/1.0", HOST), end=False))
 
 
-@pytest.mark.parametrize("how", ["returns", "raises", "exits", "leaves"])
+@pytest.mark.parametrize("how", ["returns", "raises", "exits", "leaves", "closes"])
 def test_a_child_that_an_application_forks_is_heard_by_no_client(served, how):
     address, _ = served
     worker = ask(address, "/pid")
@@ -138,7 +179,7 @@ def test_a_child_that_an_application_forks_is_heard_by_no_client(served, how):
         idle.sendall(head("GET /pid HTTP/1.1", HOST))
         assert body(idle.recv(1000)) == worker
         for _ in range(3):
-            assert ask(address, f"/fork?{how}") == b"parent"
+            assert ask(address, f"/fork?{how}") == (b"forks" if how == "closes" else b"parent")
         idle.sendall(head("GET /pid HTTP/1.1", HOST))
         assert body(idle.recv(1000)) == worker  # and its connections are still open
     assert ask(address, "/pid") == worker

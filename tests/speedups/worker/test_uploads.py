@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import resource
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from speedups.worker.spool import Room
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
 
@@ -127,6 +129,17 @@ def test_a_half_sent_body_gives_its_room_back_when_its_client_leaves():
             client.sendall(post(1_000_000) + b"x" * 500_000)
             eventually(lambda: room.files < served.worker.MOST_SPOOLED)
         eventually(lambda: room.files == served.worker.MOST_SPOOLED)
+
+
+def test_files_leave_descriptors_for_connections_and_the_application(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2000, 2000))
+    room = Room(memory=0, files=0)
+    with contextlib.ExitStack() as files:
+        made = 0
+        while (file := room.file()) is not None:
+            files.enter_context(file)
+            made += 1
+    assert 1000 < made < 1500
 
 
 def test_the_input_is_a_file_whatever_its_size():
