@@ -33,6 +33,7 @@ class BufferedWorker(Answering):
         self.slot = loads.take_slot(self)
         self.heads: dict[Any, Head] = {}
         self.hurried = False  # told to stop at once
+        self.told_at: float | None = None  # to stop, monotonic seconds
         self.beat = min(1.0, self.timeout / 2 or 1.0)  # seconds; the master looks every 4 or more
         self._housekeeping_at = 0.0
         self._told = 0  # of the refused requests, in the log
@@ -106,6 +107,11 @@ class BufferedWorker(Answering):
         super().handle_usr1(sig, frame)
         self.heads.clear()
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: answer what has come, and stop."""
+        self.told_at = self.told_at or time.monotonic()
+        super().handle_exit(sig, frame)
+
     def handle_quit(self, sig: int, frame: Any) -> None:
         """SIGQUIT and SIGINT: stop without draining."""
         self.hurried = True
@@ -116,7 +122,8 @@ class BufferedWorker(Answering):
         self._welcome(self.acceptor.close())
         self.beat, self._housekeeping_at = 0.1, 0.0
         now = time.monotonic()
-        end = now + 0.9 * self.cfg.graceful_timeout  # then the master kills what is left
+        # Then the master kills what is left. One answer may have taken some of that time already.
+        end = (self.told_at or now) + 0.9 * self.cfg.graceful_timeout
         for connection in self.connections.values():
             if connection.is_idle():
                 connection.deadline = now + LINGER

@@ -100,10 +100,11 @@ class Sending(Worker):  # type: ignore[misc]
             self.refuse(connection, 408, "Request Timeout", "The request did not arrive in time.")
         else:
             if connection.state is State.REPLYING:
+                why = "it had stopped reading" if self.alive else "the worker has to stop"
                 self.log.warning(
-                    "A client was cut off: it had stopped reading, %d bytes of its answer are left",
-                    connection.out.waiting(),
-                )
+                    "A client was cut off: %s, %d bytes of its answer are left",
+                    why, connection.out.waiting(),
+                )  # fmt: skip
             self.close(connection)
 
     def half_close(self, connection: Connection) -> None:

@@ -129,6 +129,21 @@ def test_sigterm_lets_a_request_end_and_sigquit_does_not(tmp_path, number, answe
         idle.close()
 
 
+def test_a_reader_that_the_end_cuts_off_is_in_the_log_also_after_a_long_answer(tmp_path):
+    """The master counts from its signal, not from the end of the answer in hand."""
+    with (
+        gunicorn(tmp_path, graceful_timeout=3) as (address, started),
+        socket.create_connection(address, timeout=30) as client,
+    ):
+        client.sendall(head("GET /big HTTP/1.1", HOST))  # and it reads nothing of 10 MB
+        with ThreadPoolExecutor() as pool:
+            pool.submit(talk, address, head("GET /sleep/1.5 HTTP/1.1", HOST), end=False)
+            time.sleep(0.3)
+            os.kill(started.pid, signal.SIGTERM)
+            assert started.wait(10) == 0
+        assert "cut off: the worker has to stop" in started.last_lines(20)
+
+
 def test_sigusr2_starts_a_second_master_beside_the_first(tmp_path):
     pidfile = tmp_path / "pid"
     with gunicorn(tmp_path, pidfile=str(pidfile), timeout=10) as (address, started):
