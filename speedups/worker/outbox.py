@@ -107,7 +107,8 @@ class Outbox:
         if self._spool is None:
             self._spool = Spool(self._room)
         kept = self._spool.write(data)
-        self._rest = memoryview(data)[kept:]
+        if kept < len(data):  # an empty view would still hold all of the block
+            self._rest = memoryview(data)[kept:]
 
     def _push(self, data: Data) -> int:
         try:

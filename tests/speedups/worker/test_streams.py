@@ -5,6 +5,7 @@ import contextvars
 import os
 import re
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from speedups.worker.connection import State
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering, failing
 from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
@@ -221,6 +223,17 @@ def test_what_a_slow_reader_has_not_taken_is_kept_outside_of_memory():
         eventually(lambda: not served.connections())
         assert served.worker.room.files == served.worker.MOST_SPOOLED  # all of it is given back
     assert b"".join(blocks) == b"".join(bytes([number]) * 1_000_000 for number in range(20))
+
+
+def test_what_a_slow_reader_has_not_taken_holds_no_block_of_the_application():
+    blocks = [bytes([number]) * 900_000 for number in range(10)]
+    before = [sys.getrefcount(block) for block in blocks]
+    application = answering(blocks, ("Content-Length", "9000000"))
+    with inside(application) as served, reader(served.address, CLOSE):
+        (connection,) = eventually(served.connections)
+        eventually(lambda: connection.state is State.REPLYING)
+        time.sleep(0.05)
+        assert [sys.getrefcount(block) for block in blocks] == before
 
 
 @pytest.fixture
