@@ -62,9 +62,10 @@ class Server:
 
     def running(self) -> bool:
         """Tell whether the server runs."""
-        return (
-            self.data.exists() and self._run("pg_ctl", "status", "-D", self.data, check=False) == 0
-        )
+        if not self.data.exists():
+            return False
+        runs = self._run("pg_ctl", "status", "-D", self.data, check=False) == 0
+        return runs and not self._died_unburied()
 
     # Sharing: hold while in use; the last to let go stops the server.
 
@@ -101,8 +102,7 @@ class Server:
         """Stop the server, whoever uses it."""
         with self._exclusively():
             self._keep_mark.unlink(missing_ok=True)
-            if self.running():
-                self._stop()
+            self._stop()
 
     @property
     def _keep_mark(self) -> Path:
@@ -130,7 +130,7 @@ class Server:
         if not self.data.exists():
             self._create()
         self._refuse_another_major_version()
-        self._leave_the_old_place()
+        self._forget_another_time_and_place()
         if self.running():
             return
         places.make_private(self.socket_folder)
@@ -158,25 +158,40 @@ class Server:
         if DATABASE not in found.split():
             self._run("createdb", *there, DATABASE)
 
-    def _leave_the_old_place(self) -> None:
+    @property
+    def _note(self) -> Path:
+        """PostgreSQL's own note of which process serves which folder, a line each."""
+        return self.data / "postmaster.pid"
+
+    def _forget_another_time_and_place(self) -> None:
         """Stop a server that was started before this folder was moved; forget one that was copied.
 
         It knows its files by their old paths and would panic at its next checkpoint.
         """
-        note = self.data / "postmaster.pid"
-        if not note.exists():
+        if not self._note.exists():
             return
-        pid, place, *_ = note.read_text().splitlines()
-        if Path(place) == self.data:
+        pid, place, *_ = self._note.read_text().splitlines()
+        dead = self._died_unburied()
+        if Path(place) == self.data and not dead:
             return
-        original = Path(place, note.name)
-        if not (original.exists() and original.read_text().startswith(f"{pid}\n")):
+        original = Path(place, self._note.name)
+        if not (dead or (original.exists() and original.read_text().startswith(f"{pid}\n"))):
             self._run("pg_ctl", "stop", "-D", self.data, "-m", "immediate", "-w", check=False)
-        note.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
         for left in self.socket_folder.glob(".s.PGSQL.*"):
             left.unlink()
 
+    def _died_unburied(self) -> bool:
+        """Tell whether the server is a zombie: a container's first process may bury nobody."""
+        try:
+            pid = self._note.read_text().partition("\n")[0]
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return False
+
     def _stop(self) -> None:
+        if not self.running():
+            return
         ended = self._finished("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w", check=False)
         if ended.returncode and self.running():  # one that died meanwhile has stopped as well
             raise EmbeddedError(f"pg_ctl failed: {self._reason(ended)}")

@@ -27,7 +27,13 @@ mount -t tmpfs tmpfs tmp
 chmod 1777 tmp
 mount --rbind /dev dev
 touch booted
-exec chroot . sleep infinity
+exec chroot . python3 -c "$2"
+"""
+FIRST_PROCESS = """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # buries whoever was left to it, as init does
+while True:
+    signal.pause()
 """
 ORIGIN = "/srv/items.git"  # what is cloned there
 NAMESPACES = ("--mount", "--pid", "--root")
@@ -112,7 +118,7 @@ def machine(debian: Debian, folder: Path) -> Iterator[Machine]:
     clone = ["git", "clone", "--quiet", "--bare", "--no-hardlinks", str(ROOT), f"{root}{ORIGIN}"]
     subprocess.run(clone, check=True)
     boot = ["unshare", *NAMESPACES[:2], LOOPBACK_ONLY, "--fork", "--kill-child", "sh", "-c", BOOT]
-    with subprocess.Popen([*boot, "sh", str(root)]) as unshare:
+    with subprocess.Popen([*boot, "sh", str(root), FIRST_PROCESS]) as unshare:
         try:
             yield Machine(root, _first_process(unshare, root))
         finally:

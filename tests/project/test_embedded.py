@@ -38,6 +38,24 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 
 
+UNBURIED = """
+import ctypes, os, signal, sys, time
+from pathlib import Path
+import psutil, psycopg
+from project.embedded import Server
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h: what the server leaves behind is left to us
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+server = Server(Path(sys.argv[1]))
+server.hold()
+killed = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
+killed.send_signal(signal.SIGKILL)
+while killed.status() != psutil.STATUS_ZOMBIE:
+    time.sleep(0.01)
+print(killed.status(), server.running())
+server.release()
+server.hold()
+print(psycopg.connect(server.url()).execute("SELECT 1").fetchone())
+"""
 UNCONFIGURED = """
 import django.core.management, manage
 from django.core.exceptions import ImproperlyConfigured
@@ -174,6 +192,15 @@ def test_a_killed_server_is_no_trouble_for_its_user_nor_for_the_next_start(serve
         assert user.returncode == 0
     with using(server):
         assert answers(server.url())
+
+
+def test_a_killed_server_that_nobody_buries_is_no_trouble_either(cluster, open_folder):
+    own = copied(cluster, open_folder / "unburied")
+    done = subprocess.run(
+        [sys.executable, "-c", UNBURIED, str(own.home)], cwd=ROOT,
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == ["zombie", "False", "(1,)"]
 
 
 def test_started_by_hand_it_runs_until_stopped_by_hand(server, manage):
