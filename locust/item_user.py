@@ -17,11 +17,22 @@ from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from checks import check_item, check_page, parse
+from checks import (
+    CREATED,
+    DELETED,
+    UPDATED,
+    check_empty,
+    check_page,
+    check_same,
+    check_updated,
+    created_id,
+    parse,
+)
+from known_items import Known
 from payloads import new_values
 from plain_client import PlainSession
 from running import Run
-from targets import Id, Item, WrongAnswerError
+from targets import Item, WrongAnswerError
 from thresholds import GONE
 
 Check = Callable[[ResponseContextManager], object]
@@ -38,7 +49,7 @@ class Operations(TaskSet):
     @task(60)
     def retrieve(self) -> None:
         if known := self.user.current.known.pick():
-            self.user.retrieve(*known)
+            self.user.retrieve(known)
         else:  # an empty table: what is to be read must be made first
             self.user.create()
 
@@ -50,10 +61,17 @@ class Operations(TaskSet):
     def create(self) -> None:
         self.user.create()
 
+    @task(0)
+    def update(self) -> None:
+        if known := self.user.current.known.take_any():
+            self.user.update(known)
+        else:
+            self.user.create()
+
     @task(5)
     def delete(self) -> None:
         if known := self.user.current.known.take():
-            self.user.delete(known[0])
+            self.user.delete(known)
         else:
             self.user.create()
 
@@ -71,7 +89,13 @@ class Operations(TaskSet):
         self.user.pause(seconds)
 
 
-IN_ORDER = (Operations.retrieve, Operations.list, Operations.create, Operations.delete)
+IN_ORDER = (
+    Operations.retrieve,
+    Operations.list,
+    Operations.create,
+    Operations.update,
+    Operations.delete,
+)
 
 
 class ItemUser(FastHttpUser):
@@ -129,18 +153,14 @@ class ItemUser(FastHttpUser):
 
     # What
 
-    def retrieve(self, item_id: Id, values: Item) -> None:
+    def retrieve(self, known: Known) -> None:
         target = self.current.load.target
-        expected = {**values, target.id_field: item_id}
-        self.send(
-            "GET",
-            target.item_url(item_id),
-            target.item_name,
-            {
-                200: lambda answer: check_item(target, parse(answer.content), expected),
-                404: partial(self.gone, item_id),
-            },
-        )
+
+        def same(answer: ResponseContextManager) -> None:
+            check_same(target, target.item_in(parse(answer.content)), known.id, known.values)
+
+        checks: dict[int, Check] = {200: same, 404: partial(self.gone, known)}
+        self.send("GET", target.item_url(known.id), target.item_name, checks)
 
     def list_page(self) -> None:
         target, size = self.current.load.target, self.current.load.page_size
@@ -153,26 +173,45 @@ class ItemUser(FastHttpUser):
 
     def create(self) -> None:
         target = self.current.load.target
-        values = target.new_item(new_values(self.current.rng))
+        payload = target.new_item(new_values(self.current.rng))
+        values = target.values_of(payload)
 
         def created(answer: ResponseContextManager) -> None:
-            item = check_item(target, parse(answer.content), values)
-            self.current.known.add(item[target.id_field], values)
+            item_id = created_id(target, answer.content, answer.headers, values)
+            self.current.known.add(Known(item_id, values))
 
-        self.send("POST", target.collection_url(), target.collection_name, {201: created}, values)
+        checks = dict.fromkeys(CREATED, created)
+        self.send("POST", target.collection_url(), target.collection_name, checks, payload)
 
-    def delete(self, item_id: Id) -> None:
+    def update(self, known: Known) -> None:
+        """Change an item that nobody else changes meanwhile."""
         target = self.current.load.target
-        self.send(
-            "DELETE",
-            target.item_url(item_id),
-            target.item_name,
-            {204: check_empty, 404: partial(self.gone, item_id)},
-        )
+        payload = target.changed_item(new_values(self.current.rng))
+        values = target.values_of(payload)
 
-    def gone(self, item_id: Id, answer: ResponseContextManager) -> None:
+        def updated(answer: ResponseContextManager) -> None:
+            check_updated(target, answer.status_code, answer.content, known.id, values)
+            known.values = values  # without this answer it may be the old or the new ones
+
+        checks: dict[int, Check] = dict.fromkeys(UPDATED, updated)
+        checks[404] = partial(self.gone, known)
+        method = target.update_method
+        self.send(method, target.item_url(known.id), target.item_name, checks, payload)
+        self.current.known.add(known)
+
+    def delete(self, known: Known) -> None:
+        target = self.current.load.target
+
+        def deleted(answer: ResponseContextManager) -> None:
+            check_empty(answer.status_code, answer.content)
+
+        checks: dict[int, Check] = dict.fromkeys(DELETED, deleted)
+        checks[404] = partial(self.gone, known)
+        self.send("DELETE", target.item_url(known.id), target.item_name, checks)
+
+    def gone(self, known: Known, answer: ResponseContextManager) -> None:
         """A delete was faster: right, but counted under its own name."""
-        self.current.known.forget(item_id)
+        self.current.known.forget(known)
         answer.request_meta["name"] += GONE
 
     def send(
@@ -196,11 +235,6 @@ class ItemUser(FastHttpUser):
             except WrongAnswerError as wrong:
                 note_first(f"{method} {name}: {wrong}", wrong.detail)
                 answer.failure(str(wrong))
-
-
-def check_empty(answer: ResponseContextManager) -> None:
-    if answer.content:
-        raise WrongAnswerError("a 204 has a body", answer.content[:200])
 
 
 def refuse_status(answer: ResponseContextManager) -> None:

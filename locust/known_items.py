@@ -1,19 +1,29 @@
-"""Which items exist, as far as this process knows, and which of them it may delete."""
+"""Which items exist, as far as this process knows, and which of them it may change."""
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from targets import Id, Item
 
-Known = tuple[Id, Item]  # an id, and the values it was created with ({} when not by us)
 MAX_CREATED = 50_000  # about 30 MB; without a limit an hour of load takes hundreds
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """An item, and the values that it must have: those it was given by us, {} when not by us."""
+
+    id: Id
+    values: Item
+    is_gone: bool = False
 
 
 class KnownItems:
     """The rows that were there at the start, and this process's own creations.
 
-    A delete never takes an id that another user or process takes: first come the creations, which
-    only their process knows; then every `processes`-th row of the start, counted from `process`.
+    A change never meets an id that another user or process changes: creations are known to their
+    process only; of the rows of the start each process has every `processes`-th, counted from
+    `process`. What is being changed is not picked meanwhile.
     """
 
     def __init__(
@@ -21,7 +31,8 @@ class KnownItems:
     ) -> None:
         self._ids = ids
         # None: a worker that joined a running test. The rows were shared out without it.
-        self._deletable = iter(() if process is None else ids[process::processes])
+        self._own = () if process is None else ids[process::processes]
+        self._deletable = iter(self._own)
         self._created: list[Known] = []
         self._gone: set[Id] = set()
         self._rng = rng
@@ -35,28 +46,53 @@ class KnownItems:
             if draw >= len(self._ids):
                 return self._created[draw - len(self._ids)]
             if (item_id := self._ids[draw]) not in self._gone:
-                return item_id, {}
+                return Known(item_id, {})
         return None
 
     def take(self) -> Known | None:
         """An item to delete, handed out once; None when there is none left."""
         if self._created:
-            index = self._rng.randrange(len(self._created))
-            self._created[index], self._created[-1] = self._created[-1], self._created[index]
-            return self._created.pop()
+            return self._take_created()
         for item_id in self._deletable:
             if item_id not in self._gone:
-                self._gone.add(item_id)
-                return item_id, {}
+                return self._take_first(item_id)
         return None
 
-    def add(self, item_id: Id, values: Item) -> None:
-        """Remember a creation; when there are too many, instead of a random earlier one."""
-        if len(self._created) < MAX_CREATED:
-            self._created.append((item_id, values))
-        else:
-            self._created[self._rng.randrange(MAX_CREATED)] = item_id, values
+    def take_any(self) -> Known | None:
+        """An item to update, to be given back by `add`; each with the same chance."""
+        if not (total := len(self._own) + len(self._created)):
+            return None
+        if self._rng.randrange(total) < len(self._created):
+            return self._take_created()
+        for _ in range(20):
+            if (item_id := self._rng.choice(self._own)) not in self._gone:
+                return self._take_first(item_id)
+        return self.take()
 
-    def forget(self, item_id: Id) -> None:
-        """Another process deleted it."""
+    def _take_created(self) -> Known:
+        index = self._rng.randrange(len(self._created))
+        self._created[index], self._created[-1] = self._created[-1], self._created[index]
+        known = self._created.pop()
+        known.values = {}  # a read that is under way may still meet the old ones, or the new
+        return known
+
+    def _take_first(self, item_id: Id) -> Known:
         self._gone.add(item_id)
+        return Known(item_id, {})
+
+    def add(self, known: Known) -> None:
+        """Remember what was created or updated; when there is too much, not a random earlier one.
+
+        One that is gone is none of them.
+        """
+        if known.is_gone:
+            return
+        if len(self._created) < MAX_CREATED:
+            self._created.append(known)
+        else:
+            self._created[self._rng.randrange(MAX_CREATED)] = known
+
+    def forget(self, known: Known) -> None:
+        """Another process deleted it."""
+        known.is_gone = True
+        self._gone.add(known.id)

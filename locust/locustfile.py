@@ -4,12 +4,13 @@
     locust --headless -u 100 -r 10 -t 1m              the same without it
     locust --config locust/500-users.conf             500 users for 10 minutes
     locust --preset fastapi --host http://…           a service without trailing slashes, bare list
+    locust --mix httparena-crud                       with updates; or weights of all operations
     locust --headless -t 1m --max-p95 300             exit code 1 when slower
     locust --headless --shape steps -u 200 -t 5m      a load shape, steps or spike; also in the form
     locust --processes 2                              on two cores; --master, --worker on machines
     locust --show-task-ratio                          the default mix
 
-Our options are listed in options.py: `locust --help` is printed before this file is read.
+`python -m locust --help` lists our options with Locust's; they are declared in options.py.
 
 Users wait for their answers, so a slow service gets fewer requests: a closed load. --arrival-rate
 200 sends 200 requests per second in all, on a schedule that slow answers do not slow down, as long
@@ -23,15 +24,12 @@ again after loading it. The folder has no __init__.py, or it would hide the inst
 # Locust types its own functions only in part.
 # mypy: disable-error-code="no-untyped-call, untyped-decorator"
 
-import logging
 import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import NoReturn
 
 import gevent  # type: ignore[import-untyped]
-from gevent import GreenletExit
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -40,7 +38,7 @@ from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 from item_user import ItemUser, Operations
 from options import add_options, load_from, options_of
 from request_log import RequestLog, path_for
-from running import follow, lead
+from running import follow, lead, prepare
 from shapes import choose_shape
 from thresholds import judge
 from web_form import improve_form
@@ -72,7 +70,9 @@ def exit_if_wrong(options: Namespace) -> None:
         load_from(options)
         if options.request_log and not Path(options.request_log).parent.is_dir():
             raise ValueError(f"request log {options.request_log!r}: its folder does not exist")
-    except ValueError as error:
+        if options.headless or options.autostart:  # else the form does it, for each of its runs
+            prepare(options, options.host or "")
+    except (ValueError, LookupError) as error:
         print(f"locust: error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
 
@@ -102,23 +102,11 @@ def stop_users(environment: Environment) -> None:
 def start(environment: Environment, **_: object) -> None:
     """First in the leading process, before it calls its workers; then in each that has users."""
     if not isinstance(environment.runner, WorkerRunner):
-        try:
-            lead(environment)
-        except (ValueError, LookupError) as error:
-            refuse(environment, str(error))
+        lead(environment)
     Operations.show(load_from(options_of(environment)).mix)
     if not isinstance(environment.runner, MasterRunner):
         ItemUser.current = follow(environment)
         open_request_log(environment)
-
-
-def refuse(environment: Environment, reason: str) -> NoReturn:
-    """Do not start this run; end the program where no form could start another."""
-    logging.error("Not started: %s", reason)
-    if environment.runner and options_of(environment).headless:
-        environment.process_exit_code = 2
-        gevent.spawn(environment.runner.quit)
-    raise GreenletExit
 
 
 def open_request_log(environment: Environment) -> None:

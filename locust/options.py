@@ -5,19 +5,26 @@ has a default of its type, and Load checks all of them in one place, however the
 """
 
 import math
+import os
 from argparse import Namespace
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
 from shapes import SHAPES
-from targets import PRESETS, Target
+from targets import CREATED, PRESETS, SLASHES, UPDATES, Target
 
-OPERATIONS = ("retrieve", "list", "create", "delete")
+OPERATIONS = ("retrieve", "list", "create", "update", "delete")
+# Weights in the order of OPERATIONS; `update` may be left out.
+MIXES = {"article": "60/15/20/5", "httparena-crud": "75/5/5/15/0"}
 PRESET_WORD = "preset"
+NO_QUERY = "none"
+KEY = "LOCUST_API_KEY"
+SCHEMES = ("Bearer", "Token", "Basic", "ApiKey", "Key", "JWT")  # in front of a key in its header
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Load:
     arrival_rate: float  # requests per second over all users; 0: as fast as the answers come
     seed: int
     api_key: str
+    auth_header: str  # name of the key's header, and perhaps a scheme: `Authorization: Bearer`
 
     def __post_init__(self) -> None:
         if self.page_size < 1:
@@ -43,11 +51,22 @@ class Load:
                 raise ValueError(f"{name} {value:g}: must be 0 or more")
         if self.think_time and self.arrival_rate:
             raise ValueError("think time and arrival rate exclude each other: set one of them to 0")
+        name, _, scheme = self.auth_header.partition(":")
+        if not name.replace("-", "").isalnum() or scheme.strip() not in ("", *SCHEMES):
+            raise ValueError(
+                f"auth header: must be a name such as X-API-Key, or one and a scheme such as "
+                f"'Authorization: Bearer' ({', '.join(SCHEMES)}); the key itself is in {KEY}"
+            )
 
     @property
     def headers(self) -> dict[str, str]:
         """Of every request."""
-        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        name, _, scheme = self.auth_header.partition(":")
+        return {name: f"{scheme.strip()} {self.api_key}".strip()} if self.api_key else {}
+
+    def does(self, operation: str) -> bool:
+        """Whether an operation is in the mix."""
+        return self.mix[OPERATIONS.index(operation)] > 0
 
 
 def options_of(environment: Environment) -> Namespace:
@@ -65,8 +84,19 @@ def load_from(options: Namespace) -> Load:
         think_time=options.think_time,
         arrival_rate=options.arrival_rate,
         seed=options.seed,
-        api_key=options.api_key,
+        api_key=options.api_key or _key(),
+        auth_header=options.auth_header,
     )
+
+
+def _key() -> str:
+    """The key of the environment, which no page and no list of processes shows."""
+    if file := os.environ.get(f"{KEY}_FILE"):
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{KEY}_FILE: {error}") from error
+    return os.environ.get(KEY, "").strip()
 
 
 def _target_from(options: Namespace) -> Target:
@@ -74,27 +104,38 @@ def _target_from(options: Namespace) -> Target:
         raise ValueError(f"preset {options.preset!r}: must be one of {', '.join(PRESETS)}")
     target = PRESETS[options.preset]
     if options.trailing_slash != PRESET_WORD:
-        target = replace(target, trailing_slash=options.trailing_slash == "yes")
+        target = replace(target, slashes=options.trailing_slash)
     if options.fields:
         target = replace(target, fields=tuple(options.fields.replace(",", " ").split()))
-    words = ("base_path", "id_field", "list_field", "list_query", "payload")
-    return replace(target, **{word: value for word in words if (value := getattr(options, word))})
+    words = (
+        "base_path", "id_field", "item_field", "list_field", "list_query", "payload",
+        "update_payload",
+    )  # fmt: skip
+    given = {word: value for word in words if (value := getattr(options, word))}
+    if given.get("list_query") == NO_QUERY:
+        given["list_query"] = ""
+    return replace(target, created=options.created, update_method=options.update_method, **given)
 
 
 def _mix_from(text: str) -> tuple[int, ...]:
     try:
-        weights = tuple(int(weight) for weight in text.split("/"))
+        weights = [int(weight) for weight in MIXES.get(text, text).split("/")]
     except ValueError:
-        weights = ()
+        weights = []
+    if len(weights) == len(OPERATIONS) - 1:
+        weights.insert(OPERATIONS.index("update"), 0)
     if len(weights) != len(OPERATIONS) or min(weights) < 0 or not any(weights):
-        raise ValueError(f"mix {text!r}: must be four weights, {'/'.join(OPERATIONS)}: 60/15/20/5")
-    return weights
+        raise ValueError(
+            f"mix {text!r}: must be weights, {'/'.join(OPERATIONS)}: 60/15/20/0/5, "
+            f"or one of {', '.join(MIXES)}"
+        )
+    return tuple(weights)
 
 
 # The declarations, in the order of the web form. There a help text is a label: one short line
 
 
-def add_options(parser: LocustArgumentParser) -> None:
+def add_options(parser: LocustArgumentParser, **_: object) -> None:
     _add_load_options(parser)
     _add_target_options(parser)
     _add_run_options(parser)
@@ -108,7 +149,11 @@ def _add_load_options(parser: LocustArgumentParser) -> None:
         default="django",
         help="django: slash at the end, list in 'results'; fastapi: no slash, a bare list",
     )
-    add("--mix", default="60/15/20/5", help="weights of retrieve/list/create/delete")
+    add(
+        "--mix",
+        default="article",
+        help=f"{', '.join(MIXES)} or weights of {'/'.join(OPERATIONS)}: 60/15/20/0/5",
+    )
     add(
         "--seeded-rows",
         type=int,
@@ -141,33 +186,40 @@ def _add_target_options(parser: LocustArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--trailing-slash",
-        choices=[PRESET_WORD, "yes", "no"],
+        choices=[PRESET_WORD, *SLASHES],
         default=PRESET_WORD,
-        help="whether paths end in a slash",
+        help="whether paths end in a slash, or only one of them does",
     )
     for flag, what in {
         "--base-path": "path of the items, such as /api/v1/items",
         "--id-field": "name of the id in an item",
+        "--item-field": "where the item is in an answer: data, . for no envelope",
         "--list-field": "where the list is: results, data.items, . for a bare list",
-        "--list-query": "query of a list request, such as skip=0&limit={size}",
+        "--list-query": "query of a list request, such as skip=0&limit={size}, or none",
         "--fields": "fields that every item must have, separated by commas",
-        "--payload": "JSON of a new item with $name, $text, $price, $quantity",
+        "--payload": "JSON of a new item with $name, $text, $price, $quantity, $unique",
+        "--update-payload": "JSON of an update; as for a new item",
     }.items():
-        add(flag, default="", help=f"{what}; empty: the preset's")
+        default = "the payload's" if flag == "--update-payload" else "the preset's"
+        add(flag, default="", help=f"{what}; empty: {default}")
+    add("--update-method", choices=UPDATES, default="PUT", help="of an update")
+    add("--created", choices=CREATED, default="item", help="what the answer to a create tells")
     add(
-        "--api-key",
-        default="",
-        is_secret=True,
-        env_var="LOCUST_API_KEY",
-        help="sent as 'Authorization: Bearer', if any",
+        "--auth-header",
+        default="Authorization: Bearer",
+        help="header of the key: X-API-Key, Authorization: Token",
     )
+    add("--api-key", default="", is_secret=True, help=f"the key, if any; empty: {KEY}")
 
 
 def _add_run_options(parser: LocustArgumentParser) -> None:
     add = partial(parser.add_argument, include_in_web_ui=False)
-    # A CSV line per request: see request_log.py. One file per process: name-0.csv, name-1.csv.
-    add("--request-log", default="")
-    # The exit code is 1 when these do not hold. Locust rounds its percentile (ms) to two digits.
-    add("--max-fail-ratio", type=float)
-    add("--max-p95", type=float)
-    add("--min-rps", type=float)
+    add(
+        "--request-log",
+        default="",
+        help="file for a CSV line per request (see request_log.py); with several processes one "
+        "each: name-0.csv, name-1.csv",
+    )
+    add("--max-fail-ratio", type=float, help="exit code 1 above this share of failures, 0 to 1")
+    add("--max-p95", type=float, help="exit code 1 above this 95th percentile, ms (two digits)")
+    add("--min-rps", type=float, help="exit code 1 below this many requests per second")

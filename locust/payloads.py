@@ -25,4 +25,5 @@ def new_values(rng: random.Random) -> dict[str, str | int]:
         "text": TEXT,
         "price": f"{rng.randrange(100, 100_000) / 100:.2f}",
         "quantity": rng.randrange(1_000),
+        "unique": f"{rng.getrandbits(64):016x}",
     }

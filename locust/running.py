@@ -11,9 +11,8 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from known_items import KnownItems
-from learning import learn_ids
 from options import Load, load_from, options_of
-from targets import Id
+from rehearsal import rehearse
 
 
 class Deck:
@@ -57,29 +56,27 @@ class Run:
         return max(self.total_users, 1) / self.load.arrival_rate
 
 
-def lead(environment: Environment) -> None:
-    """Decide for all processes: Locust sends the options on to the workers when a run starts.
+def prepare(options: Namespace, host: str) -> None:
+    """Try the service and learn its ids, before the time of a run begins.
 
-    Raises ValueError for a wrong option, LookupError when the service cannot be read.
+    Raises ValueError for a wrong option, LookupError for a service that does not answer as the
+    options say.
     """
-    options, runner = options_of(environment), environment.runner
     load = load_from(options)
-    options.learned_ids = _learn(environment, load)
+    options.learned_ids = rehearse(host, load)
+    if not load.seeded_rows:
+        logging.info("Learned %d ids from the list", len(options.learned_ids))
+
+
+def lead(environment: Environment) -> None:
+    """Decide for all processes: Locust sends the options on to the workers when a run starts."""
+    options, runner = options_of(environment), environment.runner
+    options.api_key = load_from(options).api_key  # workers are in environments of their own
     options.total_users = runner.target_user_count if runner else 0
     if isinstance(runner, MasterRunner):
         options.processes_at_start = [client.id for client in runner.clients.all]
     elif isinstance(runner, LocalRunner):
         options.processes_at_start = [runner.client_id]
-
-
-def _learn(environment: Environment, load: Load) -> list[Id]:
-    host = environment.host or ""
-    if load.seeded_rows:
-        learn_ids(host, load, max_pages=1)  # is there a service at all?
-        return []
-    ids = learn_ids(host, load)
-    logging.info("Learned %d ids from the list", len(ids))
-    return ids
 
 
 def follow(environment: Environment) -> Run:

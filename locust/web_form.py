@@ -3,11 +3,12 @@
 from argparse import Namespace
 
 from flask import Flask, Response, jsonify, request
+from locust.argument_parser import ui_extra_args_dict
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from learning import learn_ids
 from options import load_from, options_of
+from running import prepare
 from shapes import choose_shape
 
 
@@ -28,19 +29,24 @@ def improve_form(app: Flask, environment: Environment) -> None:
 
 def _prepare(environment: Environment) -> None:
     """Raises ValueError for a wrong value, LookupError when there is no such service."""
-    load = load_from(_with_form(options_of(environment)))
+    options = _with_form(options_of(environment))
+    load_from(options)
     if environment.runner and environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
         return  # an edit of the running test
-    learn_ids(request.form.get("host") or environment.host or "", load, max_pages=1)
+    prepare(options, request.form.get("host") or environment.host or "")
+    options_of(environment).learned_ids = options.learned_ids
     choose_shape(environment, request.form.get("shape", "none"))
 
 
 def _with_form(options: Namespace) -> Namespace:
-    """The options as they will be: a field keeps the type that its value has now."""
-    known = vars(options)
+    """The options as they will be: one of ours keeps the type of its default.
+
+    Locust's own are read by Locust, which knows that a run time may be `1m` or empty.
+    """
+    ours = {key: option["default_value"] for key, option in ui_extra_args_dict().items()}
     changed = {
-        key: type(known[key])(value)
+        key: type(ours[key])(value)
         for key, value in request.form.items()
-        if isinstance(known.get(key), str | int | float)
+        if isinstance(ours.get(key), str | int | float)
     }
-    return Namespace(**{**known, **changed})
+    return Namespace(**{**vars(options), **changed})

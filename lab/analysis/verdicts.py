@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from lab.analysis.formatting import percent
 from lab.analysis.growth import Course, Growth, growth_of
-from lab.records.operations import ROLES
+from lab.records.operations import weights_of
 from lab.records.trial import Trial
 
 MAX_FAILURES = 0.001  # of all requests
@@ -150,9 +150,9 @@ def little(trial: Trial) -> Iterator[str]:
 
 def mix(trial: Trial) -> Iterator[str]:
     """Other work was done than said, and by more than the chance of drawing each request."""
-    weights = [float(weight) for weight in trial.conditions.mix.split("/")]
-    for role, weight in zip(ROLES, weights, strict=True):
-        wanted, found = weight / sum(weights), trial.mix[role]
+    weights = weights_of(trial.conditions.mix)
+    for role, weight in weights.items():
+        wanted, found = weight / sum(weights.values()), trial.mix[role]
         chance = math.sqrt(wanted * (1 - wanted) / trial.total.requests)
         if abs(found - wanted) > max(MAX_MIX_ERROR, CHANCE * chance):
             yield f"{percent(found, 1)} of the requests were {role}, not {percent(wanted, 1)}"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from lab.experiments.targets import TARGETS
 from lab.records.conditions import Conditions
+from lab.records.operations import ROLES
 
 DEFAULTS = Conditions()
 DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+MIXES = {"article": DEFAULTS.mix, "httparena-crud": "75/5/5/15/0"}  # as in locust/options.py
 SIZES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 CONDITIONS: Mapping[str, str] = {
     "users": "concurrent users",
@@ -17,7 +19,6 @@ CONDITIONS: Mapping[str, str] = {
     "threads": "threads, or pooled connections, per worker",
     "rows": "rows in the table at the start",
     "seed": "seed of all random choices",
-    "mix": "weights of retrieve/list/create/delete",
 }
 
 
@@ -54,6 +55,11 @@ def add_conditions(
             add(f"--{name}", type=numbers, default=grid[name], help=f"{what} (default {shown})")
         else:
             add(f"--{name}", type=type(value), default=value, help=f"{what} (default {value})")
+    add(
+        "--mix", type=lambda said: MIXES.get(said, said), default=defaults.mix, metavar="MIX",
+        help=f"{', '.join(MIXES)}, or weights of {'/'.join(ROLES)} (default {defaults.mix}; four "
+        "weights leave out updates)",
+    )  # fmt: skip
     for flags, what in {
         ("--seconds", "--duration"): "length of the measured window, such as 50s or 10m",
         ("--warm-up",): "load before the window, which is not counted",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lab.errors import LabError
+from lab.records.operations import ROLES, weights_of
 
 COUNTS = ("workers", "threads", "users", "rows")
 
@@ -16,7 +17,7 @@ class Conditions:
     users: int = 100
     think_time: float = 0.0  # seconds between an answer and the same user's next request
     arrival_rate: float | None = None  # requests/s of all users on a schedule; None: closed load
-    mix: str = "60/15/20/5"  # weights of retrieve/list/create/delete
+    mix: str = "60/15/20/5"  # weights, as `weights_of` reads them
     warm_up: float = 10.0  # seconds of load before the window
     seconds: float = 50.0  # of the measured window
     rows: int = 100_000
@@ -34,6 +35,12 @@ class Conditions:
             raise LabError("warm-up, think time and round trip are seconds: none can be negative")
         if self.think_time and self.arrival_rate:
             raise LabError("think time and arrival rate exclude each other: leave one out")
+        try:
+            weights_of(self.mix)
+        except ValueError as error:
+            raise LabError(
+                f"mix {self.mix!r}: give weights of {'/'.join(ROLES)}, such as 75/5/5/15/0"
+            ) from error
 
     @property
     def load(self) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from lab.records.histogram import Histogram
 
 ALL = "all"  # the operation that is all of them together
-ROLES = ("retrieve", "list", "create", "delete")  # in the order of the mix's weights
+ROLES = ("retrieve", "list", "create", "update", "delete")  # in the order of the mix's weights
+METHODS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,20 @@ class Operation:
         method, _, route = self.name.partition(" ")
         if method == "GET":
             return "retrieve" if "[id]" in route else "list"
-        return {"POST": "create", "DELETE": "delete"}[method]
+        return METHODS[method]
+
+
+def weights_of(mix: str) -> dict[str, float]:
+    """Return the weight of each of `ROLES` in a mix such as 75/5/5/15/0; four leave out updates.
+
+    Raises ValueError for a mix that is none.
+    """
+    weights = [float(weight) for weight in mix.split("/")]
+    if len(weights) == len(ROLES) - 1:
+        weights.insert(ROLES.index("update"), 0.0)
+    if min(weights) < 0 or not any(weights):
+        raise ValueError("weights must not be negative, nor all 0")
+    return dict(zip(ROLES, weights, strict=True))
 
 
 def merged(name: str, seconds: Sequence[Second]) -> Second:

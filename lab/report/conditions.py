@@ -5,6 +5,7 @@ from typing import Any
 
 from lab.analysis.formatting import number
 from lab.analysis.statistics import median
+from lab.records.operations import weights_of
 from lab.records.trial import Trial
 
 GIB = 2**30
@@ -34,7 +35,7 @@ def _all(values: Iterable[float]) -> str:
 def _loads(trials: Sequence[Trial]) -> list[str]:
     closed = [t.conditions for t in trials if not t.is_open]
     rates = [t.conditions.arrival_rate for t in trials if t.conditions.arrival_rate]
-    said = [f"retrieve/list/create/delete: {_words(t.conditions.mix for t in trials)}"]
+    said = [f"mix: {'; '.join(dict.fromkeys(_mix(t.conditions.mix) for t in trials))}"]
     if closed:
         pauses = {c.think_time for c in closed}
         again = f"after {_all(pauses)} s" if any(pauses) else "at once"
@@ -50,8 +51,10 @@ def _loads(trials: Sequence[Trial]) -> list[str]:
     return said
 
 
-def _words(values: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(values))
+def _mix(mix: str) -> str:
+    weights = weights_of(mix)
+    shares = (f"{100 * one / sum(weights.values()):g} % {role}" for role, one in weights.items())
+    return ", ".join(share for share in shares if not share.startswith("0 %"))
 
 
 def _distance(trials: Sequence[Trial]) -> list[str]:

@@ -30,9 +30,10 @@ class Outcome:
     err: str  # Locust writes its statistics here too
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, **variables: object) -> subprocess.Popen[str]:
     """`locust` in the project's root, untouched by a LOCUST_… variable of the machine."""
     environment = {key: value for key, value in os.environ.items() if "LOCUST" not in key}
+    environment |= {key: str(value) for key, value in variables.items()}
     return subprocess.Popen(
         [sys.executable, "-m", "locust", *map(str, arguments)],
         cwd=ROOT,
@@ -59,16 +60,16 @@ def end(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def locust(*arguments: object) -> Outcome:
-    return finish(start(*arguments))
+def locust(*arguments: object, **variables: object) -> Outcome:
+    return finish(start(*arguments, **variables))
 
 
-def start_headless(url: str, *arguments: object) -> subprocess.Popen[str]:
+def start_headless(url: str, *arguments: object, **variables: object) -> subprocess.Popen[str]:
     """Three seconds of a load that leaves the machine its breath; flags that come later win."""
     port = free_port()  # of --processes; Locust's own may be taken
     ports = ("--master-bind-port", port, "--master-port", port)
     common = ("--headless", "--only-summary", "-H", url, "-t", 3, *PACE)
-    return start(*common, *ports, *arguments)
+    return start(*common, *ports, *arguments, **variables)
 
 
 @dataclass

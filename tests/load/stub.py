@@ -131,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         """Apply the defect that was ordered."""
         defects = self.stub.defects
         if "status" in defects and self.command == "POST":
-            return 200, content
+            return 202, content
         if "redirect" in defects and self.command == "GET" and "?" not in self.path:
             return 307, content
         if "value" in defects and status == 201:

@@ -8,7 +8,7 @@ from tests.load.conftest import Case, Outcome, run_together
 from tests.load.stub import Stub
 
 DEFECTS = {
-    "status": "POST /items: status 200",
+    "status": "POST /items: status 202",
     "redirect": "GET /items/[id]: status 307",
     "value": "POST /items: price is not what it must be",
     "field": "POST /items: item lacks updated_at",
