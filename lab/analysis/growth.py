@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import special
 
+from lab.analysis.models.trend import rise
 from lab.analysis.statistics import Estimate, Floats, Interval
 from lab.records.trial import Trial
 
-FEWEST_WINDOWS = 8  # for a slope with an interval
-WINDOWS = 20  # enough of them to see how they resemble their neighbours
-LONGEST_WINDOW = 5  # seconds
-MATTERS = 0.1  # of the mean latency, over the whole window of measurement
+MOST_WINDOWS = 50  # from 25 seconds on there are at least 25
+MATTERS = 0.1  # of the latency at the start, over the whole window of measurement
+STEADY = 0.2  # a change by less is none
+SEEN = 0.1  # an interval this wide to either side shows a change of 20 % in 95 of 100 trials
 TABLE_MATTERS = 0.02  # growth of the table that can explain anything
 MOSTLY = 0.5  # of the growth of latency
-CONFIDENCE = 0.99  # a queue near its knee wanders, and there are many trials to be wrong about
 
 
 class Course(StrEnum):
@@ -32,24 +31,43 @@ class Course(StrEnum):
 
 @dataclass(frozen=True)
 class Trend:
-    """A straight line through windows: `change` is its rise from end to end as a share of `mean`.
+    """By how much the logarithm of latency rises from the start to the end of a window.
 
-    `change` has its interval (at 99 %), or none below `FEWEST_WINDOWS` windows.
+    It has its interval (at 99 %), or none when there were too few windows.
     """
 
-    mean: float
-    change: Estimate
+    rise: Estimate
+
+    @property
+    def change(self) -> Estimate:
+        """The rise as a share of the latency at the start."""
+        ends = self.rise.interval
+        between = ends and Interval(_share(ends.low), _share(ends.high))
+        return Estimate(_share(self.rise.middle), between, self.rise.repeats)
 
     @property
     def matters(self) -> bool:
         """Whether it surely changes, and by an amount that anyone would notice."""
-        return self.change.excludes(0) and abs(self.change.middle) > MATTERS
+        return self.rise.excludes(0) and abs(self.rise.middle) > MATTERS
 
     @property
     def steady(self) -> bool:
         """Whether the data leave no room for a change that matters."""
         interval = self.change.interval
-        return interval is not None and interval.within(Interval(-2 * MATTERS, 2 * MATTERS))
+        return interval is not None and interval.within(Interval(-STEADY, STEADY))
+
+    @property
+    def longer(self) -> float | None:
+        """How many times the window would have to last for a change of 20 % to be seen.
+
+        Independent errors shrink with the square root of the time; None without an interval.
+        """
+        ends = self.rise.interval
+        return max(1.0, ((ends.high - ends.low) / 2 / SEEN) ** 2) if ends else None
+
+
+def _share(rise: float) -> float:
+    return math.expm1(min(rise, 700.0))  # a wild end is too far to write, not an overflow
 
 
 @dataclass(frozen=True)
@@ -63,59 +81,25 @@ class Growth:
 
 @dataclass(frozen=True)
 class Windows:
-    """Throughput (requests/s), mean latency (ms) and requests inside, in equal windows of time."""
+    """Throughput (requests/s) and mean latency (ms) in equal windows of time, and their places."""
 
     throughput: Floats
     latency_ms: Floats
-    inside: Floats
+    at: Floats
 
 
-def window_length(seconds: int) -> int:
-    """Return how many seconds make a window: up to `LONGEST_WINDOW`, if enough windows are left."""
-    return max(1, min(LONGEST_WINDOW, seconds // WINDOWS))
+def windows(requests: Floats, total_ms: Floats) -> Windows:
+    """Join seconds to at most `MOST_WINDOWS` windows; those without an answer are left out.
 
-
-def windows(requests: Floats, total_ms: Floats, inside: Floats) -> Windows:
-    """Join seconds to windows; windows without an answer are left out.
-
-    One value per second, in order: requests that ended, their latencies together, and how many
-    were under way.
+    One value per second, in order: requests that ended, and their latencies together.
     """
-    length = window_length(len(requests))
+    length = max(1, math.ceil(len(requests) / MOST_WINDOWS))
     whole = len(requests) // length * length
-    counts, sums, under_way = (
-        column[:whole].reshape(-1, length).mean(axis=1) for column in (requests, total_ms, inside)
+    counts, sums = (
+        column[:whole].reshape(-1, length).mean(axis=1) for column in (requests, total_ms)
     )
-    kept = counts > 0
-    return Windows(counts[kept], sums[kept] / counts[kept], under_way[kept])
-
-
-def trend(values: Floats) -> Trend:
-    """Return the least-squares line through equally spaced windows, with the interval of its rise.
-
-    Neighbouring windows resemble one another, so their number is reduced to n (1 - r) / (1 + r),
-    r being the residuals' lag-1 autocorrelation (Santer et al., JGR 2000, section 3), before
-    Student's t gives the interval. Residuals are those of a parabola: growth that levels off is
-    no noise.
-    """
-    mean, count = float(values.mean()), len(values)
-    if count < FEWEST_WINDOWS:
-        return Trend(mean, Estimate(0.0, None, count))
-    at, slope = _line(values)
-    residuals = values - np.polynomial.Polynomial.fit(at, values, 2)(at)
-    spread = float(residuals @ residuals)
-    lag = float(residuals[1:] @ residuals[:-1]) / spread if spread else 0.0
-    effective = max(5.0, count * (1 - max(0.0, lag)) / (1 + max(0.0, lag)))
-    error = math.sqrt(spread / (effective - 3) / float(at @ at))
-    half = error * float(special.stdtrit(effective - 3, (1 + CONFIDENCE) / 2))
-    ends = Interval((slope - half) / mean, (slope + half) / mean)
-    return Trend(mean, Estimate(slope / mean, ends, count))
-
-
-def _line(values: Floats) -> tuple[Floats, float]:
-    """Return the middles of the windows, between -1/2 and 1/2, and the rise from end to end."""
-    at = (np.arange(len(values)) + 0.5) / len(values) - 0.5
-    return at, float(at @ values / (at @ at))
+    (kept,) = np.nonzero(sums > 0)
+    return Windows(counts[kept], sums[kept] / counts[kept], kept.astype(float))
 
 
 def growth(parts: Windows, table_growth: float | None) -> Growth:
@@ -125,14 +109,12 @@ def growth(parts: Windows, table_growth: float | None) -> Growth:
     more are inside (the queue grows) or because fewer come out (each takes longer). When it is
     the second and the table grew as well, the table is what explains it.
     """
-    latency = trend(parts.latency_ms)
+    latency = Trend(rise(np.log(parts.latency_ms), parts.at))
     if not latency.matters:
         return Growth(Course.CONVERGED if latency.steady else Course.UNKNOWN, latency, None)
-    if latency.change.middle < 0:
+    if latency.rise.middle < 0:
         return Growth(Course.FALLING, latency, None)
-    _, inside = _line(np.log(np.maximum(parts.inside, 1)))
-    _, rise = _line(np.log(parts.latency_ms))
-    share = inside / rise
+    share = 1 + _slope(parts, parts.throughput) / _slope(parts, parts.latency_ms)
     if share > MOSTLY:
         course = Course.QUEUE
     elif table_growth is not None and table_growth > TABLE_MATTERS:
@@ -140,6 +122,10 @@ def growth(parts: Windows, table_growth: float | None) -> Growth:
     else:
         course = Course.SERVICE
     return Growth(course, latency, share)
+
+
+def _slope(parts: Windows, values: Floats) -> float:
+    return float(np.polynomial.Polynomial.fit(parts.at, np.log(values), 1).convert().coef[1])
 
 
 def windows_of(trial: Trial) -> Windows:
@@ -150,9 +136,7 @@ def windows_of(trial: Trial) -> Windows:
         if 0 <= second.at < length:
             requests[second.at] += second.requests
             total_ms[second.at] += second.requests * second.mean_ms
-    under_way = trial.in_flight or (0,)
-    inside = np.interp(np.arange(length), np.arange(len(under_way)), under_way)
-    return windows(requests, total_ms, inside)
+    return windows(requests, total_ms)
 
 
 def growth_of(trial: Trial) -> Growth:

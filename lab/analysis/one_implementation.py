@@ -1,6 +1,7 @@
 """What is said of all settings of one implementation together: limits, growth, and its cost."""
 
 from collections.abc import Sequence
+from math import ceil
 
 from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.formatting import number as written
@@ -11,6 +12,7 @@ from lab.analysis.models.demands import Demands, demands, laws
 from lab.analysis.models.network import NAMES, SERVER
 from lab.analysis.models.queueing import bounds, knee
 from lab.analysis.settings import Setting, closed, conditions_except, valid
+from lab.analysis.statistics import median
 from lab.analysis.verdicts import Level, drift_in_words
 from lab.errors import CannotTellError
 
@@ -80,16 +82,33 @@ def growing(settings: Sequence[Setting]) -> Answer:
     total = sum(map(len, courses.values()))
     if not total:
         raise CannotTellError("no trial can be trusted")
+    longer = _longer(settings)
     if set(courses) == {Course.UNKNOWN}:
-        raise CannotTellError(f"the latency of {total} trials is {Course.UNKNOWN}")
+        trials = f"{total} trials" if total > 1 else "the trial"
+        raise CannotTellError(f"the latency of {trials} is {Course.UNKNOWN}{longer}")
     text = "; ".join(
-        f"{course} in {len(said)} of {total} trials" for course, said in courses.items()
+        f"{course} in {len(said)} of {total} trials{longer if course is Course.UNKNOWN else ''}"
+        for course, said in courses.items()
     )
     evidence = [said for group in courses.values() for said in group]
     numbers = {str(course): len(said) for course, said in courses.items()}
     return Answer(
         Question.GROWTH, settings[0].label, Kind.ANSWER, f"{text}.", tuple(evidence), numbers
     )
+
+
+def _longer(settings: Sequence[Setting]) -> str:
+    """Say which length of the window would show growth where this one does not."""
+    needed = [
+        trial.seconds * times
+        for setting in settings
+        for trial in setting.all
+        if (growth := setting.verdicts[trial.number].growth).course is Course.UNKNOWN
+        and (times := growth.latency.longer)
+    ]
+    if not needed:
+        return ""
+    return f" (--seconds {10 * ceil(median(needed) / 10)} would show a growth of 20 %)"
 
 
 def cost(settings: Sequence[Setting]) -> Answer:

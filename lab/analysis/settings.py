@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from lab.analysis.formatting import counted
-from lab.analysis.growth import window_length
 from lab.analysis.statistics import (
     Estimate,
     Floats,
@@ -23,6 +22,8 @@ from lab.records.histogram import BUCKETS, MIDDLES_MS
 from lab.records.trial import Trial
 
 Value = Callable[[Trial], float | None]
+WINDOWS = 20  # enough of them to draw from
+LONGEST_WINDOW = 5  # seconds; neighbouring seconds share a queue
 
 
 def throughput(trial: Trial) -> float:
@@ -127,7 +128,7 @@ class Setting:
 
 def histograms(trial: Trial) -> Floats:
     """Return the latencies of the measured window: windows x buckets."""
-    length = window_length(int(trial.seconds))
+    length = max(1, min(LONGEST_WINDOW, int(trial.seconds) // WINDOWS))
     found = np.zeros((max(1, int(trial.seconds) // length), BUCKETS))
     for second in trial.seconds_of_load:
         if second.at >= 0:

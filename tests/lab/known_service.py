@@ -6,6 +6,7 @@ It prints its port. Each request holds one of SLOTS for HOLD seconds, however ma
 errors     every 20th answer is a 500
 impostor   every other answer comes from another implementation
 grows      the hold grows by a fifth of itself per second
+creeps     the hold grows by 0.9 % of itself per second, a good fifth in 25 seconds
 stalls     all slots stop for a second, once, 4 seconds after the first request
 """
 
@@ -68,6 +69,8 @@ class Known:
         """Seconds that a request which gets its slot now will hold it."""
         if "grows" in self.defects:
             return self.hold * (1 + age / 5)
+        if "creeps" in self.defects:
+            return self.hold * (1 + 0.009 * age)
         if "stalls" in self.defects and STALL[0] <= age < STALL[1]:
             return STALL[1] - age + self.hold
         return self.hold

@@ -134,7 +134,7 @@ def rising(first, last):
 def test_latency_that_grows_is_suspect_with_its_cause():
     found = reason(rising(60.0, 140.0))
     assert found.level is Level.SUSPECT
-    assert "latency changed by 80 %" in found.text
+    assert "latency changed by 133 % (" in found.text
     assert found.text.endswith("growing because the queue grows")
 
 

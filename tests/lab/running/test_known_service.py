@@ -97,6 +97,17 @@ def test_a_latency_that_grows_is_suspect(tmp_path):
 
 
 @pytest.mark.torture
+@pytest.mark.parametrize(("defects", "courses"), [
+    ("creeps", {Course.SERVICE, Course.QUEUE}), ("", {Course.CONVERGED}),
+])  # fmt: skip
+def test_a_hold_that_creeps_by_a_fifth_grows_and_a_steady_one_has_converged(
+    tmp_path, defects, courses
+):
+    slow = replace(LIGHT, workers=40, users=60, think_time=0.3, warm_up=3, seconds=25)
+    assert growth_of(measured(tmp_path, slow, hold=0.3, defects=defects)).course in courses
+
+
+@pytest.mark.torture
 def test_a_stall_that_the_closed_load_hides_is_shown_by_the_open_one(tmp_path):
     closed = replace(LIGHT, users=4, think_time=0.0, seconds=10)
     opened = replace(closed, arrival_rate=100.0, users=150)
