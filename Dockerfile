@@ -11,9 +11,11 @@ FROM python:3.14-slim AS install
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
-COPY requirements.txt .
+COPY requirements.txt deploy/gunicorn.pth ./
 # Wheels only: a package that wants a compiler fails here and not at the first request.
 RUN /venv/bin/pip install --only-binary :all: -r requirements.txt
+# What gunicorn would read before gunicorn.conf.py can say that it is wrong.
+RUN cp gunicorn.pth "$(/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 FROM python:3.14-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DJANGO_DEBUG=0

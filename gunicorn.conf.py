@@ -9,8 +9,8 @@ import re
 import select
 import socket
 import sys
+import tempfile
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, NoReturn
 
 from gunicorn import util
@@ -30,11 +30,33 @@ def _refuse(name: str, value: str, allowed: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def _number(name: str, default: int, most: int) -> int:
-    value = os.environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
-        _refuse(name, value, f"whole numbers from 1 to {most}")
+def _said(name: str) -> str:
+    """Return a variable's value, also of one that deploy/gunicorn.pth keeps from gunicorn."""
+    return os.environ.get(f"GUNICORN_{name}") or os.environ.get(name) or ""
+
+
+def _number(name: str, default: int, *, least: int = 1, most: int) -> int:
+    value = _said(name) or str(default)
+    if not (re.fullmatch("[0-9]{1,15}", value) and least <= int(value) <= most):
+        _refuse(name, value, f"whole numbers from {least} to {most}")
     return int(value)
+
+
+def _workers() -> int:
+    if _said("WEB_CONCURRENCY").lower() in {"", "auto"}:
+        return container.default_workers()
+    return _number("WEB_CONCURRENCY", 1, most=1024)
+
+
+def _trusted() -> str:
+    """Return the addresses of proxies that are believed what they say of their clients."""
+    value = _said("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
+    for one in value.split(","):
+        try:
+            one.strip() == "*" or ipaddress.ip_network(one.strip())
+        except ValueError:
+            _refuse("FORWARDED_ALLOW_IPS", value, "addresses and networks with commas, or *")
+    return value
 
 
 def _seconds(name: str, default: float) -> float:
@@ -53,6 +75,17 @@ def _address(name: str, default: str) -> str:
     return f"[{ip}]" if ip.version == 6 else str(ip)
 
 
+def _folder_of_heartbeats() -> str:
+    if os.access("/dev/shm", os.W_OK):  # noqa: S108
+        return "/dev/shm"  # noqa: S108
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        print("TMPDIR names no folder that can be written to, and neither can /dev/shm or /tmp: "  # noqa: T201
+              "mount a tmpfs at /tmp", file=sys.stderr)  # fmt: skip
+        raise SystemExit(2) from None
+
+
 def _worker_class() -> str:
     fit = BUFFERED if hasattr(select, "epoll") else "gthread"  # macOS and BSD have no epoll
     name = os.environ.get("GUNICORN_WORKER_CLASS") or fit
@@ -65,7 +98,7 @@ def _worker_class() -> str:
 
 
 bind = f"{_address('BIND_ADDRESS', '0.0.0.0')}:{_number('PORT', 8000, most=65535)}"  # noqa: S104
-workers = _number("WEB_CONCURRENCY", container.default_workers(), most=1024)
+workers = _workers()
 worker_class = _worker_class()
 threads = _number("GUNICORN_THREADS", 2, most=512)
 if worker_class != "gthread":
@@ -77,7 +110,15 @@ graceful_timeout = 8  # seconds to drain: Cloud Run kills after 10
 preload_app = True  # workers share the memory of the loaded application
 http_parser = "python"  # the C parser lets bare LF and folded headers through
 control_socket_disable = True  # containers run on a read-only file system
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (heartbeats)
+worker_tmp_dir = _folder_of_heartbeats()
+forwarded_allow_ips = _trusted()
+# By default such a proxy may also say where the application is mounted, in a header that most of
+# them hand on from the client: it would pass the proxy's own rules about paths.
+forwarder_headers = ""
+for _name in ("GUNICORN_PID", "LISTEN_FDS", "LISTEN_PID"):  # which gunicorn reads without a look
+    _number(_name, 0, least=0, most=2**31)
+if not re.fullmatch(r"([0-9]{1,9}(,[0-9]{1,9})*)?", _said("GUNICORN_FD")):
+    _refuse("GUNICORN_FD", _said("GUNICORN_FD"), "numbers with commas")
 BufferedWorker.LARGEST_BODY = _number("MAX_BODY_BYTES", MEGABYTE, most=2**40)
 # A client that has given up must not be served before those who still wait.
 BufferedWorker.LONGEST_WAIT = _seconds("MAX_WAIT_SECONDS", 1.0)
@@ -141,24 +182,30 @@ def on_starting(server: Any) -> None:
             print(f"port {address[1]} is in use: stop what listens there, or set PORT",  # noqa: T201
                   file=sys.stderr)  # fmt: skip
             raise SystemExit(2)
+    _tell("starting", server.log, server)
+
+
+def _tell(turn: str, log: Any, *args: Any) -> None:
+    """Tell all companions; what goes wrong with one of them ends neither master nor worker."""
     for companion in companions:
-        companion.starting(server)
+        try:
+            getattr(companion, turn)(*args)
+        except Exception:
+            log.exception("%s failed when told of: %s", type(companion).__name__, turn)
 
 
 def when_ready(server: Any) -> None:
-    """Freeze what preloading left and say in one line how the service runs."""
+    """Freeze what preloading left."""
     gc.collect()
     gc.freeze()
     gc.enable()
-    server.log.info(serving.start_line(server.cfg.workers, server.cfg.threads))
-    for warning in serving.connection_warnings(server.cfg.workers, server.cfg.threads):
-        server.log.warning(warning)
 
 
 def on_reload(server: Arbiter) -> None:
     """Mend what reading this file again has done: no collection, and gunicorn's handler is back."""
     gc.enable()
     logging.getLogger("gunicorn.error").handlers.clear()
+    _tell("reloading", server.log, server)
 
 
 def post_fork(server: Arbiter, worker: Any) -> None:
@@ -179,24 +226,23 @@ def post_worker_init(worker: Any) -> None:
     serving.serve_with(worker)
     serving.heed(worker, worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
-    for companion in companions:
-        companion.worker_started(worker)
+    if worker.age == 1:  # the first: the master must not wait for a database
+        serving.introduce(worker)
+    _tell("worker_started", worker.log, worker)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Let the application's companions finish."""
     if worker.booted:
-        for companion in companions:
-            companion.worker_stops()
+        serving.introduced()
+        _tell("worker_stops", worker.log)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Tell them which worker is no more."""
-    for companion in companions:
-        companion.worker_gone(worker.pid)
+    _tell("worker_gone", server.log, worker.pid)
 
 
 def on_exit(server: Arbiter) -> None:
     """And that all is over."""
-    for companion in companions:
-        companion.stopped()
+    _tell("stopped", server.log)

@@ -23,7 +23,9 @@ def main():
         sys.exit("manage.py: " + " ".join(str(exc).split()))
     except OperationalError as exc:
         reason = " ".join(str(exc).split())
-        sys.exit(f"manage.py: {reason} (check DATABASE_URL, and that PostgreSQL runs there)")
+        connected = getattr(exc.__cause__, 'sqlstate', None)
+        advice = "" if connected else " (check DATABASE_URL, and that PostgreSQL runs there)"
+        sys.exit(f"manage.py: {reason}{advice}")
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """Serializer fields that take a JSON value for what it is instead of guessing what was meant."""
 
+import heapq
 import re
 from decimal import Decimal
 from functools import cached_property
@@ -7,9 +8,12 @@ from typing import Any
 
 from django.db import models
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from speedups.shared_fields import SharedFields
 
+MOST_NAMED = 20  # unknown fields: a client may send any number, and each is an error of its own
+MORE = "more"  # the code of an error that stands for others, whose number it begins with
 # `Decimal` also reads " 1", "1_0", "1e3" and the digits of every script.
 PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -23,7 +27,11 @@ class StrictCharField(serializers.CharField):
         """Return the text. Raises `ValidationError` for any other JSON type."""
         if not isinstance(data, str):
             self.fail("invalid")
-        return super().to_internal_value(data)
+        value = super().to_internal_value(data)
+        # Before the validators, of which one looks at each character.
+        if self.max_length is not None and len(value) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return value
 
 
 class StrictIntegerField(serializers.IntegerField):
@@ -87,5 +95,13 @@ class StrictModelSerializer(SharedFields, serializers.ModelSerializer):
         return values
 
     def _unknown(self, names: set[str]) -> dict[str, Any]:
+        """Return a fault for each of the first names, and one that counts the others."""
         message = str(self.error_messages["unknown"])
-        return {name: [serializers.ErrorDetail(message, code="unknown")] for name in sorted(names)}
+        faults = {
+            name: [serializers.ErrorDetail(message, code="unknown")]
+            for name in heapq.nsmallest(MOST_NAMED, names)
+        }
+        if others := len(names) - len(faults):
+            more = serializers.ErrorDetail(f"{others} more fields are unknown.", code=MORE)
+            faults[api_settings.NON_FIELD_ERRORS_KEY] = [more]
+        return faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -28,7 +29,7 @@ class BearerKeys(BaseAuthentication):
 
         Raises `AuthenticationFailed` for a secret that is no key.
         """
-        secret = shown_secret(request._request)
+        secret = shown_secret(request._request.META)
         if secret is None:
             return None
         key = find_key(secret, settings.API_KEYS)
@@ -56,10 +57,18 @@ def _covers(key: Key, method: str | None) -> bool:
     return method in SAFE_METHODS or key.scope == "write"
 
 
-def shown_secret(request: HttpRequest) -> str | None:
+def shown_secret(environ: Mapping[str, Any]) -> str | None:
     """Return the secret that a client shows as `Bearer`, if it does."""
-    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def key_name(environ: Mapping[str, Any]) -> str:
+    """Return the name of a client's key for the log, `-` if it has none."""
+    if settings.API_AUTH == "none":
+        return "-"
+    key = find_key(shown_secret(environ) or "", settings.API_KEYS)
+    return key.name if key else "-"
 
 
 def may(request: HttpRequest) -> bool:
@@ -69,7 +78,7 @@ def may(request: HttpRequest) -> bool:
     """
     if settings.API_AUTH == "none":
         return True
-    key = find_key(shown_secret(request) or "", settings.API_KEYS)
+    key = find_key(shown_secret(request.META) or "", settings.API_KEYS)
     return key is not None and _covers(key, request.method)
 
 

@@ -3,6 +3,7 @@
 import codecs
 import functools
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
@@ -11,11 +12,19 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 DEEPEST_NESTING = 64
+# Before each value but the first. A text may have them, too: the longest item has 2,110.
+SEPARATORS = (b",", b"[", b"{")
+MOST_SEPARATORS = 4096
 MALFORMED = "The body is not valid JSON."
+sys.set_int_max_str_digits(640)  # the least there is: reading digits costs their square
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it, in UTF-8, nested no deeper than `DEEPEST_NESTING`."""
+    """JSON as RFC 8259 has it, in UTF-8, nested no deeper than `DEEPEST_NESTING`.
+
+    What a body costs grows with its values and names more than with its bytes, so their number has
+    a bound, too: one that a look at the bytes can tell before anything is made of them.
+    """
 
     media_type = "application/json"
 
@@ -32,6 +41,8 @@ class StrictJSONParser(BaseParser):
         """
         _refuse_other_charsets(media_type or self.media_type)
         body = stream.read()
+        if sum(map(body.count, SEPARATORS)) > MOST_SEPARATORS:
+            raise ParseError(f"The body has more than {MOST_SEPARATORS:,} commas and brackets.")
         try:
             data = _decoder.decode(body.decode())
         except (ValueError, RecursionError) as error:

@@ -1,13 +1,14 @@
 """What a client is told when the database refuses or is not there, and what the log says of it."""
 
 import logging
+import re
 import threading
-import time
 from collections import Counter
-from dataclasses import dataclass
 
 from django import db
 from django.db import connections
+
+from project.bursts import Burst
 
 logger = logging.getLogger(__name__)
 READ_ONLY = "25006"
@@ -15,6 +16,21 @@ NO_STATE = "none"  # there was no connection, or it was lost
 
 Trouble = Counter[tuple[str, int]]  # errors by SQLSTATE and by the status the client got
 
+# What libpq says of a connection that it does not get, and in short, for anybody. First match first.
+REASONS = {
+    "password authentication failed|no password supplied|authentication failed": (
+        "it does not take the role or its password"),
+    'database ".*" does not exist': "it has no such database",
+    'role ".*" (does not exist|is not permitted to log in)': "it has no such role",
+    "has no address|resolve host|translate host name": "the name of its host has no address",
+    "SSL|certificate|, no encryption": "it and the service do not agree about TLS",
+    r"pg_hba\.conf": "its pg_hba.conf lets nobody in from here",
+    "too many (clients|connections)|connection slots|no more connections allowed": (
+        "it has no connection left"),
+    "starting up|shutting down|recovery mode|not yet accepting": "it starts or stops",
+    "refused|No such file": "nothing listens at its address",
+    "timeout|timed out|did not answer": "nothing answers at its address",
+}  # fmt: skip
 # SQLSTATE, longest prefix first: (status, what the client may know).
 # Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 UNAVAILABLE = (503, "The database is not available.")
@@ -45,10 +61,27 @@ def explained(error: db.Error) -> tuple[int, str] | None:
     with _one_at_a_time:
         _trouble[state or NO_STATE, found[0] if found else 500] += 1
     if found and found[0] >= 500:
-        _bursts.setdefault(found[1], Burst(found[1])).note(state or "no connection")
+        warn(found[1], state or f"no connection: {one_line(error)}")
     if state == READ_ONLY:
         _let_go()
     return found
+
+
+def warn(what: str, why: str) -> None:
+    """Log trouble, once per burst and kind."""
+    _bursts.setdefault(what, Burst(logger, "database trouble", what)).note(why)
+
+
+def one_line(error: db.Error) -> str:
+    """Return all that is known about why there is no connection; libpq names no password."""
+    return " ".join(str(error).split())
+
+
+def in_short(error: db.Error) -> str:
+    """Return the same for anybody to know."""
+    text = one_line(error)
+    return next((short for known, short in REASONS.items() if re.search(known, text)),
+                "the connection failed")  # fmt: skip
 
 
 def _found(error: db.Error, state: str) -> tuple[int, str] | None:
@@ -76,34 +109,6 @@ def _let_go() -> None:
             connection.close_at = 0.0
         else:
             connection.close()
-
-
-@dataclass
-class Burst:
-    """Trouble of one kind: worth a line when it begins, and one now and then while it lasts."""
-
-    what: str
-    more: int = 0  # requests since the last line
-    last_at: float = float("-inf")  # monotonic seconds
-    logged_at: float = float("-inf")
-
-    QUIET = 5.0  # seconds without trouble end a burst
-    INTERVAL = 10.0  # seconds between the lines of one that lasts
-
-    def note(self, state: str) -> None:
-        """Count a request, and log if it is time."""
-        with _one_at_a_time:  # or two threads of a worker begin one burst twice
-            self._note(state, time.monotonic())
-
-    def _note(self, state: str, now: float) -> None:
-        begins = now - self.last_at > self.QUIET
-        self.last_at = now
-        if not begins and now - self.logged_at < self.INTERVAL:
-            self.more += 1
-            return
-        also = f", after {self.more} more requests" if self.more else ""
-        logger.warning("database trouble (%s): %s%s", state, self.what, also)
-        self.logged_at, self.more = now, 0
 
 
 _trouble: Trouble = Counter()

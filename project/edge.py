@@ -7,6 +7,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+LONGEST_TYPE = 255  # characters of a Content-Type with its parameters
+UNREADABLE = "application/octet-stream"
+
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -37,9 +40,14 @@ class Edge:
 
 @functools.lru_cache(64)
 def _readable(content_type: str) -> str:
-    """Return a type that Django can read: where it cannot, it fails before it handles errors."""
+    """Return a type that Django can read: where it cannot, it fails before it handles errors.
+
+    Reading one costs the square of its length.
+    """
+    if len(content_type) > LONGEST_TYPE:
+        return UNREADABLE
     try:
         HttpRequest()._set_content_type_params({"CONTENT_TYPE": content_type})  # type: ignore[attr-defined]
     except (LookupError, ValueError):
-        return "application/octet-stream"
+        return UNREADABLE
     return content_type

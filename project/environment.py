@@ -5,11 +5,17 @@ holds it instead, as secret mounts do. What is wrong ends the process through `r
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from django.http.request import split_domain_port, validate_host
+
+# As browsers write it: in small letters, an international name in its ASCII form.
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+MOST_DIGITS = 15  # of a number; `int` refuses a very long one in its own way
 WORDS_FOR_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -22,9 +28,9 @@ def refuse(name: str, problem: str) -> NoReturn:
 def text(name: str, default: str = "") -> str:
     """Return the value of `name`, or the contents of the file that `NAME_FILE` names."""
     path = os.environ.get(f"{name}_FILE")
-    if path is None:
-        return os.environ.get(name, default)
-    if name in os.environ:
+    if not path:  # an empty variable is what a template leaves where nothing was filled in
+        return os.environ.get(name) or default
+    if os.environ.get(name):
         refuse(name, f"is set twice, by {name} and by {name}_FILE: keep one of them")
     try:
         return Path(path).read_text(encoding="utf-8").strip()
@@ -48,19 +54,21 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def choice(name: str, allowed: Sequence[str], default: str) -> str:
-    """Return one of `allowed`."""
+    """Return one of `allowed`, whatever its case."""
     value = text(name) or default
-    if value not in allowed:
-        refuse(name, f"is {value!r}, allowed are {', '.join(allowed)}")
-    return value
+    for one in allowed:
+        if one.lower() == value.lower():
+            return one
+    refuse(name, f"is {value!r}, allowed are {', '.join(allowed)}")
 
 
 def number(name: str, default: int, *, least: int = 0) -> int:
     """Return a whole number that is at least `least`."""
     value = text(name) or str(default)
-    if not (value.isascii() and value.isdigit()) or int(value) < least:
+    found = _whole(value)
+    if found is None or found < least:
         refuse(name, f"is {value!r}, allowed are whole numbers from {least}")
-    return int(value)
+    return found
 
 
 def port(name: str) -> int | None:
@@ -68,9 +76,16 @@ def port(name: str) -> int | None:
     value = text(name)
     if not value:
         return None
-    if not (value.isascii() and value.isdigit()) or int(value) > 65535:
+    found = _whole(value)
+    if found is None or found > 65535:
         refuse(name, f"is {value!r}, allowed are whole numbers from 0 (any free port) to 65535")
-    return int(value)
+    return found
+
+
+def _whole(value: str) -> int | None:
+    """Return the number, None for what is none or longer than any that is meant."""
+    plain = value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS
+    return int(value) if plain else None
 
 
 def words(name: str) -> list[str]:
@@ -87,3 +102,31 @@ def subset(name: str, allowed: Sequence[str]) -> frozenset[str]:
         if one not in allowed:
             refuse(name, f"lists {one!r}, allowed are none or some of {', '.join(allowed)}")
     return frozenset(listed)
+
+
+def hosts(name: str) -> list[str]:
+    """Return the hosts to answer for, as Django's ALLOWED_HOSTS has them."""
+    listed = words(name)
+    for one in listed:
+        if not _can_match(one):
+            refuse(name, f"lists {one!r}, which no request can match: write host names such as "
+                         "example.org, .example.org with all below it, 10.0.0.1 or [::1], "
+                         "without scheme, port or quotes")  # fmt: skip
+    return listed
+
+
+def _can_match(pattern: str) -> bool:
+    """Tell whether Django lets in the host that a pattern of ALLOWED_HOSTS spells."""
+    spelled = "any" if pattern == "*" else pattern.removeprefix(".")
+    host, port = split_domain_port(spelled.lower())
+    return bool(host) and not port and validate_host(host, [pattern])
+
+
+def origins(name: str) -> list[str]:
+    """Return the origins whose pages may call the service, `*` for all."""
+    listed = words(name)
+    for one in listed:
+        if one != "*" and not ORIGIN.fullmatch(one):
+            refuse(name, f"lists {one!r}, allowed are * or origins such as https://example.org "
+                         "and http://localhost:3000, without a path")  # fmt: skip
+    return listed

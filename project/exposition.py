@@ -3,20 +3,60 @@
 Importing this makes the folder of those files: gunicorn's master does it, before it forks.
 """
 
+import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 import threading
 from pathlib import Path
-from wsgiref.simple_server import WSGIServer
 
 from project import environment
 from project.database_trouble import Trouble
+from project.scrapes import Scrapes
 from project.tally import BOUNDS, Spread, Taken
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (no disk is to be written twice a second)
-FOLDER = Path(
-    tempfile.mkdtemp(prefix="metrics-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
-)
+# Bytes of each kind of file. A place in memory that turns out not to be there when it is written to
+# would end the process, so all that these metrics can need is taken at once.
+ROOM = {"counter": 128 * 1024, "histogram": 256 * 1024, "gauge_livesum": 64 * 1024}
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of masters that were killed: a living one holds the lock in its own."""
+    for lock in place.glob("metrics-*/lock"):
+        with contextlib.suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent)
+
+
+def _own(place: Path) -> tuple[Path, int]:
+    """Return a new folder, which others see when it is locked, and the lock."""
+    made = Path(tempfile.mkdtemp(prefix=".metrics-", dir=place))
+    lock = os.open(made / "lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return made.rename(place / made.name.removeprefix(".")), lock
+
+
+def take_room(pid: int) -> None:
+    """Make the files of a process, with all their space. Raises `OSError` if there is none."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up
+    for kind, size in ROOM.items():
+        file = os.open(FOLDER / f"{kind}_{pid}.db", os.O_CREAT | os.O_RDWR)
+        try:
+            os.posix_fallocate(file, 0, size)
+        finally:
+            os.close(file)
+
+
+PLACE = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+_sweep(PLACE)
+FOLDER, LOCK = _own(PLACE)
+try:
+    take_room(os.getpid())
+except OSError:
+    shutil.rmtree(FOLDER)
+    raise
 environment.tell("PROMETHEUS_MULTIPROC_DIR", str(FOLDER))  # has to be there at the import
 
 from prometheus_client import (  # noqa: E402
@@ -25,7 +65,7 @@ from prometheus_client import (  # noqa: E402
     Gauge,
     Histogram,
     Metric,
-    start_http_server,
+    make_wsgi_app,
 )
 from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead  # noqa: E402
@@ -94,12 +134,11 @@ class _Files(MultiProcessCollector):
             return list(super().collect())  # type: ignore[no-untyped-call]
 
 
-def serve(host: str, port: int) -> WSGIServer:
+def serve(host: str, port: int) -> Scrapes:
     """Answer scrapes in a thread of this process. Raises `OSError` for a port that is taken."""
     registry = CollectorRegistry()
     _Files(registry)  # type: ignore[no-untyped-call]
-    server, _ = start_http_server(port, host, registry)
-    return server
+    return Scrapes(make_wsgi_app(registry), host, port)
 
 
 def bury(pid: int) -> None:

@@ -1,4 +1,7 @@
-"""Is the process alive, and may it get work?"""
+"""Is the process alive, and may it get work?
+
+Neither waits for the database longer than `PATIENCE`, however often it is asked.
+"""
 
 import functools
 import time
@@ -8,7 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from project.database_trouble import in_short, one_line, warn
 from project.problems import RETRY_AFTER, problem
+from project.readiness import lacking
 from speedups.serving import draining
 
 PATIENCE = 1.0  # seconds that the database may take
@@ -16,7 +21,7 @@ REMEMBERED = 1.0  # seconds for which its answer holds, however often one asks
 ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
 _one_at_a_time = ThreadPoolExecutor(max_workers=1)
-_check: Future[bool] | None = None
+_check: Future[str] | None = None
 _checked_at = 0.0
 
 
@@ -40,31 +45,35 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 @_read_only
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready: the database answers within `PATIENCE`, and nobody has asked this process to stop."""
+    """Ready: the database has what requests need, and nobody has asked this process to stop."""
     if draining():
         return problem(request, 503, "Shutting down.", headers=RETRY_AFTER)
-    if not _database_answers():
-        return problem(request, 503, "The database does not answer.", headers=RETRY_AFTER)
+    if why := _why_not():
+        return problem(request, 503, why, headers=RETRY_AFTER)
     return JsonResponse({"status": "ready"})
 
 
-def _database_answers() -> bool:
+def _why_not() -> str:
+    """Return why no work may come, nothing if it may."""
     global _check, _checked_at
     if _check is None or (_check.done() and time.monotonic() - _checked_at > REMEMBERED):
         _check, _checked_at = _one_at_a_time.submit(_ask_database), time.monotonic()
     try:
-        return _check.result(timeout=PATIENCE)
+        return _check.result(timeout=max(0.0, _checked_at + PATIENCE - time.monotonic()))
     except TimeoutError:
-        return False
+        return "The database does not answer."
 
 
-def _ask_database() -> bool:
+def _ask_database() -> str:
     """Ask over a connection of this thread, given back at once: it is in nobody's budget."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        return True
-    except Error:
-        return False
+        why = lacking()
+    except Error as error:
+        warn("Not ready.", one_line(error))
+        return f"The database does not answer: {in_short(error)}."
     finally:
         connection.close()
+    if why:
+        warn("Not ready.", why)
+        return f"Not ready: {why}."
+    return ""

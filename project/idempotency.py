@@ -60,7 +60,7 @@ class Idempotency:
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:
         """Answer in the transaction that this is called in."""
         # Where we ask for no key, a proxy may know clients by another scheme.
-        shown = shown_secret(request) or request.META.get("HTTP_AUTHORIZATION", "")
+        shown = shown_secret(request.META) or request.META.get("HTTP_AUTHORIZATION", "")
         client = _digest(shown.encode())
         if not _lock(f"{client} {key}"):
             return problem(request, 409, "A request with this Idempotency-Key is still running.",

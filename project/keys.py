@@ -1,10 +1,16 @@
-"""The keys of the environment variable API_KEYS. Free of Django: the settings read it."""
+"""The keys of the environment variable API_KEYS. The settings read it, and each SIGHUP again."""
 
 import hashlib
 import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from project import environment
+from speedups.lifetime import Companion
 
 KEY = re.compile(r"(?P<name>[^:]+):(?P<digest>[0-9a-f]{64}):(?P<scope>read|write)")
 
@@ -32,6 +38,33 @@ def parse_keys(entries: Iterable[str]) -> dict[str, Key]:
             raise ValueError(f"entry {position} repeats the digest of an earlier one")
         keys[match["digest"]] = Key(match["name"], match["scope"])
     return keys
+
+
+def read_keys(variable: str) -> dict[str, Key]:
+    """Return the keys that a variable lists; ends the process in one line if it cannot."""
+    try:
+        return parse_keys(environment.words(variable))
+    except ValueError as error:
+        environment.refuse(variable, str(error))
+
+
+class KeysAnew(Companion):
+    """At SIGHUP the master reads the keys again, for the workers that it then starts."""
+
+    def reloading(self, arbiter: Any) -> None:
+        """Take the keys of now; those of before if there is something wrong with them."""
+        if settings.API_AUTH == "none":
+            return
+        try:
+            keys = read_keys("API_KEYS")
+        except SystemExit:  # the reason is in the line above
+            keys = {}
+        if not keys:
+            arbiter.log.error("API_KEYS cannot be used: the keys of before stay")
+            return
+        settings.API_KEYS = keys
+        names = ", ".join(sorted({key.name for key in keys.values()}))
+        arbiter.log.info("%d API keys from now on: %s", len(keys), names)
 
 
 def find_key(secret: str, keys: dict[str, Key]) -> Key | None:

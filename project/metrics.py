@@ -1,11 +1,12 @@
 """Prometheus metrics on a port of their own: what each worker tallies, written twice a second."""
 
+import os
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn import util
 
@@ -23,29 +24,35 @@ class Metrics(Companion):
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
+        self.scrapes: Any = None  # of the old master, until this one serves
 
     def starting(self, arbiter: Any) -> None:
         """Serve, or end the start in one line."""
-        from project import exposition  # a folder is made: only where it is also removed
-
-        self.exposition = exposition
+        self.exposition = self._exposition()
         if arbiter.master_pid:  # started by SIGUSR2: the old master serves until it ends
             threading.Thread(target=self._serve_when_free, daemon=True).start()
             return
         try:
-            server = exposition.serve(self.host, self.port)
+            self.scrapes = self.exposition.serve(self.host, self.port)
+        except (OSError, UnicodeError) as error:
+            self.exposition.clear()
+            why = str(getattr(error, "strerror", "") or error).partition(" (while")[0]
+            _refuse(f"metrics cannot be served at {self.host}, port {self.port} ({why}): "
+                    "stop what listens there, or set METRICS_PORT, METRICS_HOST")  # fmt: skip
+        arbiter.log.info("Metrics at http://%s:%d/metrics", self.host, self.scrapes.port)
+
+    def _exposition(self) -> Any:
+        try:
+            from project import exposition  # a folder is made: only where it is also removed
         except OSError as error:
-            exposition.clear()
-            print(f"metrics cannot be served at {self.host}, port {self.port} ({error.strerror}): "  # noqa: T201
-                  "stop what listens there, or set METRICS_PORT, METRICS_HOST",
-                  file=sys.stderr)  # fmt: skip
-            raise SystemExit(2) from None
-        arbiter.log.info("Metrics at http://%s:%d/metrics", self.host, server.server_port)
+            _refuse(f"METRICS_PORT is set, but there is no room for the metrics ({error}): "
+                    "mount a tmpfs at /dev/shm or /tmp")  # fmt: skip
+        return exposition
 
     def _serve_when_free(self) -> None:
         while True:
             try:
-                self.exposition.serve(self.host, self.port)
+                self.scrapes = self.exposition.serve(self.host, self.port)
             except OSError:
                 time.sleep(PATIENCE)
             else:
@@ -53,6 +60,10 @@ class Metrics(Companion):
 
     def worker_started(self, worker: Any) -> None:
         """Begin to tell."""
+        os.close(self.exposition.LOCK)  # the master's
+        if self.scrapes is not None:
+            self.scrapes.listener.close()
+        self.exposition.take_room(os.getpid())
         self.worker = worker
         self.shed = 0  # of the worker's, told already
         self.refused: Counter[int] = Counter()
@@ -75,6 +86,8 @@ class Metrics(Companion):
             while True:
                 time.sleep(INTERVAL)
                 self._tell()
+        except Exception:
+            self.worker.log.exception("The metrics of this worker end here")
         finally:  # nobody takes any more: nothing must come together
             tally.is_read = False
 
@@ -104,3 +117,8 @@ class Metrics(Companion):
     def stopped(self) -> None:
         """Leave no file behind."""
         self.exposition.clear()
+
+
+def _refuse(line: str) -> NoReturn:
+    print(line, file=sys.stderr)  # noqa: T201
+    raise SystemExit(2)

@@ -12,15 +12,19 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from project.access import key_name
+from project.bursts import Burst
 from project.logs import request_id
-from project.problems import problem
+from project.problems import LONGEST, problem
 from speedups.answers.asked import Answer
 from speedups.security_headers import add_security_headers, security_headers
+from speedups.serving import client_address
 
 logger = logging.getLogger("project.requests")
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Asked every second by machines, by address instead of host name: not worth a line in the log.
 PROBES = {"/livez", "/readyz"}
+refused_hosts = Burst(logger, "refused host", "DJANGO_ALLOWED_HOSTS does not list it")
 
 Environ = dict[str, Any]
 
@@ -73,6 +77,7 @@ class RequestContext:
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         if not _is_for_us(_host(request.META)) and not _is_probe(request.path):
+            refused_hosts.note(repr(_host(request.META)[:LONGEST]))
             return problem(request, 400, "This is not a host we answer for.", errors=[])
         if _is_too_long(request.META):
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -120,5 +125,7 @@ def _log(environ: Environ, path: str, status: int, route: str | None, started: f
     if not logger.isEnabledFor(logging.INFO) or _is_probe(path):
         return
     method, ms = environ["REQUEST_METHOD"], 1000 * (time.perf_counter() - started)
-    facts = {"method": method, "path": path, "status": status, "route": route, "ms": round(ms, 3)}
-    logger.info("%s %s %d %.1f ms", method, path, status, ms, extra=facts)
+    client, key = client_address(environ), key_name(environ)
+    facts = {"method": method, "path": path, "status": status, "route": route, "ms": round(ms, 3),
+             "client": client, "key": key}  # fmt: skip
+    logger.info("%s %s %d %.1f ms %s %s", method, path, status, ms, client, key, extra=facts)

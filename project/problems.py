@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from crud.fields import MORE, MOST_NAMED
 from project import database_trouble
 from project.logs import request_id
 
+LONGEST = 200  # characters of a text in an answer: a part of it may be the client's own
 RETRY_AFTER = {"Retry-After": "1"}  # seconds
 
 
@@ -24,23 +26,45 @@ def problem(
     errors: list[dict[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Return the answer for an error; `errors` names the faulty places of the body."""
+    """Return the answer for an error; `errors` names the faulty places of the body.
+
+    It is short whatever the client sent: texts are cut, and of many errors the first are named.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",  # RFC 9457: the title says no more than the status
         "title": http.HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
-        "instance": request.path,
+        "detail": _cut(detail),
+        "instance": _cut(request.path),
         "request_id": request_id.get(),
     }
     if errors is not None:
-        body["errors"] = errors
+        body["errors"] = [
+            {name: _cut(text) for name, text in one.items()} for one in _first(errors)
+        ]
     return HttpResponse(
         json.dumps(body),
         status=status,
         headers=dict(headers or {}),
         content_type="application/problem+json",
     )
+
+
+def _first(errors: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the first errors and, if there are more, one that says how many.
+
+    One of the code `MORE` stands for others already, whose number it begins with.
+    """
+    named = [one for one in errors if one["code"] != MORE]
+    stood_for = sum(int(one["detail"].split()[0]) for one in errors if one["code"] == MORE)
+    others = stood_for + max(0, len(named) - MOST_NAMED)
+    if not others:
+        return named
+    return [*named[:MOST_NAMED], _fault("", ErrorDetail(f"{others} more errors.", MORE))]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
-
 from project import environment
-from project.keys import Key, parse_keys
+from project.database_url import database
+from project.keys import read_keys
 from project.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,18 +31,14 @@ if len(SECRET_KEY) < 50:
         "needs at least 50 characters (for development set DJANGO_DEBUG=1). Make one: "
         "python -c 'import secrets; print(secrets.token_urlsafe(50))'",
     )
-ALLOWED_HOSTS = environment.words("DJANGO_ALLOWED_HOSTS")
+ALLOWED_HOSTS = environment.hosts("DJANGO_ALLOWED_HOSTS")
 if not (ALLOWED_HOSTS or DEBUG):
     environment.refuse("DJANGO_ALLOWED_HOSTS", "is missing: list the host names to answer for")
 
 # Access
 
 API_AUTH = environment.choice("API_AUTH", ("keys", "none"), default="keys")
-API_KEYS: dict[str, Key] = {}
-try:
-    API_KEYS = parse_keys(environment.words("API_KEYS"))
-except ValueError as error:
-    environment.refuse("API_KEYS", str(error))
+API_KEYS = read_keys("API_KEYS")
 if API_AUTH == "keys" and not API_KEYS:
     if not DEBUG:
         environment.refuse("API_KEYS", "is missing: give keys, or say API_AUTH=none")
@@ -51,40 +46,18 @@ if API_AUTH == "keys" and not API_KEYS:
 
 # The database
 
-if DATABASE_URL:
+DATABASES: dict[str, dict[str, Any]] = {}
+if not (DATABASE_URL or EMBEDDED_POSTGRESQL_ALLOWED):
+    environment.refuse("DATABASE_URL", "is missing: postgresql://user:password@host/name")
+elif DATABASE_URL:
     try:
-        DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
-    except ValueError:
-        environment.refuse("DATABASE_URL", "is no URL like postgresql://user:password@host/name")
-    if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        environment.refuse("DATABASE_URL", "names no PostgreSQL: postgresql://… is the only kind")
-    if not DATABASES["default"]["NAME"]:
-        environment.refuse(
-            "DATABASE_URL", "names no database: postgresql://user:password@host/name"
-        )
-    DATABASES["default"]["ENGINE"] = "project.postgresql"
-elif EMBEDDED_POSTGRESQL_ALLOWED:
+        DATABASES["default"] = database(DATABASE_URL) | {"ENGINE": "project.postgresql"}
+    except ValueError as error:
+        environment.refuse("DATABASE_URL", str(error))
+else:
     from project.embedded import SERVER
 
-    DATABASES = {"default": dj_database_url.parse(SERVER.url())}
-    DATABASES["default"]["ENGINE"] = "project.embedded"
-else:
-    environment.refuse("DATABASE_URL", "is missing: postgresql://user:password@host/name")
-
-DATABASES["default"] |= {
-    "CONN_MAX_AGE": None,  # connecting for every request costs more than the request
-    "OPTIONS": {
-        "connect_timeout": 2,
-        # A link that has died without a word: unacknowledged bytes and idle connections.
-        "tcp_user_timeout": 6000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        # A request that the database cannot answer in time must give its thread back.
-        "options": "-c statement_timeout=5s -c lock_timeout=3s",
-        **DATABASES["default"].get("OPTIONS", {}),
-    },
-}
+    DATABASES["default"] = database(SERVER.url()) | {"ENGINE": "project.embedded"}
 # Off where a pooler leaves them behind: PgBouncer before 1.21, or max_prepared_statements = 0
 PREPARED_STATEMENTS = environment.flag("PREPARED_STATEMENTS", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -157,16 +130,35 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("MAX_BODY_BYTES", 1_048_576, le
 
 # What browsers need to hear. Sent over HTTPS only, which ends at the proxy: gunicorn believes the
 # scheme of the proxies in its `forwarded_allow_ips`, so no SECURE_PROXY_SSL_HEADER is needed.
-SECURE_HSTS_SECONDS = 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+# A browser that has heard of HSTS cannot be told otherwise before its time is over: so it is short
+# until somebody says that all is well, and subdomains and preloading are somebody's decision.
+SECURE_HSTS_SECONDS = environment.number("HSTS_SECONDS", 3600)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.flag("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
     "security.W001",  # no SecurityMiddleware: speedups.security_headers sends the same headers
     "security.W002",  # no XFrameOptionsMiddleware: likewise
+    "security.W005",  # HSTS for subdomains, and
+    "security.W021",  # preloading it, are for who runs them all to say: HSTS_INCLUDE_SUBDOMAINS …
     "security.W003",  # no CSRF middleware: keys travel in a header, there are no cookies
     "security.W008",  # no redirect to HTTPS: a client must not send its key in clear even once
 ]
+
+# Pages of other origins: none may call the service unless it is listed. Keys travel in a header,
+# so cookies are never asked for, and `*` gives nothing away that a key would not.
+
+CORS_ALLOWED_ORIGINS = environment.origins("CORS_ALLOWED_ORIGINS")
+CORS_ALLOW_ALL_ORIGINS = "*" in CORS_ALLOWED_ORIGINS
+CORS_ALLOW_HEADERS = (
+    "accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match",
+    "x-request-id",
+)  # fmt: skip
+CORS_EXPOSE_HEADERS = (
+    "ETag", "Idempotency-Replayed", "Location", "Retry-After", "Server-Timing", "X-Request-ID",
+)  # fmt: skip
+if CORS_ALLOWED_ORIGINS:
+    MIDDLEWARE.insert(1, "project.origins.Origins")  # a preflight carries no key
 
 # What it tells about itself: Prometheus metrics on a port of their own, a header, traces
 
@@ -175,6 +167,8 @@ METRICS_HOST = environment.text("METRICS_HOST") or "0.0.0.0"  # noqa: S104  (as 
 SERVER_TIMING = environment.flag("SERVER_TIMING", default=False)
 OTEL_EXPORTER_OTLP_ENDPOINT = environment.text("OTEL_EXPORTER_OTLP_ENDPOINT")
 OTEL_SERVICE_NAME = environment.text("OTEL_SERVICE_NAME", "items")
+if METRICS_PORT and METRICS_PORT == environment.number("PORT", 8000):
+    environment.refuse("METRICS_PORT", f"is {METRICS_PORT}, which is PORT as well")
 if METRICS_PORT is not None or SERVER_TIMING or OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "project.observed.Observed")
 

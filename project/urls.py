@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.urls import path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 import crud.urls
 from project import health
+from project.schema import Schema
 
 handler400 = "project.problems.bad_request"
 handler403 = "project.problems.permission_denied"
@@ -17,7 +18,7 @@ urlpatterns = [
     *crud.urls.urlpatterns,  # not included: a level less to resolve for each request
     re_path("^livez/?$", health.livez),
     re_path("^readyz/?$", health.readyz),
-    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path("^schema/?$", Schema.as_view(), name="schema"),
     re_path("^docs/?$", SpectacularSwaggerView.as_view(), name="docs"),
 ]
 

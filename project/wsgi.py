@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from project.edge import Edge
+from project.keys import KeysAnew
 from speedups.lifetime import companions
 from speedups.upkeep import look_before_closing
 
@@ -15,6 +16,7 @@ django = get_wsgi_application()
 from speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
 
 look_before_closing()
+companions.append(KeysAnew())
 if settings.METRICS_PORT is not None:
     from project.metrics import Metrics
 

@@ -13,6 +13,9 @@ class Companion:
     def starting(self, arbiter: Any) -> None:
         """In the master, before it listens and forks; may end it with `SystemExit`."""
 
+    def reloading(self, arbiter: Any) -> None:
+        """In the master, at SIGHUP, before it forks new workers."""
+
     def worker_started(self, worker: Any) -> None:
         """In a new worker, before it takes requests; threads begin here."""
 

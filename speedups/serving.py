@@ -2,18 +2,24 @@
 
 import errno
 import functools
+import ipaddress
 import platform
 import signal
 import socket
+import threading
+from collections.abc import Mapping
 from importlib.metadata import version
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import Error, connection
 
 from speedups import pooler
 
 STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+PATIENCE = 1.0  # seconds
+LONGEST_ADDRESS = 64  # characters
+TIME_LIMITS = ("statement_timeout", "lock_timeout")
 PACKAGES = ("Django", "djangorestframework", "gunicorn", "psycopg")
 
 
@@ -22,6 +28,8 @@ class _Worker(Protocol):
 
 
 _worker: _Worker | None = None
+_introduction: threading.Thread | None = None
+_reason = ""  # why the database could not be asked
 
 
 def serve_with(worker: _Worker) -> None:
@@ -45,6 +53,24 @@ def draining() -> bool:
     return _worker is not None and not _worker.alive
 
 
+def client_address(environ: Mapping[str, Any]) -> str:
+    """Return who asks: behind a proxy that gunicorn believes, whom that one has seen."""
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    told = environ.get("HTTP_X_FORWARDED_FOR")
+    if told and _is_believed(peer):
+        return str(told).rpartition(",")[2].strip()[:LONGEST_ADDRESS]
+    return peer or "-"
+
+
+@functools.lru_cache(256)
+def _is_believed(peer: str) -> bool:
+    cfg = getattr(_worker, "cfg", None)
+    if cfg is None or not peer:  # a UNIX socket's peer has no address, and gunicorn believes it
+        return cfg is not None
+    inside = any(ipaddress.ip_address(peer) in one for one in cfg.forwarded_allow_networks())
+    return inside or "*" in cfg.forwarded_allow_ips
+
+
 def is_taken(host: str, port: int) -> bool:
     """Tell whether somebody listens at an address that this process wants to listen at."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -55,6 +81,25 @@ def is_taken(host: str, port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
+
+
+def introduce(worker: Any) -> None:
+    """Say in the log how the service runs, from a thread: a database may be long in answering."""
+    global _introduction
+    _introduction = threading.Thread(target=_introduce, args=(worker.cfg, worker.log), daemon=True)
+    _introduction.start()
+
+
+def introduced() -> None:
+    """Wait until that is done, for a moment: called when the worker ends."""
+    if _introduction is not None:
+        _introduction.join(PATIENCE)
+
+
+def _introduce(cfg: Any, log: Any) -> None:
+    log.info(start_line(cfg.workers, cfg.threads) + time_limits())
+    for warning in connection_warnings(cfg.workers, cfg.threads):
+        log.warning(warning)
 
 
 def start_line(workers: int, threads: int) -> str:
@@ -71,7 +116,13 @@ def _where() -> str:
     if pooler.way().pooled:
         how = "on" if pooler.prepares() else "off"
         return f" to a pooler, prepared statements {how}"
-    return f" of {most}" if most else ", database not reachable yet"
+    return f" of {most}" if most else f", database not reachable yet{_reason}"
+
+
+def time_limits() -> str:
+    """Return those that hold in a session, wherever they were set, to follow the start line."""
+    limits = [f"{name} {value}" for name in TIME_LIMITS if (value := _shown(name))]
+    return f"; {', '.join(limits)}" if limits else ""
 
 
 def connection_warnings(workers: int, threads: int) -> tuple[str, ...]:
@@ -87,14 +138,21 @@ def connection_warnings(workers: int, threads: int) -> tuple[str, ...]:
     )
 
 
-@functools.cache
 def max_connections() -> int | None:
     """Return PostgreSQL's `max_connections`, None while it cannot be asked."""
+    most = _shown("max_connections")
+    return None if most is None else int(most)
+
+
+@functools.cache
+def _shown(setting: str) -> str | None:
+    global _reason
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SHOW max_connections")
-            return int(cursor.fetchone()[0])
-    except Error:
+            cursor.execute(f"SHOW {setting}")
+            return str(cursor.fetchone()[0])
+    except Error as error:
+        _reason = f": {' '.join(str(error).split())}"
         return None
     finally:
-        connection.close()  # no connection may be open when the workers are forked
+        connection.close()  # one more than the workers need

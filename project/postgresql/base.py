@@ -14,14 +14,16 @@ from django.db import OperationalError
 from django.db.backends.postgresql import base
 
 from project.postgresql import half_open
+from project.postgresql.names import with_addresses
 
 TRUSTED = 0.05  # seconds after its last use in which a connection is not looked at
-LONG_ATTEMPT = 0.5  # seconds; a host that refuses is faster, one that does not answer slower
+LONG_ATTEMPT = 0.4  # seconds; a host that refuses is faster, one that does not answer slower
 NEXT_ATTEMPT = 1.0  # seconds after a long attempt in which requests are told at once
 
 UNITS = {"us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}  # in seconds
 
 _no_attempt_before = 0.0  # monotonic seconds
+_why = ""  # the last long attempt failed
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -55,15 +57,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; right after an attempt that took long and failed, raise at once."""
-        global _no_attempt_before
+        global _no_attempt_before, _why
         started = time.monotonic()
         if started < _no_attempt_before:
-            raise OperationalError("the database did not answer a moment ago")
+            raise OperationalError(f"not tried again after a moment ago: {_why}")
         try:
-            connection = super().get_new_connection(conn_params)
-        except Exception:
+            connection = super().get_new_connection(with_addresses(conn_params))
+        except Exception as error:
             if time.monotonic() - started > LONG_ATTEMPT:
-                _no_attempt_before = time.monotonic() + NEXT_ATTEMPT
+                _no_attempt_before, _why = time.monotonic() + NEXT_ATTEMPT, str(error)
             raise
         self._connected_at = time.monotonic()
         half_open.watch(connection, statement_limit(conn_params.get("options", "")))
@@ -75,7 +77,8 @@ def statement_limit(options: str) -> float:
 
     What is written in another way counts as none: a statement that is well must not be ended.
     """
-    found = re.search(rf"statement_timeout=(\d+)({'|'.join(UNITS)})?(?!\S)", options)
-    if found is None or found[1] == "0":
+    said = re.findall(r"statement_timeout=(\S*)", options)
+    last = re.fullmatch(rf"(\d{{1,9}})({'|'.join(UNITS)})?", said[-1]) if said else None
+    if last is None or int(last[1]) == 0:
         return float("inf")
-    return int(found[1]) * UNITS[found[2] or "ms"]
+    return int(last[1]) * UNITS[last[2] or "ms"]

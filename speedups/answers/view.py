@@ -36,9 +36,11 @@ DESCRIBING = (
     "content_negotiation_class", "http_method_names", "permission_classes", "versioning_class",
 )  # fmt: skip
 ACTIONS = (Retrieve, List, Create, Update, PartialUpdate, Destroy)
-FAILED = "speedups.failed"  # where the express lane leaves an error for the framework to answer
+# Where the express lane leaves an error for the framework to answer; None if it was no error.
+FAILED = "speedups.failed"
 _describing = operator.attrgetter(*DESCRIBING)
 MOST_REMEMBERED = 256  # Accept headers
+LONGEST_REMEMBERED = 1024  # characters of one
 # The context variable behind what `timezone.activate` sets, as long as asgiref keeps it there.
 _chosen: Any = getattr(getattr(getattr(timezone, "_active", None), "_storage", None), "_data", None)
 
@@ -63,7 +65,10 @@ class FinishedAnswers:
         return response
 
     def _finished(self: Any, request: HttpRequest, kwargs: dict[str, Any]) -> Answer | None:
-        if (error := request.META.pop(FAILED, None)) is not None:
+        if FAILED in request.META:
+            error = request.META.pop(FAILED)
+            if error is None:
+                return None
             raise error
         view_class: Any = type(self)
         known = knowledge(view_class)
@@ -110,6 +115,8 @@ class Knowledge:
         accept = request.META.get("HTTP_ACCEPT")
         known = self.accepted.get(accept)
         if known is None:
+            if accept and len(accept) > LONGEST_REMEMBERED:
+                return False
             if len(self.accepted) >= MOST_REMEMBERED:
                 self.accepted.clear()
             try:

@@ -101,8 +101,10 @@ def _answered(routes: Routes, environ: Environ) -> Answer | None:
     except Exception as error:  # noqa: BLE001  (a change must not be tried again: Django explains)
         environ[FAILED] = error
         return None
-    if answer is not None:
-        answer.headers += stop.headers
-        answer.route = stop.route
-        upkeep.close_if_due(action.using)
+    if answer is None:
+        environ[FAILED] = None  # and the view would find the same
+        return None
+    answer.headers += stop.headers
+    answer.route = stop.route
+    upkeep.close_if_due(action.using)
     return answer

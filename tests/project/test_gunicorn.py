@@ -19,6 +19,7 @@ import pytest
 from crud.models import Item
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
+from speedups.container import default_workers
 from tests.project.production import PRODUCTION, run
 from tests.speedups.worker.serving import eventually
 
@@ -99,6 +100,17 @@ def test_an_option_of_gunicorn_that_cannot_act_stops_the_start_with_one_line(giv
     assert ended.stderr.startswith(line)
 
 
+@pytest.mark.parametrize(("name", "value", "line"), [
+    ("WEB_CONCURRENCY", "many", "WEB_CONCURRENCY is 'many', allowed are whole numbers from 1 to 1024"),
+    ("WEB_CONCURRENCY", "-1", "WEB_CONCURRENCY is '-1', allowed are whole numbers from 1 to 1024"),
+    ("FORWARDED_ALLOW_IPS", "proxy", "FORWARDED_ALLOW_IPS is 'proxy', allowed are addresses and"),
+])  # fmt: skip
+def test_what_gunicorn_reads_before_us_stops_the_start_with_one_line_too(name, value, line):
+    ended = run(*GUNICORN, **PRODUCTION, **{name: value})
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert ended.stderr.startswith(line)
+
+
 def test_gunicorns_own_log_level_is_heard(tmp_path):
     with socket.create_server(("", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -107,11 +119,12 @@ def test_gunicorns_own_log_level_is_heard(tmp_path):
             assert ended.stdout.count("Starting gunicorn") == lines
 
 
-@pytest.mark.parametrize("value", ["many", "-1"])
-def test_a_number_of_workers_that_gunicorn_reads_before_us_stops_the_start_too(value):
-    ended = run(*GUNICORN, **PRODUCTION, WEB_CONCURRENCY=value)
-    assert ended.returncode == 1
-    assert value in ended.stderr.strip().splitlines()[-1]
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", ["", "auto"])
+def test_a_number_of_workers_may_be_left_to_us(database_url, tmp_path, value):
+    env = {"LOG_LEVEL": "INFO", "WEB_CONCURRENCY": value}
+    with serving(DJANGO, database_url, log=tmp_path / "log", env=env):
+        eventually(lambda: f"{default_workers()} workers x 1" in (tmp_path / "log").read_text())
 
 
 def test_a_busy_port_stops_the_start_with_one_line():
@@ -149,6 +162,7 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
     assert start.startswith(f"{arithmetic} database connections of ")
     assert "Django 5.2" in start
     assert "gunicorn 27" in start
+    assert start.endswith("; statement_timeout 5s, lock_timeout 3s")
 
 
 @pytest.mark.parametrize(("address", "bind"), [

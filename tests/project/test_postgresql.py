@@ -16,6 +16,8 @@ from project.postgresql import base, half_open
     ("-c statement_timeout=300", 0.3), ("-c statement_timeout=2min", 120),
     ("-c statement_timeout=1h", 3600), ("-c statement_timeout=1d -c a=b", 86_400),
     ("-c statement_timeout=0", float("inf")), ("", float("inf")),
+    ("-c statement_timeout=5s -c statement_timeout=9s", 9),
+    ("-c statement_timeout=5s -c statement_timeout=0", float("inf")),
     ("-c statement_timeout='5s'", float("inf")), ("-c statement_timeout=5weeks", float("inf")),
 ])  # fmt: skip
 def test_the_limit_of_a_statement_is_read_from_the_options(options, seconds):

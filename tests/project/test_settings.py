@@ -9,7 +9,7 @@ import pytest
 from tests.project.production import KEY, NOWHERE, PRODUCTION, ROOT, SECRET, run
 
 SETTINGS = ROOT / "project" / "settings.py"
-OURS = ("DJANGO_", "DATABASE_", "API_", "LOG_", "MAX_BODY_")
+OURS = ("DJANGO_", "DATABASE_", "API_", "LOG_", "MAX_BODY_", "METRICS_", "HSTS_", "CORS_", "PORT")
 
 
 @pytest.fixture
@@ -62,7 +62,16 @@ def refusal(load, capsys):
     ("MAX_BODY_BYTES", "１", "MAX_BODY_BYTES is '１', allowed are whole numbers from 1"),
     ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     ("LOG_LEVEL_FILE", "/nowhere", "LOG_LEVEL_FILE names '/nowhere', which cannot be read: "),
-    ("LOG_LEVEL_FILE", "", "LOG_LEVEL_FILE names '', which cannot be read: "),
+    ("HSTS_SECONDS", "1y", "HSTS_SECONDS is '1y', allowed are whole numbers from 0"),
+    ("CORS_ALLOWED_ORIGINS", "example.org", "CORS_ALLOWED_ORIGINS lists 'example.org', allowed are *"),
+    ("CORS_ALLOWED_ORIGINS", "https://example.org/", "CORS_ALLOWED_ORIGINS lists 'https://exam"),
+    ("METRICS_PORT", "8000", "METRICS_PORT is 8000, which is PORT as well"),
+    ("DATABASE_URL", "postgresql://h/n?pool=true", "DATABASE_URL has the option pool: each worker"),
+    ("DATABASE_URL", "postgresql://h/n?pgbouncer=true", "DATABASE_URL has the option pgbouncer: "),
+    ("DATABASE_URL", "postgresql://h/n?conn_max_age=x", "DATABASE_URL has conn_max_age='x', allowed"),
+    ("DATABASE_URL", "postgresql://h/n?schema=x", 'DATABASE_URL is not what libpq can read: invalid'),
+    ("DATABASE_URL", "postgresql://h/n?sslmode=x", 'DATABASE_URL is not what libpq can read: invalid'),
+    ("DATABASE_URL", "postgresql://h/n?connect_timeout=x", "DATABASE_URL has connect_timeout='x'"),
     ("SPEEDUPS", "answers,magic", "SPEEDUPS lists 'magic', allowed are none or some of answers, "),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_in_one_line(refusal, name, value, line):
@@ -139,6 +148,56 @@ def test_people_on_a_terminal_read_short_lines_and_machines_json_unless_told_oth
 ):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     assert load(LOG_FORMAT=said)["LOGGING"]["handlers"]["stdout"]["formatter"] == formatter
+
+
+@pytest.mark.parametrize("host", [
+    "https://x", "x:8000", '["x"]', "a;b", "::1", "[::1", "x.", "*.example.org", "under_score", ".",
+    "münchen.example", "x/y", "'x'", "[::1]:8000",
+])  # fmt: skip
+def test_a_host_that_no_request_can_match_is_refused_at_the_start(refusal, host):
+    said = refusal(DJANGO_ALLOWED_HOSTS=f"localhost,{host}")
+    assert said.startswith(f"DJANGO_ALLOWED_HOSTS lists {host!r}, which no request can match")
+
+
+@pytest.mark.parametrize(
+    "host", ["x", "X.example", ".example.org", "10.0.0.1", "[::1]", "*", "a-b.c", "xn--mnchen-3ya.de"]
+)
+def test_every_way_to_write_a_host_is_taken(load, host):
+    assert load(DJANGO_ALLOWED_HOSTS=host)["ALLOWED_HOSTS"] == [host]
+
+
+@pytest.mark.parametrize("level", ["info", "Info", "INFO", "", None])
+def test_what_is_meant_is_understood(load, level):
+    settings = load(LOG_LEVEL=level, API_KEYS_FILE="", LOG_LEVEL_FILE="", MAX_BODY_BYTES="")
+    assert settings["LOGGING"]["root"]["level"] == "INFO"
+    assert settings["API_KEYS"]
+
+
+def test_a_browser_hears_of_https_for_an_hour_and_of_more_only_when_said(load):
+    names = ("SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD")
+    assert [load()[name] for name in names] == [3600, False, False]
+    said = load(HSTS_SECONDS="31536000", HSTS_INCLUDE_SUBDOMAINS="1", HSTS_PRELOAD="yes")
+    assert [said[name] for name in names] == [31_536_000, True, True]
+    assert load(HSTS_SECONDS="0")["SECURE_HSTS_SECONDS"] == 0
+
+
+@pytest.mark.parametrize(("option", "last"), [
+    ("currentSchema=shop", "search_path=shop"),
+    ("options=-c%20search_path%3Dshop", "search_path=shop"),
+    ("options=-c%20statement_timeout%3D0", "statement_timeout=0"),  # which then holds
+])  # fmt: skip
+def test_time_limits_stay_whatever_else_the_url_asks_for(load, option, last):
+    database = load(DATABASE_URL=f"postgresql://h/n?{option}")["DATABASES"]["default"]
+    assert database["OPTIONS"]["options"] == (
+        f"-c statement_timeout=5s -c lock_timeout=3s -c {last}"
+    )
+
+
+def test_connections_are_kept_unless_the_url_gives_them_an_age(load):
+    for option, age in (("", None), ("?conn_max_age=60", 60), ("?conn_max_age=", None)):
+        database = load(DATABASE_URL=f"postgresql://h/n{option}")["DATABASES"]["default"]
+        assert database["CONN_MAX_AGE"] == age
+        assert "conn_max_age" not in database["OPTIONS"]
 
 
 def test_the_database_gives_up_on_a_statement_before_the_client_does(load):

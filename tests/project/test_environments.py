@@ -1,0 +1,135 @@
+"""Whatever the environment says, a start goes on or ends in one line that names a variable."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.project.production import PRODUCTION, ROOT
+from tests.test_layout import read_names
+
+# Each line of its input is an environment, which a process of its own starts with.
+STARTS = """
+import json, os, sys, tempfile, traceback
+import dj_database_url, gunicorn.arbiter, psycopg, rest_framework, speedups.worker
+import django.core.handlers.wsgi, pythonjsonlogger.json
+
+def start():
+    import runpy
+    runpy.run_path("gunicorn.conf.py")
+    import project.wsgi
+
+for line in sys.stdin:
+    with tempfile.TemporaryFile("w+") as said:
+        child = os.fork()
+        if not child:
+            os.environ.clear()
+            os.environ.update(json.loads(line), DJANGO_SETTINGS_MODULE="project.settings")
+            sys.argv = ["gunicorn"]
+            os.dup2(said.fileno(), 2)
+            try:
+                start()
+                code = 0
+            except SystemExit as ending:
+                code = ending.code
+            except BaseException:
+                traceback.print_exc()
+                code = 99
+            sys.stderr.flush()
+            os._exit(code)
+        _, status = os.waitpid(child, 0)
+        said.seek(0)
+        print(json.dumps([os.waitstatus_to_exitcode(status), said.read()]), flush=True)
+"""
+GUNICORNS = {"FORWARDED_ALLOW_IPS", "GUNICORN_FD", "GUNICORN_PID", "LISTEN_FDS", "LISTEN_PID"}
+NAMES = sorted(read_names() | GUNICORNS | {f"{name}_FILE" for name in PRODUCTION})
+# What people write, whichever variable it was meant for, and what no program expects.
+WRITTEN = (
+    "", " ", "0", "1", "-1", "1.5", "auto", "info", "none", "None", "null", "true", "TRUE", "on",
+    "9" * 5000, "1e3", "0x10", "１", "1_000", "\n", "a\nb", "'x'", '["x"]', "a;b", "a,b", "*", "**",
+    ".", "..", "/", "/dev/shm", "/nowhere/at/all", "https://example.org", "https://example.org/",
+    "http://localhost:3000", "https://münchen.example", "example.org:8000", "::1", "[::1]", "[::",
+    "*.example.org", ".example.org", "example.org.", "under_score", "0.0.0.0", "10.0.0.0/8",
+    "10.0.0.1/8", "8000", "65535", "65536", "é" * 300, "\x1b[31m", "%00", "\u2028",
+)  # fmt: skip
+FEW = ("", "auto", "9" * 5000, "a\nb", "１", "*", "::1", "/nowhere")
+OPTIONS = (
+    "pool=true", "pool=false", "conn_max_age=", "conn_max_age=60", "conn_max_age=x", "a=b",
+    "pgbouncer=true", "sslmode=require", "sslmode=no", "options=-c search_path=x", "options=x",
+    "options=a&options=b", "currentSchema=x", "connect_timeout=x", "keepalives_idle=true",
+    "service=x", "application_name=%00", "target_session_attrs=any", "hostaddr=x", "port=x",
+    "isolation_level=4", "assume_role=x", "schema=public", "host=a,b", "host=/tmp",
+)  # fmt: skip
+URLS = st.builds(
+    "{}://{}{}/{}{}".format,
+    st.sampled_from(["postgresql", "postgres", "postgis", "mysql", "sqlite", ""]),
+    st.sampled_from(["", "u:p@", "u@", "u:p%00@", "u:p@ss@", "u:#@", "é:é@", ":@"]),
+    st.sampled_from(["", "h", "h:1", "h:x", "h:99999", "[::1]", "[::1", "a,b", "a:1,b:2", "%2Ftmp"]),
+    st.sampled_from(["", "n", "n/m", "%00", "é", "a b"]),
+    st.lists(st.sampled_from(OPTIONS), max_size=3).map(lambda some: f"?{'&'.join(some)}"),
+)
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+VALUES = st.one_of(st.sampled_from(WRITTEN), WORDS, URLS)
+ENVIRONMENTS = st.fixed_dictionaries(
+    {},
+    optional={name: URLS if name == "DATABASE_URL" else VALUES for name in NAMES},
+).map(lambda some: dict(list(some.items())[:4]))
+
+Start = Callable[[dict[str, str]], tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Starts the service as far as it needs no port: returns the exit code and what it said."""
+    command = [sys.executable, "-W", "error::SyntaxWarning", "-c", STARTS]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as starter:
+
+        def start(environment: dict[str, str]) -> tuple[int, str]:
+            assert starter.stdin
+            assert starter.stdout
+            print(json.dumps(environment), file=starter.stdin, flush=True)
+            code, said = json.loads(starter.stdout.readline())
+            return code, said
+
+        yield start
+        assert starter.stdin
+        starter.stdin.close()
+
+
+def assert_goes_on_or_says_why(start: Start, environment: dict[str, str]) -> None:
+    code, said = start(environment)
+    if code == 0:
+        assert said == ""
+        return
+    assert (code, said.count("\n"), said[-1:]) == (2, 1, "\n"), said
+    assert any(said.startswith(name.removesuffix("_FILE")) for name in [*NAMES, "TMPDIR"]), said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_value_of_a_variable_that_somebody_may_write_is_a_traceback(start, name):
+    for value in FEW:
+        assert_goes_on_or_says_why(start, {**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_option_of_the_database_is_a_traceback(start, option):
+    url = f"postgresql://u:open-sesame@h/n?{option}"
+    assert_goes_on_or_says_why(start, {**PRODUCTION, "DATABASE_URL": url})
+    assert "open-sesame" not in start({**PRODUCTION, "DATABASE_URL": url})[1]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(changes=ENVIRONMENTS, without=st.sets(st.sampled_from(sorted(PRODUCTION)), max_size=1))
+def test_no_environment_is_a_traceback(start, changes, without):
+    kept = {name: value for name, value in PRODUCTION.items() if name not in without}
+    assert_goes_on_or_says_why(start, kept | changes)
+
+
+def test_a_start_as_it_should_be_goes_on(start):
+    assert start({**PRODUCTION, "LOG_LEVEL": "WARNING"}) == (0, "")
