@@ -16,7 +16,7 @@ NO_STATE = "none"  # there was no connection, or it was lost
 
 Trouble = Counter[tuple[str, int]]  # errors by SQLSTATE and by the status the client got
 
-# What libpq says of a connection that it does not get, and in short, for anybody. First match first.
+# What libpq says of a connection that it does not get, and in short for anybody; first match first.
 REASONS = {
     "password authentication failed|no password supplied|authentication failed": (
         "it does not take the role or its password"),

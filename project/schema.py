@@ -1,6 +1,7 @@
 """The OpenAPI document, made once: it is the same for everybody."""
 
 import functools
+from collections.abc import Hashable
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,18 +15,19 @@ from project.preconditions import etag
 class Schema(SpectacularAPIView):
     """The stock view's notations and negotiation, without its work for each request."""
 
-    def _get_schema_response(self, request: Any) -> HttpResponse:
+    def _get_schema_response(self, request: Any) -> Any:
         renderer = request.accepted_renderer
-        document, tag = _written(type(renderer))
+        document, tag = _written(renderer.__class__)
         content_type = f"{renderer.media_type}; charset={renderer.charset}"
         headers = {"Cache-Control": "no-cache", "ETag": tag}  # no-cache: ask whether it still holds
         response = HttpResponse(document, headers=headers, content_type=content_type)
-        found: HttpResponse = get_conditional_response(request._request, etag=tag, response=response)
-        return found
+        return get_conditional_response(request._request, etag=tag, response=response)
 
 
 @functools.cache
-def _written(renderer: Any) -> tuple[bytes, str]:
-    """Return the document in one notation, and its entity tag."""
-    document: bytes = renderer().render(SchemaGenerator().get_schema(public=True))
+def _written(renderer: Hashable) -> tuple[bytes, str]:
+    """Return the document as a class of renderers writes it, and its entity tag."""
+    writing: Any = renderer
+    generator: Any = SchemaGenerator()  # type: ignore[no-untyped-call]
+    document: bytes = writing().render(generator.get_schema(public=True))
     return document, etag(document)

@@ -167,7 +167,7 @@ METRICS_HOST = environment.text("METRICS_HOST") or "0.0.0.0"  # noqa: S104  (as 
 SERVER_TIMING = environment.flag("SERVER_TIMING", default=False)
 OTEL_EXPORTER_OTLP_ENDPOINT = environment.text("OTEL_EXPORTER_OTLP_ENDPOINT")
 OTEL_SERVICE_NAME = environment.text("OTEL_SERVICE_NAME", "items")
-if METRICS_PORT and METRICS_PORT == environment.number("PORT", 8000):
+if METRICS_PORT and environment.number("PORT", 8000) == METRICS_PORT:
     environment.refuse("METRICS_PORT", f"is {METRICS_PORT}, which is PORT as well")
 if METRICS_PORT is not None or SERVER_TIMING or OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "project.observed.Observed")

@@ -68,7 +68,9 @@ URLS = st.builds(
     "{}://{}{}/{}{}".format,
     st.sampled_from(["postgresql", "postgres", "postgis", "mysql", "sqlite", ""]),
     st.sampled_from(["", "u:p@", "u@", "u:p%00@", "u:p@ss@", "u:#@", "é:é@", ":@"]),
-    st.sampled_from(["", "h", "h:1", "h:x", "h:99999", "[::1]", "[::1", "a,b", "a:1,b:2", "%2Ftmp"]),
+    st.sampled_from(
+        ["", "h", "h:1", "h:x", "h:99999", "[::1]", "[::1", "a,b", "a:1,b:2", "%2Ftmp"]
+    ),
     st.sampled_from(["", "n", "n/m", "%00", "é", "a b"]),
     st.lists(st.sampled_from(OPTIONS), max_size=3).map(lambda some: f"?{'&'.join(some)}"),
 )

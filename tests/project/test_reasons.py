@@ -71,7 +71,7 @@ def test_the_reason_is_in_the_log_and_in_short_in_the_probe_and_no_secret_is(
 @pytest.mark.parametrize(("said", "short"), [
     ("server does not support SSL, but SSL was required", "do not agree about TLS"),
     ("SSL error: certificate verify failed", "do not agree about TLS"),
-    ('no pg_hba.conf entry for host "10.0.0.1", user "u", database "n", no encryption', "about TLS"),
+    ('no pg_hba.conf entry for host "10.0.0.1", user "u", database "n", no encryption', "TLS"),
     ('no pg_hba.conf entry for host "10.0.0.1", user "u", database "n", SSL encryption', "TLS"),
     ("FATAL: no pg_hba.conf entry for local", "lets nobody in from here"),
     ("FATAL:  sorry, too many clients already", "no connection left"),

@@ -63,14 +63,14 @@ def refusal(load, capsys):
     ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     ("LOG_LEVEL_FILE", "/nowhere", "LOG_LEVEL_FILE names '/nowhere', which cannot be read: "),
     ("HSTS_SECONDS", "1y", "HSTS_SECONDS is '1y', allowed are whole numbers from 0"),
-    ("CORS_ALLOWED_ORIGINS", "example.org", "CORS_ALLOWED_ORIGINS lists 'example.org', allowed are *"),
+    ("CORS_ALLOWED_ORIGINS", "example.org", "CORS_ALLOWED_ORIGINS lists 'example.org', allowed"),
     ("CORS_ALLOWED_ORIGINS", "https://example.org/", "CORS_ALLOWED_ORIGINS lists 'https://exam"),
     ("METRICS_PORT", "8000", "METRICS_PORT is 8000, which is PORT as well"),
     ("DATABASE_URL", "postgresql://h/n?pool=true", "DATABASE_URL has the option pool: each worker"),
     ("DATABASE_URL", "postgresql://h/n?pgbouncer=true", "DATABASE_URL has the option pgbouncer: "),
-    ("DATABASE_URL", "postgresql://h/n?conn_max_age=x", "DATABASE_URL has conn_max_age='x', allowed"),
-    ("DATABASE_URL", "postgresql://h/n?schema=x", 'DATABASE_URL is not what libpq can read: invalid'),
-    ("DATABASE_URL", "postgresql://h/n?sslmode=x", 'DATABASE_URL is not what libpq can read: invalid'),
+    ("DATABASE_URL", "postgresql://h/n?conn_max_age=x", "DATABASE_URL has conn_max_age='x'"),
+    ("DATABASE_URL", "postgresql://h/n?schema=x", "DATABASE_URL is not what libpq can read: "),
+    ("DATABASE_URL", "postgresql://h/n?sslmode=x", "DATABASE_URL is not what libpq can read: "),
     ("DATABASE_URL", "postgresql://h/n?connect_timeout=x", "DATABASE_URL has connect_timeout='x'"),
     ("SPEEDUPS", "answers,magic", "SPEEDUPS lists 'magic', allowed are none or some of answers, "),
 ])  # fmt: skip
@@ -160,7 +160,8 @@ def test_a_host_that_no_request_can_match_is_refused_at_the_start(refusal, host)
 
 
 @pytest.mark.parametrize(
-    "host", ["x", "X.example", ".example.org", "10.0.0.1", "[::1]", "*", "a-b.c", "xn--mnchen-3ya.de"]
+    "host",
+    ["x", "X.example", ".example.org", "10.0.0.1", "[::1]", "*", "a-b.c", "xn--a-b.de"],
 )
 def test_every_way_to_write_a_host_is_taken(load, host):
     assert load(DJANGO_ALLOWED_HOSTS=host)["ALLOWED_HOSTS"] == [host]
