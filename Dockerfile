@@ -11,7 +11,7 @@ FROM python:3.14-slim AS install
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
-COPY requirements.txt deploy/gunicorn.pth ./
+COPY requirements.txt gunicorn.pth ./
 # Wheels only: a package that wants a compiler fails here and not at the first request.
 RUN /venv/bin/pip install --only-binary :all: -r requirements.txt
 # What gunicorn would read before gunicorn.conf.py can say that it is wrong.

@@ -31,7 +31,7 @@ def _refuse(name: str, value: str, allowed: str) -> NoReturn:
 
 
 def _said(name: str) -> str:
-    """Return a variable's value, also of one that deploy/gunicorn.pth keeps from gunicorn."""
+    """Return a variable's value, also of one that gunicorn.pth keeps from gunicorn."""
     return os.environ.get(f"GUNICORN_{name}") or os.environ.get(name) or ""
 
 

@@ -5,6 +5,7 @@ Run it by the Python that .venv is to have: it needs nothing but the standard li
 
 import fcntl
 import hashlib
+import shutil
 import subprocess
 import sys
 import venv
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed"  # written last: what there was to install, and where
+STARTUP = ROOT / "gunicorn.pth"  # what gunicorn reads before gunicorn.conf.py can look at it
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-user")
 
@@ -45,7 +47,7 @@ def _is_whole(*, but_for_its_place: bool = False) -> bool:
 def _content() -> str:
     """Return the Python and a digest of the requirements, on a line."""
     digest = hashlib.sha256()
-    for file in sorted(ROOT.glob("requirements*.txt")):
+    for file in sorted([*ROOT.glob("requirements*.txt"), STARTUP]):
         digest.update(file.read_bytes())
     return f"{VERSION} {digest.hexdigest()}\n"
 
@@ -68,6 +70,7 @@ def _install() -> int:
             "tries again; another Python is taken with make PYTHON=python3.12"
         )
         return 2
+    shutil.copy(STARTUP, next(VENV.glob("lib/python*/site-packages")))
     return _finish()
 
 

@@ -22,6 +22,8 @@ from speedups.serving import client_address
 
 logger = logging.getLogger("project.requests")
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LISTS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")  # which the express lane leaves to Django anyway
+LONGEST_LIST = 4096  # characters: a hundred entity tags
 # Asked every second by machines, by address instead of host name: not worth a line in the log.
 PROBES = {"/livez", "/readyz"}
 refused_hosts = Burst(logger, "refused host", "DJANGO_ALLOWED_HOSTS does not list it")
@@ -82,6 +84,8 @@ class RequestContext:
         if _is_too_long(request.META):
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             return problem(request, 413, f"The body is longer than {limit} bytes.")
+        if any(len(request.META.get(name, "")) > LONGEST_LIST for name in LISTS):
+            return problem(request, 431, "If-Match and If-None-Match may list a few tags only.")
         return None
 
 

@@ -39,7 +39,7 @@ class Scrapes:
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.clients.append(writer)
         if len(self.clients) > MOST:
-            self.clients[0].transport.abort()
+            self.clients.pop(0).transport.abort()
         with contextlib.suppress(OSError, EOFError, asyncio.LimitOverrunError):
             async with asyncio.timeout(PATIENCE):  # its error is an `OSError`
                 writer.write(self._answer(await reader.readuntil(b"\r\n\r\n")))
@@ -48,7 +48,8 @@ class Scrapes:
                 writer.close()
                 await writer.wait_closed()
         writer.transport.abort()
-        self.clients.remove(writer)
+        with contextlib.suppress(ValueError):  # it had to make room
+            self.clients.remove(writer)
 
     def _answer(self, head: bytes) -> bytes:
         try:

@@ -10,11 +10,12 @@ from gunicorn.http.unreader import Unreader
 from speedups.worker.spool import Data, NoRoomError, Spool
 
 LAST = -1  # the size of the chunk that ends a body
+MOST_CHUNKS = 8192  # of a body: each costs as much as some hundred bytes in one piece
 PLAIN_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class TooLargeError(Exception):
-    """The body is longer than the worker buffers."""
+    """The body is longer, or comes in more pieces, than the worker takes."""
 
 
 class Source(Unreader):  # type: ignore[misc]
@@ -44,12 +45,13 @@ def keep(spool: Spool, data: Data) -> None:
 class Chunks:
     """A chunked body of at most `allowed` bytes, written to `spool` as far as it has come."""
 
-    __slots__ = ("_allowed", "_missing", "_reader", "spool")
+    __slots__ = ("_allowed", "_chunks", "_missing", "_reader", "spool")
 
     def __init__(self, parsed: Any, allowed: int, spool: Spool) -> None:
         self.spool = spool
         self._reader = ChunkedReader(parsed, Source(b""))
         self._allowed = allowed
+        self._chunks = 0
         self._missing: int | None = None  # bytes of the chunk in hand, with its line end
 
     def judge(self, text: bytes) -> int:
@@ -90,7 +92,8 @@ class Chunks:
         plain = PLAIN_SIZE.fullmatch(line)
         size = int(line, 16) if plain else self.judge(line + b"\r\n\r\n")
         self._allowed -= size
-        if self._allowed < 0:
+        self._chunks += 1
+        if self._allowed < 0 or self._chunks > MOST_CHUNKS:
             raise TooLargeError
         self._missing = size + 2 if size else LAST
         if size:  # the last line stays: it is judged together with the trailers
