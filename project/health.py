@@ -74,6 +74,6 @@ def _ask_database() -> str:
     finally:
         connection.close()
     if why:
-        warn("Not ready.", why)
+        warn(why, "not ready")
         return f"Not ready: {why}."
     return ""

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from project.bodies import MOST_SEPARATORS
 from speedups.worker.body import TooLargeError
 from speedups.worker.request import Parser
+from speedups.worker.spool import Room
 from tests.project.production import PRODUCTION, ROOT
 
+ROOM = Room(memory=2**24, files=2**24)
 MEGABYTE = 1_000_000  # bytes; the limit of a body is a little more
 DEAREST = 0.05  # seconds of a worker's CPU
 ATTEMPTS = 3  # of which the best counts: the machine is not ours alone
@@ -215,7 +217,7 @@ def test_no_request_is_dear(ask, question):
 
 @pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;a=b\r\nx\r\n"])
 def test_a_body_in_many_pieces_is_refused_before_it_is_dear(chunk):
-    parser = Parser(Config(), ("10.0.0.1", 1), ("10.0.0.2", 80), {}, MEGABYTE)
+    parser = Parser(Config(), ("10.0.0.1", 1), ("10.0.0.2", 80), {}, MEGABYTE, ROOM)
     parser.feed(b"POST /items/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     started = time.process_time()
     with pytest.raises(TooLargeError):
