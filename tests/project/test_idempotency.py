@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 from io import StringIO
+from itertools import count
+from types import SimpleNamespace
 
+import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -14,6 +17,7 @@ from crud.views import ItemViewSet
 from project import idempotency
 from project.access import BearerKeys, HasScope
 from project.keys import parse_keys
+from project.management.commands import clear_idempotency_keys
 from project.models import IdempotencyKey
 from tests.project.test_access import READER, WRITER, entry
 
@@ -90,6 +94,72 @@ def test_a_key_is_forgotten_after_a_day(client):
     call_command("clear_idempotency_keys", stdout=said)
     assert said.getvalue() == "1 keys deleted\n"
     assert [one.key for one in IdempotencyKey.objects.all()] == ["another key"]
+
+
+OLD_KEYS = """
+INSERT INTO idempotency_key (client, key, request, status, headers, body, created_at)
+SELECT '', n::text, '', 201, '{}', '', now() - interval '25 hours' FROM generate_series(1, 2500) n
+"""
+
+
+@pytest.fixture
+def old_keys():
+    """2,500 of them, and one of a moment ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(OLD_KEYS)
+    IdempotencyKey.objects.create(key="new", status=201, headers={}, body=b"")
+
+
+def clear(*options: str) -> str:
+    said = StringIO()
+    call_command("clear_idempotency_keys", *options, stdout=said)
+    return said.getvalue()
+
+
+def test_old_keys_go_in_batches_with_progress(old_keys, monkeypatch):
+    monkeypatch.setattr(clear_idempotency_keys, "PROGRESS", 0.0)
+    assert clear("--batch", "1000") == (
+        "1000 keys deleted so far\n2000 keys deleted so far\n2500 keys deleted so far\n"
+        "2500 keys deleted so far\n2500 keys deleted\n"
+    )
+    assert [one.key for one in IdempotencyKey.objects.all()] == ["new"]
+
+
+def test_what_takes_a_statement_too_long_is_tried_with_fewer(old_keys, own_session, monkeypatch):
+    delete, tried = clear_idempotency_keys.Command._delete, []
+
+    def slow_for_many(command, size):
+        tried.append(size)
+        if size > 1000:
+            with connection.cursor() as cursor:
+                cursor.execute("SET statement_timeout = '50ms'; SELECT pg_sleep(1)")
+        return delete(command, size)
+
+    monkeypatch.setattr(clear_idempotency_keys.Command, "_delete", slow_for_many)
+    assert clear("--batch", "4000") == "2500 keys deleted\n"
+    assert tried[:3] == [4000, 2000, 1000]
+
+
+def test_when_its_time_is_up_the_rest_is_left_for_the_next_run(old_keys, monkeypatch):
+    clock = count(0, 300)
+    monkeypatch.setattr(
+        clear_idempotency_keys, "time", SimpleNamespace(monotonic=lambda: next(clock))
+    )
+    said = clear("--batch", "1000", "--seconds", "540")
+    assert said.endswith("1000 keys deleted; time is up, more are left for the next run\n")
+    assert IdempotencyKey.objects.count() == 1501
+
+
+def test_a_row_that_a_request_replaces_at_this_moment_is_left_to_it(old_keys, database_url):
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT FROM idempotency_key WHERE key = '7' FOR UPDATE")
+        assert clear() == "2499 keys deleted\n"
+
+
+@pytest.mark.parametrize("batch", ["0", "-1", "many", "1.5", "9" * 10])
+def test_a_wrong_limit_is_refused(batch):
+    with pytest.raises(CommandError, match="is no whole number from 1"):
+        clear("--batch", batch)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.request import Request, urlopen
 
 import httpx
@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, Response, Route, expect
 from lab.experiments.targets import TARGETS, Target
 from lab.running.servers import serving
 from tests.browser import open_browser, open_page
+from tests.contract import keys
+from tests.contract.keys import READER
 
 DEVELOPMENT = Target(
     name="runserver",
@@ -26,6 +28,14 @@ DEVELOPMENT = Target(
 def production(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("pages") / "gunicorn.log"
     with serving(TARGETS["django"], database_url, log=log) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def guarded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("pages") / "guarded.log"
+    target = replace(TARGETS["django"], ready="/livez")
+    with serving(target, database_url, log=log, env=keys.ENVIRONMENT) as server:
         yield server.url
 
 
@@ -105,6 +115,20 @@ def test_docs_show_every_operation_and_try_one_out_without_a_network(
         answer = listing.locator(".live-responses-table")
         expect(answer.locator(".response-col_status")).to_contain_text(["Code", "200"])
         expect(answer).to_contain_text('"results"')
+
+
+def test_docs_try_requests_with_a_key(guarded: str, browser: Browser) -> None:
+    with visiting(browser, f"{guarded}/docs/") as (page, _):
+        page.get_by_role("button", name="Authorize").first.click()
+        page.locator(".modal-ux input").fill(READER)
+        page.locator(".modal-ux").get_by_role("button", name="Apply credentials").click()
+        page.locator(".modal-ux").get_by_role("button", name="Close").click()
+        listing = page.locator("#operations-items-items_list")
+        listing.click()
+        listing.get_by_role("button", name="Try it out").click()
+        listing.get_by_role("button", name="Execute").click()
+        answer = listing.locator(".live-responses-table")
+        expect(answer.locator(".response-col_status")).to_contain_text(["Code", "200"])
 
 
 def test_browsable_api_lists_items_and_takes_one(development: str, browser: Browser) -> None:
