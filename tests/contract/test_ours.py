@@ -97,3 +97,40 @@ def test_what_nobody_foresaw_is_logged_once_with_its_traceback(without_tables):
              if "unforeseen" in line]  # fmt: skip
     assert [line["request_id"] for line in lines] == ["unforeseen"]
     assert "UndefinedTable" in lines[0]["exc_info"]
+
+
+@pytest.mark.parametrize(("unknown", "named", "others"), [
+    (20, 20, None), (21, 20, "1 more errors."), (4000, 20, "3980 more errors.")
+])  # fmt: skip
+def test_of_many_errors_the_first_are_named_and_the_others_counted(ours, unknown, named, others):
+    body = {f"field {number:04}": 0 for number in range(unknown)}
+    answer = ours.http.post("/items/", json=body | NEW)
+    assert_problem(answer, 400)
+    errors = answer.json()["errors"]
+    assert [one["pointer"] for one in errors[:named]] == [f"/field {n:04}" for n in range(named)]
+    last = {"pointer": "", "detail": others, "code": "more"}
+    assert errors[named:] == ([last] if others else [])
+
+
+def test_other_faults_come_before_unknown_names_and_are_counted_with_them(ours):
+    body = {f"field {number}": 0 for number in range(25)} | {"name": "", "price": "x"}
+    errors = ours.http.post("/items/", json=body).json()["errors"]
+    assert [one["pointer"] for one in errors[:2]] == ["/name", "/price"]
+    assert (len(errors), errors[-1]["detail"]) == (21, "7 more errors.")
+
+
+def test_a_long_text_of_the_clients_is_cut_in_the_answer(ours):
+    answer = ours.http.post("/items/", json={"~" * 100_000: 0})
+    assert_problem(answer, 400)
+    assert len(answer.content) < 2000
+    assert answer.json()["errors"][-1]["pointer"].endswith("…")
+
+
+def test_the_schema_is_made_once_and_need_not_be_sent_again(ours):
+    for accept in ("*/*", "application/json"):
+        answer = ours.http.get("/schema/", headers={"Accept": accept})
+        again = {"Accept": accept, "If-None-Match": answer.headers["ETag"]}
+        same = ours.http.get("/schema/", headers=again)
+        assert (same.status_code, same.content) == (304, b"")
+        assert same.headers["ETag"] == answer.headers["ETag"]
+        assert ours.http.head("/schema/", headers={"Accept": accept}).content == b""

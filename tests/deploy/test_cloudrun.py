@@ -4,8 +4,10 @@ import inspect
 import re
 
 import pytest
+from django.core.management import get_commands
 from gunicorn import config
 
+from project.management.commands.clear_idempotency_keys import PATIENCE
 from speedups import container
 from tests.deploy.places import DEPLOY, drain, first, instructions, read
 from tests.test_layout import read_names
@@ -16,6 +18,11 @@ JOB = read("deploy", "cloudrun", "migrate.yaml")["spec"]["template"]
 ANNOTATIONS = SERVICE["metadata"]["annotations"]
 (CONTAINER,) = SERVICE["spec"]["containers"]
 (MIGRATION,) = JOB["spec"]["template"]["spec"]["containers"]
+CLEARING = read("deploy", "cloudrun", "upkeep.yaml")["spec"]["template"]["spec"]["template"]["spec"]
+(UPKEEP,) = CLEARING["containers"]
+ALL = pytest.mark.parametrize(
+    "container", [CONTAINER, MIGRATION, UPKEEP], ids=["service", "migration", "upkeep"]
+)
 MOST_OF_CLOUD_RUN = 1000  # requests in one instance
 GRACE = 10  # seconds that Cloud Run gives after SIGTERM
 REQUIRED = {"DATABASE_URL", "DJANGO_SECRET_KEY", "DJANGO_ALLOWED_HOSTS"}
@@ -66,7 +73,7 @@ def test_an_instance_drains_before_it_is_killed():
     assert drain() < GRACE
 
 
-@pytest.mark.parametrize("container", [CONTAINER, MIGRATION], ids=["service", "migration"])
+@ALL
 def test_every_variable_is_read_and_none_that_production_wants_is_missing(container):
     names = set(env(container))
     assert "FORWARDED_ALLOW_IPS" in inspect.getsource(config)  # gunicorn reads it
@@ -75,7 +82,7 @@ def test_every_variable_is_read_and_none_that_production_wants_is_missing(contai
     assert "API_KEYS" in names or env(container)["API_AUTH"] == "none"
 
 
-@pytest.mark.parametrize("container", [CONTAINER, MIGRATION], ids=["service", "migration"])
+@ALL
 def test_secrets_stand_in_secret_manager(container):
     for one in container["env"]:
         secret = one["name"] in {"DATABASE_URL", "DJANGO_SECRET_KEY", "API_KEYS"}
@@ -89,3 +96,14 @@ def test_the_migration_runs_the_image_of_the_service_once():
     assert MIGRATION["image"] == CONTAINER["image"]
     assert [*MIGRATION["command"], *MIGRATION["args"]] == ["python", "manage.py", "migrate"]
     assert (JOB["spec"]["taskCount"], JOB["spec"]["template"]["spec"]["maxRetries"]) == (1, 0)
+
+
+def test_the_upkeep_runs_the_image_of_the_service_and_ends_by_itself():
+    assert UPKEEP["image"] == CONTAINER["image"]
+    assert UPKEEP["command"] == ["python", "manage.py"]
+    (command,) = UPKEEP["args"]
+    assert command in get_commands()
+    assert CLEARING["timeoutSeconds"] > PATIENCE
+    readme = (DEPLOY / "cloudrun" / "README.md").read_text()
+    assert "jobs/items-upkeep:run" in readme
+    assert "gcloud run jobs replace deploy/cloudrun/upkeep.yaml" in readme

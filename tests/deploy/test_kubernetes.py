@@ -10,6 +10,7 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+from project.management.commands.clear_idempotency_keys import PATIENCE
 from tests.deploy.manifests import (
     ALL,
     KUBERNETES,
@@ -199,6 +200,11 @@ def test_commands_of_the_service_are_there(name):
     program, script, command = container(workload_named(name))["command"]
     assert (program, script) == ("python", "manage.py")
     assert command in get_commands()
+
+
+def test_the_upkeep_ends_by_itself_before_it_is_ended():
+    job = workload_named("items-upkeep")["spec"]["jobTemplate"]["spec"]
+    assert job["activeDeadlineSeconds"] > PATIENCE
 
 
 def test_every_image_has_a_recipe():
