@@ -204,8 +204,9 @@ def when_ready(server: Any) -> None:
 def on_reload(server: Arbiter) -> None:
     """Mend what reading this file again has done: no collection, and gunicorn's handler is back."""
     gc.enable()
-    logging.getLogger("gunicorn.error").handlers.clear()
-    _tell("reloading", server.log, server)
+    log = logging.getLogger("gunicorn.error")
+    log.handlers.clear()
+    _tell("reloading", log)
 
 
 def post_fork(server: Arbiter, worker: Any) -> None:

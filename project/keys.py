@@ -2,16 +2,17 @@
 
 import hashlib
 import hmac
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 
 from project import environment
 from speedups.lifetime import Companion
 
+logger = logging.getLogger(__name__)
 KEY = re.compile(r"(?P<name>[^:]+):(?P<digest>[0-9a-f]{64}):(?P<scope>read|write)")
 
 
@@ -51,7 +52,7 @@ def read_keys(variable: str) -> dict[str, Key]:
 class KeysAnew(Companion):
     """At SIGHUP the master reads the keys again, for the workers that it then starts."""
 
-    def reloading(self, arbiter: Any) -> None:
+    def reloading(self) -> None:
         """Take the keys of now; those of before if there is something wrong with them."""
         if settings.API_AUTH == "none":
             return
@@ -60,11 +61,11 @@ class KeysAnew(Companion):
         except SystemExit:  # the reason is in the line above
             keys = {}
         if not keys:
-            arbiter.log.error("API_KEYS cannot be used: the keys of before stay")
+            logger.error("API_KEYS cannot be used: the keys of before stay")
             return
         settings.API_KEYS = keys
         names = ", ".join(sorted({key.name for key in keys.values()}))
-        arbiter.log.info("%d API keys from now on: %s", len(keys), names)
+        logger.info("%d API keys from now on: %s", len(keys), names)
 
 
 def find_key(secret: str, keys: dict[str, Key]) -> Key | None:

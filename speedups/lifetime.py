@@ -13,7 +13,7 @@ class Companion:
     def starting(self, arbiter: Any) -> None:
         """In the master, before it listens and forks; may end it with `SystemExit`."""
 
-    def reloading(self, arbiter: Any) -> None:
+    def reloading(self) -> None:
         """In the master, at SIGHUP, before it forks new workers."""
 
     def worker_started(self, worker: Any) -> None:
