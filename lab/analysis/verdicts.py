@@ -85,7 +85,7 @@ def failures(trial: Trial) -> Iterator[str]:
 def wrong_server(trial: Trial) -> Iterator[str]:
     """Another server answered, or responses named none; one at an address need not name itself."""
     names = {who: who.partition("/")[0] for who in trial.served_by}
-    expected = {"", next(iter(names.values()), "")} if trial.is_external else {trial.target}
+    expected = {"", next(iter(names.values()), "")} if trial.is_foreign else {trial.target}
     strange = [who for who, name in names.items() if name not in expected]
     count = sum(trial.served_by[who] for who in strange)
     if count > MAX_FAILURES * trial.total.requests:
@@ -110,7 +110,7 @@ def silent_workers(trial: Trial) -> Iterator[str]:
 
 
 def _workers(trial: Trial) -> list[str]:
-    if trial.is_external:
+    if trial.is_foreign:
         return []
     parts = (who.partition("/") for who in trial.served_by)
     return [pid for name, _, pid in parts if name == trial.target and pid]

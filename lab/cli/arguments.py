@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from lab.errors import LabError
+from lab.experiments.services import BY_COMMAND, Service
 from lab.experiments.targets import TARGETS
 from lab.records.conditions import Conditions
 from lab.records.operations import ROLES
+from lab.running.hosts import inventory
 
 DEFAULTS = Conditions()
 DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -37,8 +40,66 @@ def add_folder(part: argparse.ArgumentParser) -> None:
 
 def add_targets(part: argparse.ArgumentParser) -> None:
     """Declare what is measured."""
-    known = f"any of {', '.join(TARGETS)}, or the http:// address of a running service"
-    part.add_argument("target", nargs="+", help=f"{known}; the first is compared to each")
+    known = (
+        f"any of {', '.join(TARGETS)}, the http:// address of a running service, or a .toml file "
+        "that says how to start one (docs/own-service.md)"
+    )
+    part.add_argument("target", nargs="*", help=f"{known}; the first is compared to each")
+    add_service(part)
+
+
+def targets(options: argparse.Namespace) -> list[str]:
+    """Return what is to be measured. Raises `LabError` when nobody said."""
+    hosts = getattr(options, "hosts", None)
+    names = [*options.target, *([BY_COMMAND] if options.command else [])]
+    if hosts and names:
+        raise LabError("--hosts already names the URL: leave out target and --command")
+    if hosts:
+        return [inventory.read(hosts).url]
+    if not names:
+        raise LabError(
+            "name what to measure: a target, an http:// address, a .toml file, --command"
+        )
+    return names
+
+
+def service(options: argparse.Namespace) -> Service | None:
+    """Return the service of --command. Raises `LabError`."""
+    if options.command:
+        return Service(
+            options.command, folder=options.folder, ready=options.ready,
+            database=options.database, before=options.before,
+        )  # fmt: skip
+    for name in ("ready", "database", "before"):
+        if getattr(options, name, ""):
+            raise LabError(f"--{name} belongs to --command: give that, too")
+    return None
+
+
+def add_service(part: argparse.ArgumentParser) -> None:
+    """Declare how to start or find somebody's own service."""
+    add = part.add_argument_group(
+        "a service of your own", "docs/own-service.md says more"
+    ).add_argument
+    add(
+        "--command",
+        help="how to start it: 'uvicorn app:app --port {port} --workers {workers}'; it gets this "
+        "shell's environment",
+    )
+    add("--folder", default=".", help="where to start it (default: here)")
+    add("--ready", default="", help="path that answers 200 once it serves (default: any answer)")
+    add(
+        "--database", default="",
+        help="address of its PostgreSQL, to watch its CPU and connections; $NAME: of a variable",
+    )  # fmt: skip
+    add("--before", default="", help="command before each trial, such as one that resets its table")
+    add(
+        "--load",
+        default="",
+        metavar="OPTIONS",
+        help="options of locust/locustfile.py that fit it, as `python -m lab probe` finds them",
+    )
+    add("--pid", type=int, help="main process of an http:// target, to measure its CPU and memory")
 
 
 def add_conditions(
@@ -70,13 +131,13 @@ def add_conditions(
         add(*flags, type=seconds, default=value, help=f"{what} (default {value:g}s)")
     add("--cpus", type=float, help="CPU cap of the server in cores, such as 1 or 0.5")
     add("--memory", type=byte_count, help="memory cap of the server, such as 512m or 1g")
-    add(
-        "--load",
-        default="",
-        metavar="OPTIONS",
-        help="options of locust/locustfile.py for http:// targets",
+
+
+def add_hosts(part: argparse.ArgumentParser) -> None:
+    """Declare that several hosts take part."""
+    part.add_argument(
+        "--hosts", type=Path, metavar="FILE", help="hosts that serve and load: docs/hosts.md"
     )
-    add("--pid", type=int, help="main process of an http:// target, to measure its CPU and memory")
 
 
 def add_run(part: argparse.ArgumentParser, repeats: int) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, conditions
+from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, conditions, targets
 from lab.cli.measuring import carry_out
 from lab.experiments import designs
 
@@ -20,5 +20,5 @@ def add_options(part: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Path:
     """Measure targets in turns under the same conditions."""
-    settings = designs.compared("compare", options.target, conditions(options))
+    settings = designs.compared("compare", targets(options), conditions(options))
     return carry_out("compare", settings, options)

@@ -17,6 +17,7 @@ def add_options(part: argparse.ArgumentParser) -> None:
     paced = replace(DEFAULTS, workers=1, threads=16, users=64, think_time=0.08)
     add_conditions(part, defaults=paced)
     add_run(part, repeats=5)
+    part.set_defaults(command=None, load="", pid=None)
 
 
 def run(options: argparse.Namespace) -> Path:

@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m lab", description="Measure implementations of the item service.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parts = whole.add_subparsers(required=True, metavar="command", dest="command")
+    parts = whole.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():
         part = parts.add_parser(name, help=command.DESCRIPTION, description=command.DESCRIPTION)
         command.add_options(part)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.experiments.plan import PlannedSetting, Step
+from lab.experiments.services import BY_COMMAND, SUFFIX
 from lab.experiments.targets import named
 from lab.records.conditions import Conditions
 from lab.records.trial import OPEN, Trial
@@ -51,14 +52,20 @@ def compared(kind: str, names: Sequence[str], conditions: Conditions) -> list[Pl
     labels = [_label(names, index) for index in range(len(names))]
     chosen = [VARIANTS.get(name, (name, {})) for name in names]
     return [
-        PlannedSetting(kind, named(target).name, label, conditions, env=env)
+        PlannedSetting(kind, _known(target), label, conditions, env=env)
         for (target, env), label in zip(chosen, labels, strict=True)
     ]
 
 
+def _known(name: str) -> str:
+    """Return what a plan calls a target."""
+    return name if name == BY_COMMAND or name.endswith(SUFFIX) else named(name).name
+
+
 def _label(names: Sequence[str], index: int) -> str:
     before = names[:index].count(names[index])
-    return names[index] + (f" #{before + 1}" if before else "")
+    name = named(names[index]).name if names[index].endswith(SUFFIX) else names[index]
+    return name + (f" #{before + 1}" if before else "")
 
 
 def swept(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
+from lab.experiments.services import Service
 from lab.records.conditions import Conditions
 
 VERSION = 1
@@ -27,7 +28,7 @@ class PlannedSetting:
     """What is repeated: one implementation under its conditions."""
 
     kind: str  # what it is measured for: run, article, compare, sweep, ladder, open
-    target: str  # a name of the registry, or the URL of what runs already
+    target: str  # a name of the registry, a URL, a .toml file, or `service` for --command
     label: str  # what is compared; tells the same target measured against itself apart
     conditions: Conditions
     title: str = ""  # of an article's figure
@@ -57,9 +58,10 @@ class Plan:
     steps: tuple[Step, ...]
     open_shares: tuple[float, ...] = ()  # of the capacity found: an open load at each, afterwards
     objective_ms: float | None = None  # what p95 must stay below, for advice and exit code
-    url_load: tuple[str, ...] = ()  # options of locust/locustfile.py for targets that are URLs
+    url_load: tuple[str, ...] = ()  # options of locust/locustfile.py for others than our targets
     url_pid: int | None = None  # the process that answers at the URL, to see what it uses
     hosts: str | None = None  # the file that says which hosts serve and load that URL
+    service: Service | None = None  # that of --command
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -154,4 +156,5 @@ def _known(found: dict[str, Any]) -> dict[str, Any]:
         Step(**{**step, "conditions": Conditions(**step["conditions"])}) for step in found["steps"]
     )
     lists = {name: tuple(found[name]) for name in ("open_shares", "url_load")}
-    return {**found, **lists, "steps": tuple(steps)}
+    service = Service(**found["service"]) if found.get("service") else None
+    return {**found, **lists, "steps": tuple(steps), "service": service}

@@ -1,12 +1,16 @@
 """The implementations that can be measured: to add one, add one entry to `TARGETS`."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab import ROOT
 from lab.errors import LabError
+from lab.experiments import services
+from lab.experiments.services import BY_COMMAND, SUFFIX, Service
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,20 @@ class Target:
     packages: tuple[str, ...] = ()
     worker_class: str = ""  # gunicorn's, where it is one of `ONE_AT_A_TIME`
     optional: bool = False  # it runs on what `python -m peers install` has made, not on .venv
+    service: Service | None = None  # somebody's own: it need not keep the contract
 
-    def at_once(self, threads: int, env: Mapping[str, str]) -> int:
-        """Return how many requests a worker has in hand; `env` may choose another class."""
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is of the registry: it keeps the contract on the lab's own database."""
+        return bool(self.command) and self.service is None
+
+    def at_once(self, threads: int, env: Mapping[str, str]) -> int | None:
+        """Return how many requests a worker has in hand; None: nobody said.
+
+        `env` may choose another class of workers.
+        """
+        if not self.is_ours:
+            return threads if self.service and self.service.uses("threads") else None
         chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
         return 1 if chosen in ONE_AT_A_TIME else threads
 
@@ -133,27 +148,46 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
-def named(name: str, url_load: tuple[str, ...] = ()) -> Target:
-    """Return the target called `name`, or for a URL one that runs already.
+def named(name: str, url_load: tuple[str, ...] = (), by_command: Service | None = None) -> Target:
+    """Return the target called `name`: of the registry, at a URL, of a TOML file, or by command.
 
-    `url_load` are the load's options for URLs. Raises `LabError` naming the known ones, or what
-    an optional one lacks.
+    `url_load` are the load's options for those that are not of the registry. Raises `LabError`
+    naming the known ones, or what an optional one lacks.
     """
     if is_url(name):
+        if urlsplit(name).username is not None:
+            raise LabError(
+                "the address holds a name or password, which would be kept in plan and records: "
+                "leave it out; LOCUST_API_KEY is sent as --auth-header says"
+            )
         return Target(name.rstrip("/"), command=(), load=url_load)
+    if by_command and name == BY_COMMAND:
+        return _of(by_command, url_load)
+    if name.endswith(SUFFIX):
+        return _of(services.read(Path(name)), url_load)
     try:
         target = TARGETS[name]
     except KeyError:
         known = ", ".join(TARGETS)
         raise LabError(
-            f"there is no target {name!r}; known are {known}, or the http:// "
-            "address of a running service"
+            f"there is no target {name!r}; known are {known}, the http:// address of a running "
+            "service, or a .toml file that says how to start one"
         ) from None
     if target.lacking():
         raise LabError(target.lacking())
     return target
 
 
+def _of(service: Service, load: tuple[str, ...]) -> Target:
+    options = (*shlex.split(service.load), *load)
+    return Target(service.name, service.words, load=options, ready=service.ready, service=service)
+
+
 def is_url(name: str) -> bool:
     """Whether a target is known by its address only: the lab neither starts nor caps it."""
     return name.startswith(("http://", "https://"))
+
+
+def is_ours(name: str) -> bool:
+    """Whether a target is of the registry: the lab makes its database and seeds its table."""
+    return name in TARGETS

@@ -59,8 +59,13 @@ class Trial:
     @property
     def slots(self) -> int:
         """Requests that can be inside the workers at once: threads, or pooled connections."""
-        at_once: int = self.settings.get("at_once", self.conditions.threads)
+        at_once: int = self.settings.get("at_once") or self.conditions.threads
         return self.conditions.workers * at_once
+
+    @property
+    def knows_slots(self) -> bool:
+        """Whether `slots` is more than a default: a service of another's need not say it."""
+        return bool(self.settings.get("at_once")) and not self.is_external
 
     @property
     def seconds(self) -> float:
@@ -81,6 +86,11 @@ class Trial:
     def is_external(self) -> bool:
         """Whether it was running already, somewhere, and is known by its URL only."""
         return self.target.startswith("http")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is somebody's own: it need not name itself, and its table is not the lab's."""
+        return self.is_external or bool(self.settings.get("is_foreign"))
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from lab.experiments import designs, plan
 from lab.experiments.plan import Plan, Step
-from lab.experiments.targets import is_url
+from lab.experiments.targets import is_ours
 from lab.records import jsonlines
 from lab.records.jsonlines import completed
 from lab.records.trial import Trial
@@ -83,7 +83,7 @@ def _bench(wanted: Plan, folder: Path) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(_scratch(folder))
         prepared = None
-        if not all(is_url(step.target) for step in wanted.steps):
+        if any(is_ours(step.target) for step in wanted.steps):
             log = folder / "database.log"
             prepared = stack.enter_context(database(log, apart.database))
             prepared.refuse_too_many_connections(wanted.steps)

@@ -1,7 +1,7 @@
-"""`python -m lab.running.launch [--cores 0,1] [--group DIR]... -- COMMAND...`.
+"""`python -m lab.running.launch [--cores 0,1] [--group DIR]... [--folder DIR] -- COMMAND...`.
 
-Takes its place on the cores and in the control groups, then becomes COMMAND: before the program's
-first instruction, so that no worker is forked elsewhere.
+Takes its place on the cores, in the control groups and the folder, then becomes COMMAND: before
+the program's first instruction, so that no worker is forked elsewhere.
 The program also gets SIGTERM when the lab dies, however it dies.
 """
 
@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="lab.running.launch")
     parser.add_argument("--cores", help="comma-separated CPU numbers")
     parser.add_argument("--group", action="append", default=[], type=Path, help="a cgroup folder")
+    parser.add_argument("--folder", type=Path, help="where to work")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     try:
@@ -27,6 +28,8 @@ def main() -> None:
             (group / "cgroup.procs").write_text(str(os.getpid()))
         if options.cores:
             os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
+        if options.folder:
+            os.chdir(options.folder)
         _end_with_parent()
         os.execvp(options.command[0], options.command)  # noqa: S606
     except OSError as error:

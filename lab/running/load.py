@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import math
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from lab.running.servers import Server
 LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
 FAST_SPAWN = 100  # users per second, beyond which Locust warns
 SPARE_SECONDS = 1  # Locust's run time begins before its first request
+KEYS = ("LOCUST_API_KEY", "LOCUST_API_KEY_FILE")  # secrets: they appear nowhere
 GONE = " (gone)"  # ends the operation of an expected 404
 WORDS = ("operation", "served_by", "error")
 Words = NDArray[np.object_]
@@ -33,11 +35,16 @@ def driving(
     server: Server, conditions: Conditions, requests: Path, log: Path, placement: Placement
 ) -> Iterator[Program]:
     """Send the load to a server; the program ends by itself after warm-up and window."""
-    words = locust_options(server.url, conditions, seeded=bool(server.program))
+    words = locust_options(server.url, conditions, seeded=server.target.is_ours)
     words += ["--request-log", str(requests), "--headless", *server.target.load]
     command = [sys.executable, "-m", "locust", *words]
-    with program(command, log=log, env={}, placement=placement) as started:
+    with program(command, log=log, env=key(), placement=placement) as started:
         yield started
+
+
+def key() -> dict[str, str]:
+    """Return the variables that hold the service's key, or name the file that does."""
+    return {name: os.environ[name] for name in KEYS if name in os.environ}
 
 
 def locust_options(url: str, conditions: Conditions, *, seeded: bool) -> list[str]:

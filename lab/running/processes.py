@@ -19,10 +19,11 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBR
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a program runs: these cores and cgroup folders; empty means anywhere."""
+    """Where a program runs: these cores, cgroup folders and folder; empty means anywhere."""
 
     cores: tuple[int, ...] = ()
     groups: tuple[Path, ...] = ()
+    folder: Path | None = None  # None: the project's root
 
     def launcher(self) -> list[str]:
         """Return the words that, put before a command, place it."""
@@ -31,6 +32,8 @@ class Placement:
             words += ["--cores", ",".join(map(str, self.cores))]
         for group in self.groups:
             words += ["--group", str(group)]
+        if self.folder:
+            words += ["--folder", str(self.folder.resolve())]
         return [*words, "--"]
 
 

@@ -2,22 +2,28 @@
 
 import contextlib
 import http.client
+import os
 import secrets
+import shlex
 import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 
 from lab.errors import LabError
+from lab.experiments.services import Service
 from lab.experiments.targets import COMMON_ENV, Target
 from lab.running.processes import Placement, Program, program
 
 LOOPBACK = "127.0.0.1"
+BEFORE = 600.0  # seconds for what is to be done before a trial
+PATIENCE = 60.0  # seconds with a service that is not ours
+BROKEN = 500  # the first status that says that it cannot serve
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,27 @@ def serving(
         "database_url": database_url,
         "secret": secrets.token_urlsafe(50),
     }
-    command, environment = _filled_in(target, words, env or {})
+    command, environment = _filled_in(target, words, _own(target) | dict(env or {}))
+    if service := target.service:
+        placement = replace(placement or Placement(), folder=Path(service.folder))
+        environment = {**os.environ, **environment}
+        patience = max(patience, PATIENCE)
     with program(command, log=log, env=environment, placement=placement) as started:
         _wait_until_it_answers(target, port, started, patience)
         yield Server(target, f"http://{LOOPBACK}:{port}", started, started.pid)
+
+
+def prepare(service: Service, log: Path) -> None:
+    """Run what is to be done before a trial. Raises `LabError` with its last line."""
+    if not service.before:
+        return
+    env = {**os.environ, **service.environment()}
+    place = Placement(folder=Path(service.folder))
+    with program(shlex.split(service.before), log=log, env=env, placement=place) as started:
+        code = started.wait(BEFORE)
+        if code != 0:
+            how = "does not end" if code is None else f"failed with exit code {code}"
+            raise LabError(f"{service.before!r}, to be run before, {how}: {started.last_lines(1)}")
 
 
 def running(target: Target, pid: int | None) -> Server:
@@ -81,15 +104,20 @@ def settings(
 ) -> dict[str, object]:
     """Return what a target is started with, without this machine's addresses and secrets."""
     words = {"python": "python", "workers": str(workers), "threads": str(threads)}
-    command, environment = _filled_in(target, words, env)
+    recorded = target.service.recorded() if target.service else target.env
+    command, environment = _filled_in(target, words, {**recorded, **env})
     at_once = target.at_once(threads, env)
     return {"command": " ".join(command), "env": environment, "at_once": at_once}
+
+
+def _own(target: Target) -> dict[str, str]:
+    return target.service.environment() if target.service else dict(target.env)
 
 
 def _filled_in(
     target: Target, words: Mapping[str, str], env: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    templates = {**COMMON_ENV, **target.env, **env}
+    templates = {**(COMMON_ENV if target.is_ours else {}), **env}
     environment = {name: _filled(value, words) for name, value in templates.items()}
     return [_filled(word, words) for word in target.command], environment
 
@@ -123,17 +151,18 @@ def _unused(port: int) -> int:
 def _wait_until_it_answers(target: Target, port: int, started: Program, patience: float) -> None:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        said = _status(port, target.ready)
+        said = _status(port, target.ready or "/")
         if started.exit_code() is not None:
             raise LabError(
                 f"{target.name} ended with exit code {started.exit_code()} while starting; "
                 f"its last lines:\n{started.last_lines()}"
             )
-        if said == "200":
+        if said == "200" or (not target.ready and said.isdigit() and int(said) < BROKEN):
             return
         time.sleep(0.01)
+    wanted = f"GET {target.ready} with 200" if target.ready else "GET / on the port it was given"
     raise LabError(
-        f"{target.name} did not answer GET {target.ready} with 200 within {patience:.0f} s "
+        f"{target.name} did not answer {wanted} within {patience:.0f} s "
         f"(last: {said}); its last lines:\n{started.last_lines()}"
     )
 

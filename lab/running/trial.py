@@ -11,14 +11,15 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.experiments.plan import Plan, Step
-from lab.experiments.targets import Target, is_url, named
+from lab.experiments.services import resolved
+from lab.experiments.targets import Target, is_ours, is_url, named
 from lab.records.environment import Cap, RoundTrip, Table
 from lab.records.trial import Trial
 from lab.running import contract_check
 from lab.running.caps import Cores, Enforced, divide, enforced
 from lab.running.database import pgstat
 from lab.running.database.added_latency import further_away
-from lab.running.database.postgres import Database
+from lab.running.database.postgres import Database, watched
 from lab.running.hosts import inventory
 from lab.running.hosts.distributed import load_from
 from lab.running.load import Requests
@@ -26,9 +27,10 @@ from lab.running.machine import versions
 from lab.running.monitoring import Files, Loaded, Watch, load
 from lab.running.processes import Program
 from lab.running.sampling import Party, Source
-from lab.running.servers import Server, running, serving, settings
+from lab.running.servers import Server, prepare, running, serving, settings
 
 ELSEWHERE = "service and load ran on hosts of their own: not pinned, not capped, table not reset"
+AS_IT_IS = "its table is not reset by the lab: each trial finds what the one before has left"
 NOT_OURS = "what answers was running already: not pinned, not capped, its table not reset"
 
 
@@ -45,7 +47,7 @@ class Bench:
 
     def target(self, step: Step) -> Target:
         """Return what a step measures."""
-        return named(step.target, self.plan.url_load)
+        return named(step.target, self.plan.url_load, self.plan.service)
 
     def cores(self, step: Step) -> Cores:
         """Return who runs where."""
@@ -70,6 +72,7 @@ class Found:
     table: Table | None = None
     round_trip: RoundTrip | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)  # other than the lab's own
+    postgresql: Mapping[str, str] = field(default_factory=dict)  # settings of its database
 
 
 def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
@@ -82,8 +85,9 @@ def run_trial(bench: Bench, step: Step, watch: Watch) -> Trial:
     elif is_url(step.target):
         found = _running_already(bench, step, watch)
     else:
+        begin = _started_here if is_ours(step.target) else _started_for_another
         with ExitStack() as stack:
-            found = _started_here(bench, step, watch, stack)
+            found = begin(bench, step, watch, stack)
     return _record(bench, step, started, found)
 
 
@@ -135,7 +139,33 @@ def _started_here(bench: Bench, step: Step, watch: Watch, stack: ExitStack) -> F
         cap=Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, cap.sentences),
         table=_table(before, pgstat.table(database.connection), loaded.requests),
         round_trip=round_trip,
+        postgresql=database.settings,
     )
+
+
+def _started_for_another(bench: Bench, step: Step, watch: Watch, stack: ExitStack) -> Found:
+    """Serve somebody's own service under its caps and load it; its table is left as it is."""
+    conditions, cores, service = step.conditions, bench.cores(step), bench.target(step).service
+    if service is None:
+        raise LabError(f"nobody said how to start {step.target}: give --command")
+    prepare(service, bench.log(step, "before"))
+    database = None
+    if service.database:
+        url = resolved(service.database)
+        database = stack.enter_context(watched(url, bench.log(step, "server")))
+    cap = stack.enter_context(enforced(cores, conditions.cpus, conditions.memory))
+    server = stack.enter_context(_served(bench, step, "", cap))
+    parties = {"server": Party(server.program.pid if server.program else 0, cores.server)}
+    sources: dict[str, Source] = {"cap": cap.counters}
+    if database:
+        sources["database"] = partial(pgstat.counters, database.connection)
+        if database.postmaster:
+            parties["database"] = Party(database.postmaster)
+    loaded = load(
+        server, conditions, database, parties, sources, cores.load, bench.files(step), watch
+    )
+    holds = Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, (*cap.sentences, AS_IT_IS))
+    return Found(loaded, holds, postgresql=database.settings if database else {})
 
 
 def _served(bench: Bench, step: Step, url: str, cap: Enforced) -> AbstractContextManager[Server]:
@@ -208,10 +238,11 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         machine={
             **bench.machine,
             **found.machine,
-            "postgresql": bench.database.settings if bench.database else {},
+            "postgresql": found.postgresql,
         },
         settings={
             **settings(target, conditions.workers, conditions.threads, step.env),
+            "is_foreign": not target.is_ours,
             "versions": {**versions(target.packages), **target.own_versions()},
         },
     )

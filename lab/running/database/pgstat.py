@@ -14,7 +14,8 @@ DATABASE = """
 SELECT xact_commit AS commits, xact_rollback AS rollbacks, blks_read AS blocks_read,
     blks_hit AS blocks_hit, tup_returned AS rows_returned, tup_fetched AS rows_fetched,
     tup_inserted AS rows_inserted, tup_updated AS rows_updated, tup_deleted AS rows_deleted,
-    deadlocks, temp_bytes, wal_records, wal_fpi AS wal_full_pages, wal_bytes::bigint, {flushes}
+    numbackends AS connections, deadlocks, temp_bytes, wal_records, wal_fpi AS wal_full_pages,
+    wal_bytes::bigint, {flushes}
 FROM pg_stat_database, pg_stat_wal WHERE datname = current_database()
 """
 # Since 18 the flushes of the WAL are counted with all other input and output.

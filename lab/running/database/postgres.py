@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from lab.errors import LabError
 from lab.experiments.plan import Step
-from lab.experiments.targets import is_url, named
+from lab.experiments.targets import is_ours, named
 from lab.running.database import pgstat
 from lab.running.processes import program
 
@@ -48,10 +48,10 @@ class Database:
     def refuse_too_many_connections(self, steps: Iterable[Step]) -> None:
         """Raise `LabError` when a server would hold more connections than there may be."""
         most = int(self.settings["max_connections"]) - CONNECTIONS_OF_OTHERS
-        for step in steps:
+        for step in (step for step in steps if is_ours(step.target)):
             workers = step.conditions.workers
-            threads = named(step.target).at_once(step.conditions.threads, step.env)
-            if workers * threads > most and not is_url(step.target):
+            threads = named(step.target).at_once(step.conditions.threads, step.env) or 1
+            if workers * threads > most:
                 raise LabError(
                     f"{workers} workers with {threads} threads each hold {workers * threads} "
                     f"database connections, {most} are there: lower --threads or --workers"
@@ -86,6 +86,13 @@ def database(log: Path, cores: tuple[int, ...] = (), *, name: str = "lab") -> It
         _time_flushes(admin, name)
         own = stack.enter_context(_connected(url))
         yield Database(url, _settings(admin), postmaster, log, own)
+
+
+@contextlib.contextmanager
+def watched(url: str, log: Path) -> Iterator[Database]:
+    """Look at the database of another's service, which is left as it is. Raises `LabError`."""
+    with _connected(url) as own:
+        yield Database(url, _settings(own), _postmaster(own), log, own)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ def main(config: dict[str, Any]) -> None:
         child = None
         try:
             _say(hello=_hello(), at=time.time())
-            child = _started(config["words"], folder) if config["words"] else None
+            child = _started(config["words"], folder, config["env"]) if config["words"] else None
             pid = child.pid if child else _pid_of(config["pid_file"])
             _watch(child, pid)
             _say(exit=child.returncode if child else None, said=_said(folder))
@@ -46,11 +46,11 @@ def main(config: dict[str, Any]) -> None:
                 _stop(child)
 
 
-def _started(words: list[str], folder: str) -> Child:
+def _started(words: list[str], folder: str, env: dict[str, str]) -> Child:
     with open(f"{folder}/output", "wb") as output:
         return subprocess.Popen(
-            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True,
+            words, cwd=folder, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, start_new_session=True,
         )  # fmt: skip
 
 

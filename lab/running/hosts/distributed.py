@@ -10,11 +10,18 @@ from lab.errors import LabError
 from lab.records.conditions import Conditions
 from lab.running.hosts.inventory import Host, Hosts, Role
 from lab.running.hosts.remote import Agent, Line, Reported, agent
-from lab.running.load import SPARE_SECONDS, Requests, Tail, locust_options, merged, read_requests
+from lab.running.load import (
+    SPARE_SECONDS,
+    Requests,
+    Tail,
+    key,
+    locust_options,
+    merged,
+    read_requests,
+)
 from lab.running.monitoring import SAMPLE_SECONDS, Files, Loaded, Watch, complaints, keep
 
 PATIENCE = 60.0  # seconds until a started service answers, and for the load to end
-READY = "/items/?limit=1"
 ASK = """
 import sys, urllib.request, urllib.error
 try: print(urllib.request.urlopen({url!r}, timeout=2).status)
@@ -38,10 +45,11 @@ def load_from(
     with ExitStack() as stack:
 
         def begin(host: Host, *words: str) -> Agent:
-            return stack.enter_context(agent(host, words, scratch))
+            env = key() if host.role.is_load else {}
+            return stack.enter_context(agent(host, words, scratch, env))
 
-        served = [begin(host, *_served(host)) for host in hosts.of(Role.DATABASE)]
-        served += [begin(host, *_served(host)) for host in hosts.of(Role.SERVICE)]
+        started = hosts.of(Role.DATABASE) + hosts.of(Role.SERVICE)
+        served = [begin(host, *_served(host, conditions)) for host in started]
         _wait_until_it_answers(hosts, served)
         workers = hosts.of(Role.LOAD_WORKER)
         master = begin(hosts.master, *_leading(hosts, conditions, len(workers), options))
@@ -55,8 +63,11 @@ def load_from(
     return loaded, reported
 
 
-def _served(host: Host) -> list[str]:
-    return ["sh", "-c", host.start] if host.start else []
+def _served(host: Host, conditions: Conditions) -> list[str]:
+    start = host.start
+    for name in ("workers", "threads"):  # not str.format: the line has braces of its own
+        start = start.replace(f"{{{name}}}", str(getattr(conditions, name)))
+    return ["sh", "-c", start] if start else []
 
 
 def _locust(host: Host) -> list[str]:
@@ -82,13 +93,13 @@ def _following(host: Host, master: Host) -> list[str]:
 
 def _wait_until_it_answers(hosts: Hosts, served: Sequence[Agent]) -> None:
     """Ask from the host that will lead the load: the lab itself need not reach the service."""
-    deadline, text = time.monotonic() + PATIENCE, ASK.format(url=hosts.url + READY)
+    deadline, text = time.monotonic() + PATIENCE, ASK.format(url=hosts.url + hosts.ready)
     command = [*hosts.master.prefix, "python3", "-"]
     while (said := _asked(command, text)) != "200":
         _refuse_what_ended(served)
         if time.monotonic() > deadline:
             raise LabError(
-                f"GET {READY} at {hosts.url} is not answered with 200 on host "
+                f"GET {hosts.ready} at {hosts.url} is not answered with 200 on host "
                 f"{hosts.master.name}: {said}"
             )
         time.sleep(0.1)

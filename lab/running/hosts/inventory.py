@@ -38,7 +38,8 @@ class Host:
     """One host. Raises `LabError` at birth.
 
     `run` is put before each command to run it there. A database or service is started with
-    `start`, a line for the shell, or runs already and says so in `pid_file`.
+    `start`, a line for the shell with {workers} and {threads}, or runs already and says so in
+    `pid_file`.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Hosts:
 
     url: str
     hosts: tuple[Host, ...]
+    ready: str = "/items/?limit=1"  # path that answers 200 once the service serves
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -87,6 +89,10 @@ class Hosts:
         """Return the hosts with these roles."""
         return [host for host in self.hosts if host.role in roles]
 
+    def uses(self, word: str) -> bool:
+        """Whether a service is told this when it is started."""
+        return any(f"{{{word}}}" in host.start for host in self.of(Role.SERVICE))
+
     @property
     def master(self) -> Host:
         """The host that leads the load."""
@@ -98,7 +104,8 @@ def read(path: Path) -> Hosts:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         hosts = tuple(_host(one) for one in _expect(found, "host", list))
-        return Hosts(_expect(found, "url", str), hosts)
+        ready = _expect({"ready": Hosts.ready} | found, "ready", str)
+        return Hosts(_expect(found, "url", str), hosts, ready)
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, LabError) as error:

@@ -61,13 +61,19 @@ class Agent:
 
 
 @contextlib.contextmanager
-def agent(host: Host, words: Sequence[str], scratch: Path) -> Iterator[Agent]:
+def agent(
+    host: Host, words: Sequence[str], scratch: Path, env: Mapping[str, str] | None = None
+) -> Iterator[Agent]:
     """Run words on a host (none: watch what its pid file names) until the block ends.
+
+    `env` is added to the environment there.
 
     Raises `LabError` when the host cannot be reached or its clock is off.
     """
     sent, log = scratch / f"{host.name}.py", scratch / f"{host.name}.jsonl"
-    sent.write_text(text({"words": list(words), "pid_file": host.pid_file}), encoding="utf-8")
+    config = {"words": list(words), "pid_file": host.pid_file, "env": dict(env or {})}
+    sent.touch(mode=0o600)  # it may hold a key
+    sent.write_text(text(config), encoding="utf-8")
     log.unlink(missing_ok=True)
     command = [*host.prefix, "python3", "-u", "-"]
     with program(command, log=log, env={}, reading=sent) as started:

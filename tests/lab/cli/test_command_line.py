@@ -91,7 +91,7 @@ def test_a_database_that_is_not_there_is_one_line(capsys, tmp_path, monkeypatch)
 
 
 def test_wrong_words_are_exit_2(capsys):
-    for words in ([], ["compare"], ["compare", "django", "--memory", "much"], ["fly"]):
+    for words in ([], ["compare", "django", "--memory", "much"], ["fly"]):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2

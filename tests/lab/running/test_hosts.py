@@ -85,7 +85,7 @@ def test_a_missing_file_and_a_target_too_many_are_refused(tmp_path, capsys):
     assert main(["run", "--hosts", str(tmp_path / "none.toml")]) == 2
     assert "cannot read" in capsys.readouterr().err
     assert main(["run", "django", "--hosts", "x"]) == 2
-    assert "leave out the target" in capsys.readouterr().err
+    assert "leave out target and --command" in capsys.readouterr().err
     assert main(["run"]) == 2
     assert "name what to measure" in capsys.readouterr().err
 
@@ -141,7 +141,9 @@ def test_an_agent_takes_its_program_with_it(tmp_path):
 
 def test_an_agent_that_nobody_reads_any_more_ends_too(tmp_path):
     # As when the ssh in front of it is killed: its signal never comes.
-    (tmp_path / "agent").write_text(remote.text({"words": ["sleep", "60"], "pid_file": ""}))
+    (tmp_path / "agent").write_text(
+        remote.text({"words": ["sleep", "60"], "pid_file": "", "env": {}})
+    )
     words = "python3 -u - < agent 2> errors | head -n 2"
     _, sample = subprocess.check_output(["sh", "-c", words], cwd=tmp_path, timeout=60).splitlines()
     pid = json.loads(sample)["processes"][0][0]

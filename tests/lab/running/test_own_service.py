@@ -1,0 +1,128 @@
+"""A service that is not ours is started, counted, capped, watched and stopped as ours is."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.cli.main import main
+from lab.errors import LabError
+from lab.experiments import services
+from lab.experiments.services import Service
+from lab.records import jsonlines
+from tests.load.strangers import KEY
+from tests.load.test_strangers import SHOP
+
+ROOT = Path(__file__).parents[3]
+COMMAND = "{python} -m uvicorn tests.lab.stranger:app --port {port} --workers {workers}"
+SHORT = ("--users", "4", "--repeats", "1", "--seconds", "2", "--warm-up", "1", "--open", "none")
+
+
+def lab(*words, **variables):
+    # The rows of this service are each worker's own: a read must not miss what it did not create.
+    load = shlex.join((*SHOP, "--mix", "0/1/1/0"))
+    return subprocess.run(
+        [sys.executable, "-m", "lab", "sweep", *words, *SHORT, "--load", load],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "LOCUST_API_KEY": KEY, **variables},
+    )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_service_is_started_with_each_number_of_workers_and_leaves_nothing(
+    tmp_path, database_url
+):
+    file = tmp_path / "shop.toml"
+    command = COMMAND.replace("{python}", sys.executable)
+    file.write_text(
+        f"command = {json.dumps(command)}\nfolder = {json.dumps(str(ROOT))}\nready = '/health'\n"
+        f"database = '$SHOP_DATABASE'\nbefore = 'touch {tmp_path}/prepared'\n"
+        "[env]\nSECRET = 'nobody-sees-this'\nMANY = '{workers}'\n"
+    )
+    run = lab(
+        str(file), "--workers", "1,2", "--results", str(tmp_path / "r"), SHOP_DATABASE=database_url
+    )
+    assert run.returncode == 0, run.stderr
+    (folder,) = (tmp_path / "r").iterdir()
+    one, two = sorted(jsonlines.completed(folder), key=lambda trial: trial.conditions.workers)
+
+    assert (one.label, one.total.failures, two.total.failures) == ("shop", 0, 0)
+    assert len(servers(two)) > len(servers(one)) >= 1
+    assert not any(psutil.pid_exists(process.pid) for process in servers(two))
+    assert one.usage["server"].cpu_seconds > 0
+    assert max(two.counters["database"].totals["connections"]) >= 2
+    assert one.settings["env"] == {"SECRET": "(not recorded)", "MANY": "1"}
+    assert (tmp_path / "prepared").exists()
+    written = "".join(path.read_text() for path in folder.rglob("*") if path.suffix != ".gz")
+    assert KEY not in written
+    assert "nobody-sees-this" not in written
+    assert database_url not in written
+
+
+def servers(trial):
+    return [process for process in trial.processes if process.party == "server"]
+
+
+def test_a_command_is_enough(tmp_path):
+    command = COMMAND.replace("{python}", sys.executable).replace("{workers}", "1")
+    run = lab("--command", command, "--workers", "1", "--results", str(tmp_path))
+    assert run.returncode == 0, run.stderr
+    (folder,) = tmp_path.iterdir()
+    (trial,) = jsonlines.completed(folder)
+    assert trial.label == "service"
+    assert not trial.knows_slots
+
+
+def test_a_service_that_does_not_start_shows_why(tmp_path):
+    run = lab("--command", "python -m no_such_module {port}", "--workers", "1",
+              "--results", str(tmp_path))  # fmt: skip
+    assert run.returncode == 2
+    assert "No module named no_such_module" in run.stderr
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--command", "uvicorn app:app"], "has no {port}"),
+    (["--command", "x {port}", "--workers", "1,2"], "write {workers} where it is started"),
+    (["--command", "x {port}", "--workers", "1", "--db-rtt", "2ms"], "cannot move the database"),
+    (["--command", "x {port}", "--database", "postgresql://me:secret@db/x"], "password in it"),
+    (["django", "--ready", "/health"], "--ready belongs to --command"),
+    ([], "name what to measure"),
+    (["nothing.toml"], "cannot read nothing.toml"),
+    (["http://me:secret@127.0.0.1:9"], "the address holds a name or password"),
+    (["http://127.0.0.1:9", "--load", "--api-key secret"], "LOCUST_API_KEY"),
+])  # fmt: skip
+def test_what_cannot_be_is_one_line_before_anything_starts(
+    tmp_path, capsys, monkeypatch, words, said
+):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    assert main(["sweep", *words, "--results", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert "secret" not in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("name = 'x'", "give command, such as"),
+    ("command = 'x {port}'\nport = '1'", "no 'port' is known"),
+    ("command = 'x {port}'\nenv = {A = 1}", "give text in quotation marks"),
+    ("command = 'x {port}'\nready = 'health'", "give a path"),
+    ("command =", "Invalid value"),
+])  # fmt: skip
+def test_a_wrong_file_is_named_with_what_to_mend(tmp_path, text, said):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(LabError, match=said) as caught:
+        services.read(tmp_path / "mine.toml")
+    assert "mine.toml" in str(caught.value)
+
+
+def test_a_variable_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(LabError, match=r"\$NOWHERE is not in the environment"):
+        Service("x {port}", env={"KEY": "$NOWHERE"}).environment()
