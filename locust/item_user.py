@@ -128,9 +128,9 @@ class ItemUser(FastHttpUser):
     def wait_time(self) -> float:
         """Seconds until the next request."""
         if not self.current.load.arrival_rate:
-            return self.current.load.think_time
+            return self.current.pause(self.current.load.think_time)
         # The schedule never shifts: a late user catches up, as waiting clients would.
-        self.intended += self.current.interval
+        self.intended += self.current.pause(self.current.interval)
         return max(0.0, self.intended - time.time())
 
     def pause(self, seconds: float) -> None:

@@ -21,6 +21,7 @@ from targets import CREATED, PRESETS, SLASHES, UPDATES, Target
 OPERATIONS = ("retrieve", "list", "create", "update", "delete")
 # Weights in the order of OPERATIONS; `update` may be left out.
 MIXES = {"article": "60/15/20/5", "httparena-crud": "75/5/5/15/0"}
+PACES = ("random", "constant")
 PRESET_WORD = "preset"
 NO_QUERY = "none"
 KEY = "LOCUST_API_KEY"
@@ -35,8 +36,9 @@ class Load:
     mix: tuple[int, ...]  # weights, in the order of OPERATIONS
     page_size: int
     seeded_rows: int
-    think_time: float  # seconds
+    think_time: float  # seconds, the mean
     arrival_rate: float  # requests per second over all users; 0: as fast as the answers come
+    pace: str  # of pauses and arrivals
     seed: int
     api_key: str
     auth_header: str  # name of the key's header, and perhaps a scheme: `Authorization: Bearer`
@@ -51,6 +53,8 @@ class Load:
                 raise ValueError(f"{name} {value:g}: must be 0 or more")
         if self.think_time and self.arrival_rate:
             raise ValueError("think time and arrival rate exclude each other: set one of them to 0")
+        if self.pace not in PACES:
+            raise ValueError(f"pace {self.pace!r}: must be one of {', '.join(PACES)}")
         name, _, scheme = self.auth_header.partition(":")
         if not name.replace("-", "").isalnum() or scheme.strip() not in ("", *SCHEMES):
             raise ValueError(
@@ -83,6 +87,7 @@ def load_from(options: Namespace) -> Load:
         seeded_rows=options.seeded_rows,
         think_time=options.think_time,
         arrival_rate=options.arrival_rate,
+        pace=options.pace,
         seed=options.seed,
         api_key=options.api_key or _key(),
         auth_header=options.auth_header,
@@ -165,13 +170,19 @@ def _add_load_options(parser: LocustArgumentParser) -> None:
         "--think-time",
         type=float,
         default=0.0,
-        help="seconds between a response and the next request",
+        help="seconds between a response and the next request, the mean",
     )
     add(
         "--arrival-rate",
         type=float,
         default=0.0,
         help="requests/s of all users, 0: off; users must be more than rate x response time",
+    )
+    add(
+        "--pace",
+        choices=PACES,
+        default="random",
+        help="whether pauses and arrivals are random around the mean (Poisson) or constant",
     )
     add(
         "--shape",

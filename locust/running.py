@@ -52,8 +52,12 @@ class Run:
 
     @property
     def interval(self) -> float:
-        """Seconds between two requests of one user under an arrival rate."""
+        """Mean seconds between two requests of one user under an arrival rate."""
         return max(self.total_users, 1) / self.load.arrival_rate
+
+    def pause(self, mean: float) -> float:
+        """Seconds to wait. Constant ones make arrivals regular, which real ones never are."""
+        return mean if self.load.pace == "constant" or not mean else self.rng.expovariate(1 / mean)
 
 
 def prepare(options: Namespace, host: str) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
 from lab.analysis.models.network import NAMES, SERVER, explained, server_cores, usable_cores
@@ -18,6 +16,7 @@ BUSY = 0.9  # of what a part could have done
 DISTURBED = 0.1  # of the machine's cores, by programs of others
 FLUSHING = 0.7  # of the time the one flush at a time is under way: the next waits
 FULL_MEMORY = 0.95
+ALWAYS = 0.995  # of the time
 FEW_CORES = 0.5  # of the CPU that was there: below, the question is why it idles
 GROWN = 1.2  # times the latency under fewer users
 QUEUE = 1.5  # times as many inside as there are slots
@@ -119,15 +118,11 @@ def _latency(setting: Setting) -> float:
 
 def queues(trial: Trial) -> bool:
     """Whether more requests were under way than workers can hold."""
-    return _under_way(trial) > QUEUE * trial.slots
-
-
-def _under_way(trial: Trial) -> float:
-    return float(np.mean(trial.in_flight)) if trial.in_flight else 0.0
+    return trial.under_way > QUEUE * trial.slots
 
 
 def _queueing(trial: Trial) -> str:
-    return f"{_under_way(trial):.0f} requests queue for {counted(trial.slots, 'slot')}"
+    return f"{trial.under_way:.0f} requests queue for {counted(trial.slots, 'slot')}"
 
 
 def _fullest(parts: tuple[Part, ...]) -> str:
@@ -209,15 +204,16 @@ def flushes(trial: Trial) -> Part | None:
 def slots(trial: Trial) -> Part | None:
     """Worker slots: threads or pooled connections that requests hold while they wait."""
     held = trial.slots
-    inside = min(1.0, _under_way(trial) / held)
+    inside = trial.in_use(held) / held
     full = "the only one is" if held == 1 else f"all {held} are"
-    detail = f"{full} held" if inside == 1 else f"{percent(inside)} of {held} are held"
+    of = "the time the only one is" if held == 1 else f"{held} are"
+    detail = f"{full} held" if inside > ALWAYS else f"{percent(inside)} of {of} held"
     at_database = _at_database(trial)
     if at_database is None:
-        return Part(SLOTS, inside, FULL_MEMORY, detail)
+        return Part(SLOTS, inside, BUSY, detail)
     share = min(1.0, at_database * trial.throughput / (inside * held)) if inside else 0.0
     detail += f", {percent(share)} of the time by the database"
-    return Part(WAITING if share > MOSTLY else SLOTS, inside, FULL_MEMORY, detail)
+    return Part(WAITING if share > MOSTLY else SLOTS, inside, BUSY, detail)
 
 
 def _at_database(trial: Trial) -> float | None:

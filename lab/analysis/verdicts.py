@@ -144,7 +144,9 @@ def little_residual(trial: Trial) -> float:
 
 def little(trial: Trial) -> Iterator[str]:
     """Users neither waited nor thought: they waited inside the generator, so latencies flatter."""
-    if not trial.is_open and (residual := little_residual(trial)) > MAX_LITTLE_RESIDUAL:
+    chance = CHANCE / math.sqrt(trial.total.requests) if trial.conditions.think_time else 0.0
+    allowed = max(MAX_LITTLE_RESIDUAL, chance)  # pauses are drawn at random
+    if not trial.is_open and (residual := little_residual(trial)) > allowed:
         yield f"Little's law misses {percent(residual)} of the users: |N - X (R + Z)| / N"
 
 
@@ -175,7 +177,7 @@ def drift_in_words(found: Growth) -> str:
 def table(trial: Trial) -> Iterator[str]:
     """Rows appeared or disappeared that no response accounts for, nor what was under way."""
     rows = trial.table.unexplained_rows if trial.table else 0
-    under_way = max(trial.conditions.users, max(trial.in_flight, default=0))
+    under_way = max(trial.conditions.users, max(trial.inside, default=0))
     if abs(rows) > under_way:
         verb = "appeared" if rows > 0 else "disappeared"
         yield (

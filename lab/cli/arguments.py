@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.experiments.services import BY_COMMAND, Service
 from lab.experiments.targets import TARGETS
-from lab.records.conditions import Conditions
+from lab.records.conditions import CONSTANT, RANDOM, Conditions
 from lab.records.operations import ROLES
 from lab.running.hosts import inventory
 
@@ -129,6 +129,11 @@ def add_conditions(
     }.items():
         value = getattr(defaults, flags[0][2:].replace("-", "_"))
         add(*flags, type=seconds, default=value, help=f"{what} (default {value:g}s)")
+    add(
+        "--pace", choices=(RANDOM, CONSTANT), default=defaults.pace,
+        help="whether pauses and arrivals are random around the mean or constant "
+        f"(default {defaults.pace})",
+    )  # fmt: skip
     add("--cpus", type=float, help="CPU cap of the server in cores, such as 1 or 0.5")
     add("--memory", type=byte_count, help="memory cap of the server, such as 512m or 1g")
 

@@ -152,9 +152,8 @@ def read(folder: Path) -> Plan:
 
 
 def _known(found: dict[str, Any]) -> dict[str, Any]:
-    steps = (
-        Step(**{**step, "conditions": Conditions(**step["conditions"])}) for step in found["steps"]
-    )
+    read = Conditions.from_json
+    steps = (Step(**{**step, "conditions": read(step["conditions"])}) for step in found["steps"])
     lists = {name: tuple(found[name]) for name in ("open_shares", "url_load")}
     service = Service(**found["service"]) if found.get("service") else None
     return {**found, **lists, "steps": tuple(steps), "service": service}

@@ -20,7 +20,8 @@ from lab.records.operations import Second
 from lab.records.trial import Trial
 from lab.records.usage import Counters, Process
 
-VERSION = 2
+VERSION = 3
+OLDEST = 2  # that is still read
 FILE, PACKED = "records.jsonl", "records.jsonl.gz"
 
 
@@ -47,16 +48,29 @@ def from_line(line: str) -> Trial:
         version = found.pop("version")
         if version > VERSION:
             raise LabError(f"written by a later lab (format {version}, known is {VERSION}): update")
-        if version < VERSION:
+        if version < OLDEST:
             raise LabError(f"written by an earlier lab (format {version}): measure again")
-        return _trial(found)
+        return _trial(found if version == VERSION else _version_3(found))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise LabError(f"is not the record of a trial ({error})") from error
 
 
+def _version_3(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what version 2 wrote as version 3 would.
+
+    How many were inside comes from Little's law, L = X R: version 2 looked on whole seconds, in
+    step with pauses that were constant.
+    """
+    inside = [0.0] * int(found["conditions"]["seconds"])
+    for second in found["seconds_of_load"]:
+        if 0 <= (at := second["at"]) < len(inside):
+            inside[at] += sum(second["latencies"][1::2]) * second["mean_ms"] / 1000
+    return {**found, "inside": inside, "at_least": []}
+
+
 def _trial(found: dict[str, Any]) -> Trial:
     found = {field.name: found[field.name] for field in fields(Trial)}
-    found["conditions"] = Conditions(**found["conditions"])
+    found["conditions"] = Conditions.from_json(found["conditions"])
     found["seconds_of_load"] = tuple(
         Second(**{**second, "latencies": Histogram.from_json(second["latencies"])})
         for second in found["seconds_of_load"]
@@ -70,7 +84,8 @@ def _trial(found: dict[str, Any]) -> Trial:
     found["cap"] = Cap(**_columns(found["cap"]))
     for name, kind in (("table", Table), ("round_trip", RoundTrip)):
         found[name] = kind(**found[name]) if found[name] else None
-    found["in_flight"], found["warnings"] = tuple(found["in_flight"]), tuple(found["warnings"])
+    for name in ("inside", "at_least", "warnings"):
+        found[name] = tuple(found[name])
     return Trial(**found)
 
 

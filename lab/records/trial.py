@@ -39,7 +39,10 @@ class Trial:
     started: str  # ISO 8601, UTC
     conditions: Conditions
     seconds_of_load: tuple[Second, ...]  # one per second and operation that had an answer
-    in_flight: tuple[int, ...]  # requests sent (or due, when open) and not answered at 0, 1, … s
+    inside: tuple[float, ...]  # mean number of requests due and not answered, second by second
+    at_least: tuple[
+        float, ...
+    ]  # the share of the window with at least 1, 2, … of them; (): unknown
     errors: Mapping[str, int]  # message: how often in the window
     served_by: Mapping[str, int]  # X-Served-By, "name/pid": requests in the window
     processes: tuple[Process, ...]
@@ -71,6 +74,18 @@ class Trial:
     def seconds(self) -> float:
         """The length of the window."""
         return self.conditions.seconds
+
+    @property
+    def under_way(self) -> float:
+        """The mean number of requests that were due and not answered, in the window."""
+        return sum(self.inside) / len(self.inside) if self.inside else 0.0
+
+    def in_use(self, slots: int) -> float:
+        """Return the mean number of slots that held a request, of so many that requests queue for.
+
+        Where no more is known than how many were inside on average, it is the most that can be.
+        """
+        return sum(self.at_least[:slots]) if self.at_least else min(float(slots), self.under_way)
 
     @property
     def group_key(self) -> tuple[str, Conditions]:

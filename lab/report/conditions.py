@@ -38,14 +38,17 @@ def _loads(trials: Sequence[Trial]) -> list[str]:
     said = [f"mix: {'; '.join(dict.fromkeys(_mix(t.conditions.mix) for t in trials))}"]
     if closed:
         pauses = {c.think_time for c in closed}
-        again = f"after {_all(pauses)} s" if any(pauses) else "at once"
+        paces = ", ".join({c.pace: "" for c in closed})
+        again = f"after {_all(pauses)} s ({paces})" if any(pauses) else "at once"
         said.append(
             f"closed load: {_all(c.users for c in closed)} users; each waits for its answer and "
             f"sends again {again}, so a slow server gets fewer requests"
         )
     if rates:
+        paces = ", ".join({t.conditions.pace: "" for t in trials if t.is_open})
         said.append(
-            f"open load: {_all(rates)} requests/s come on a schedule, whatever the answers do; "
+            f"open load: {_all(rates)} requests/s come on a schedule "
+            f"({paces}), whatever the answers do; "
             "each is timed from when it was due"
         )
     return said

@@ -23,6 +23,7 @@ from lab.running.servers import Server
 
 LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
 FAST_SPAWN = 100  # users per second, beyond which Locust warns
+MOST_SLOTS = 1024  # whose use is known
 SPARE_SECONDS = 1  # Locust's run time begins before its first request
 KEYS = ("LOCUST_API_KEY", "LOCUST_API_KEY_FILE")  # secrets: they appear nowhere
 GONE = " (gone)"  # ends the operation of an expected 404
@@ -57,6 +58,7 @@ def locust_options(url: str, conditions: Conditions, *, seeded: bool) -> list[st
         "--run-time": f"{run_time:.0f}s",
         "--think-time": conditions.think_time,
         "--arrival-rate": conditions.arrival_rate or 0,
+        "--pace": conditions.pace,
         "--mix": conditions.mix,
         "--seeded-rows": conditions.rows if seeded else 0,
         "--seed": conditions.seed,
@@ -131,12 +133,24 @@ class Requests:
             latencies=Histogram.of(latency_ms),
         )
 
-    def in_flight(self, begin: float, seconds: float) -> tuple[int, ...]:
-        """Return how many were due and not answered `begin`, a second later, and so on."""
-        moments = begin + np.arange(int(seconds) + 1)
-        due = np.searchsorted(np.sort(self.intended), moments, side="right")
-        answered = np.searchsorted(np.sort(self.end), moments, side="right")
-        return tuple(int(count) for count in due - answered)
+    def inside(self, begin: float, seconds: float) -> tuple[float, ...]:
+        """Return how many were due and not answered: the mean of each second since `begin`.
+
+        Not a look at whole seconds: pauses may march in step with those.
+        """
+        moments = np.arange(int(seconds) + 1, dtype=float)
+        spent = _age(self.intended - begin, moments) - _age(self.end - begin, moments)
+        return tuple(round(float(mean), 4) for mean in np.diff(spent))
+
+    def at_least(self, begin: float, seconds: float) -> tuple[float, ...]:
+        """Return the share of a window in which at least 1, 2, … were due and not answered."""
+        moments = np.concatenate((self.intended, self.end, (begin, begin + seconds)))
+        steps = np.repeat((1, -1, 0), (len(self.end), len(self.end), 2))
+        order = np.argsort(moments, kind="stable")
+        lasted = np.diff(moments[order].clip(begin, begin + seconds), append=begin + seconds)
+        time_at = np.bincount(steps[order].cumsum().clip(0), lasted, MOST_SLOTS + 1)
+        shares = time_at[::-1].cumsum()[::-1][1 : MOST_SLOTS + 1] / seconds
+        return tuple(round(float(share), 4) for share in shares[shares >= 0.00005])
 
     def errors(self) -> dict[str, int]:
         """Return how often each error occurred."""
@@ -152,6 +166,14 @@ class Requests:
         names = [name for name in set(self.operation) if name.startswith(f"{method} ")]
         own = np.isin(self.operation.astype(str), [n for n in names if not n.endswith(GONE)])
         return int(np.count_nonzero(own & ~self.failed))
+
+
+def _age(starts: Floats, moments: Floats) -> Floats:
+    """Return how long ago the starts before each moment were, all together."""
+    ordered = np.sort(starts)
+    before = np.searchsorted(ordered, moments)
+    found: Floats = before * moments - np.concatenate(([0.0], np.cumsum(ordered)))[before]
+    return found
 
 
 def read_requests(path: Path) -> Requests:

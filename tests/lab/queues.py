@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lab.analysis.growth import Course, growth, windows
+from lab.analysis.limits import BUSY
 
 SECONDS = 25
 GROWN = 0.2  # the service time's growth over the window
@@ -43,8 +44,8 @@ class Queue:
         return self.hold * luck * (1 + self.growth * age)
 
     def seconds(self, series, rng):
-        """Return requests and the sum of their latencies (ms) by series and second."""
-        requests, total_ms = np.zeros((2, series, SECONDS))
+        """Return requests, their latencies together (ms) and slots in use, by series and second."""
+        requests, total_ms, held = np.zeros((3, series, SECONDS))
         free, rows = np.zeros((series, self.slots)), np.arange(series)
         ready = rng.exponential(self.pause or 1e-3, (series, 1 if self.rate else self.users))
         while ready.min(axis=1).min() < self.warm_up + SECONDS:
@@ -57,9 +58,10 @@ class Queue:
             seen = (at >= 0) & (at < SECONDS)
             requests[rows[seen], at[seen]] += 1
             total_ms[rows[seen], at[seen]] += 1000 * (end - due)[seen]
+            held[rows[seen], at[seen]] += (end - begin)[seen]
             pause = 1 / self.rate if self.rate else self.pause
             ready[rows, user] = (due if self.rate else end) + rng.exponential(pause, series)
-        return requests, total_ms
+        return requests, total_ms, held
 
 
 LIGHT = Queue(8, 0.01, users=60, pause=0.2)
@@ -79,7 +81,7 @@ QUEUES: Mapping[str, Queue] = {
 
 def courses(queue, series=SERIES, seed=1):
     """Return what is said of each of several series of a queue."""
-    columns = queue.seconds(series, np.random.default_rng(seed))
+    columns = queue.seconds(series, np.random.default_rng(seed))[:2]
     return [growth(windows(*one), 0.0) for one in zip(*columns, strict=True)]
 
 
@@ -91,6 +93,13 @@ def wandering(forgets, series=SERIES, seed=1):
         found.append(forgets * found[-1] + rng.normal(0, 0.1 * np.sqrt(1 - forgets**2), series))
     return [growth(windows(np.full(SECONDS, 500.0), 5e4 * np.exp(one)), 0.0)
             for one in np.array(found).T]  # fmt: skip
+
+
+def full(slots, utilisation, series=SERIES, seed=3):
+    """Return the share of series of an open queue whose slots are called full."""
+    queue = Queue(slots, 0.002, rate=utilisation * slots / 0.002, spread=1, warm_up=10)
+    _, _, held = queue.seconds(series, np.random.default_rng(seed))
+    return float((held.mean(axis=1) / slots > BUSY).mean())
 
 
 def share(found, *wanted):
@@ -119,6 +128,10 @@ def main():
     for forgets in (0.5, 0.8, 0.95):
         line = row(f"wandering by 10 %, autocorrelation {forgets}", wandering(forgets), None)
         print(line)  # noqa: T201
+    for slots in (1, 4):
+        for utilisation in (0.8, 0.85, 0.92, 0.95):
+            found = 100 * full(slots, utilisation)
+            print(f"| {slots} | {100 * utilisation:.0f} % | {found:.1f} |", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -90,7 +90,8 @@ def simulated(
             workers, 1, users, think_time, rate, warm_up=WARM_UP, seconds=SECONDS
         ),
         "seconds_of_load": window.by_second(WARM_UP),
-        "in_flight": log.in_flight(WARM_UP, SECONDS),
+        "inside": log.inside(WARM_UP, SECONDS),
+        "at_least": log.at_least(WARM_UP, SECONDS),
         "served_by": {f"stub/{pid}": count // workers for pid in range(workers)},
         "processes": processes(server=cpu * count, database=0.5, generator=5.0),
         "cores": {"server": (0, 1, 2, 3, 4, 5, 6, 7), "database": (8,), "generator": (9,)},

@@ -3,7 +3,9 @@
 import re
 import signal
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean, stdev
 
 import pytest
 
@@ -16,7 +18,8 @@ CASES = {
     "steps": Case("-u 10 -r 100 -t 4 --think-time 0.1 --seeded-rows 200 --shape steps"),
     "spike": Case("-u 10 -r 100 -t 5 --think-time 0.1 --seeded-rows 200 --shape spike"),
     "processes": Case("--processes 2 --mix 1/0/0/4 --think-time 0.01", Stub(rows=300)),
-    "rate": Case("-t 4 --think-time 0 --arrival-rate 50", Stub(delay=0.02)),
+    "rate": Case("-t 4 --think-time 0 --arrival-rate 50 --pace constant", Stub(delay=0.02)),
+    "poisson": Case("-t 4 --think-time 0 --arrival-rate 50", Stub(delay=0.02)),
     "few users": Case("--think-time 0 --arrival-rate 400 --seeded-rows 200", Stub(delay=0.1)),
     "interrupt": Case("-t 60 --seeded-rows 200", Stub(delay=0.7)),
     # The worker learns the mix from its master.
@@ -52,6 +55,14 @@ def test_arrival_rate_is_held(runs: dict[str, Outcome], logs: Path) -> None:
     due = sorted(float(row["intended"]) for row in rows)
     assert len(due) / (due[-1] - due[0]) == pytest.approx(50, rel=0.15)
     assert min(float(row["start"]) - float(row["intended"]) for row in rows) > -0.002
+
+
+def test_arrivals_come_at_random_around_the_rate(runs: dict[str, Outcome], logs: Path) -> None:
+    assert runs["poisson"].code == 0, runs["poisson"].err
+    due = sorted(float(row["intended"]) for row in read_log(logs / "poisson.csv"))
+    gaps = [after - before for before, after in pairwise(due)]
+    assert 1 / mean(gaps) == pytest.approx(50, rel=0.35)
+    assert 0.6 < stdev(gaps) / mean(gaps) < 1.4  # 1: exponential
 
 
 def test_too_few_users_show_as_requests_sent_too_late(runs: dict[str, Outcome], logs: Path) -> None:

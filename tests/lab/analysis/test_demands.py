@@ -64,7 +64,7 @@ def with_workers(one, workers):
         label="stub",
         conditions=conditions,
         seconds_of_load=one.seconds_of_load,
-        in_flight=one.in_flight,
+        inside=one.inside,
         cores=one.cores,
         processes=processes(server=5.0, database=0.5, generator=5.0),
         served_by={"stub/1": 1_250, "stub/2": 1_250},

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from lab.analysis.limits import NOTHING, SLOTS, WAITING, limit
 from lab.analysis.models.network import SERVER
 from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError
+from lab.records import jsonlines
 from lab.records.conditions import Conditions
 from lab.records.environment import RoundTrip
 from lab.records.usage import Counters
@@ -126,6 +128,30 @@ def test_a_light_load_finds_no_limit():
     found = only(light)
     assert found.name == NOTHING
     assert "more users will find the limit" in found.text
+
+
+def test_slots_in_use_are_those_of_the_whole_time_and_not_of_whole_seconds():
+    regular = Service(1, hold=0.00184)
+    one = simulated(1, 100, service=regular, rate=500.0, cpu=0.0002, cores=APART)
+    assert one.in_use(1) == pytest.approx(0.92, abs=0.01)
+    assert only(one).name == SLOTS
+    assert "92 % of the time the only one is held" in only(one).text
+
+
+def test_slots_that_requests_leave_free_at_times_are_not_full_however_long_the_queue_is_then():
+    bursts = replace(simulated(1, 100, rate=40.0), inside=(3.0,) * 50, at_least=(0.7, 0.6, 0.6))
+    assert bursts.in_use(1) == 0.7
+    assert only(bursts).name == NOTHING
+
+
+def test_an_old_record_whose_samples_were_aliased_is_read_by_little_s_law():
+    one = simulated(1, 100, service=Service(1, hold=0.00184), rate=500.0)
+    old = json.loads(jsonlines.to_line(one)) | {"version": 2, "in_flight": [0] * 51}
+    del old["inside"], old["at_least"]
+    del old["conditions"]["pace"]
+    found = jsonlines.from_line(json.dumps(old))
+    assert found.conditions.pace == "constant"
+    assert found.under_way == pytest.approx(one.under_way, rel=0.02)
 
 
 def test_a_server_nobody_measured_has_no_known_limit():

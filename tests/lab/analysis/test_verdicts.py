@@ -105,7 +105,7 @@ def test_think_time_counts_for_little_s_law():
 
 def test_little_s_law_binds_no_users_of_an_open_load():
     opened = Conditions(users=500, arrival_rate=600.0)
-    assert verdict(trial(conditions=opened, in_flight=(60,) * 51)).level is Level.VALID
+    assert verdict(trial(conditions=opened, inside=(60.0,) * 50)).level is Level.VALID
 
 
 def test_a_mix_that_is_off_by_more_than_a_point_is_suspect():
@@ -127,8 +127,7 @@ def rising(first, last):
     seconds = tuple(
         replace(one, mean_ms=steps[max(one.at, 0)], max_ms=4 * last) for one in load(30_000, middle)
     )
-    inside = tuple(int(600 * step / 1000) for step in (*steps, last))
-    return trial(seconds_of_load=seconds, in_flight=inside)
+    return trial(seconds_of_load=seconds)
 
 
 def test_latency_that_grows_is_suspect_with_its_cause():

@@ -23,7 +23,7 @@ def test_a_record_of_a_later_lab_is_refused_with_its_line(tmp_path):
     later = json.loads(jsonlines.to_line(trial())) | {"version": jsonlines.VERSION + 1}
     path = tmp_path / "records.jsonl"
     path.write_text(jsonlines.to_line(trial()) + json.dumps(later) + "\n")
-    with pytest.raises(LabError, match=r"line 2 written by a later lab \(format 3, known is 2\)"):
+    with pytest.raises(LabError, match=r"line 2 written by a later lab \(format 4, known is 3\)"):
         jsonlines.read(path)
 
 

@@ -46,8 +46,14 @@ def test_seconds_count_from_the_window_by_operation_and_skip_empty_ones(log):
     assert (seconds[1].mean_ms, seconds[1].max_ms, seconds[1].bytes) == (2000, 2000, 9)
 
 
-def test_requests_in_flight_are_those_due_and_not_answered(log):
-    assert read_requests(log).in_flight(100, 4) == (1, 2, 1, 0, 0)
+def test_requests_inside_are_those_due_and_not_answered_over_each_second(log):
+    assert read_requests(log).inside(100, 4) == pytest.approx((1, 1.5, 1, 0))
+
+
+def test_the_time_with_at_least_so_many_inside_is_known(log):
+    requests = read_requests(log)
+    assert requests.at_least(100, 4) == pytest.approx((0.75, 0.125))
+    assert sum(requests.at_least(100.2, 1.5)) * 1.5 == pytest.approx(2, rel=1e-3)
 
 
 def test_what_the_load_did_to_the_table_is_counted_from_right_answers(tmp_path):
