@@ -33,8 +33,9 @@ ROOMS: dict[str, tuple[str, str]] = {  # of lab/: what each may import, and why 
     "analysis": ("records", "what the records say is read from them alone, and runs nothing"),
     "sizing": ("analysis records", "a plan is computed from what was measured, and draws nothing"),
     "report": ("analysis sizing records", "a report can be redrawn anywhere: it runs nothing"),
+    "probing": ("", "a service is looked at from outside, before anything is measured"),
     "cli": (
-        "experiments running records analysis sizing report",
+        "experiments probing running records analysis sizing report",
         "a command is the outermost shell",
     ),
 }

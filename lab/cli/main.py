@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Protocol
 
 from lab.analysis.analyse import failed
-from lab.cli import compare, doctor, ladder, plan, report, resume, run, sweep
+from lab.cli import compare, doctor, ladder, plan, probe, report, resume, run, sweep
 from lab.errors import LabError
 from lab.report.blocks import say
 from lab.report.contents import summary
@@ -29,7 +29,7 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, Command] = {
-    "doctor": doctor, "run": run, "sweep": sweep, "compare": compare,
+    "doctor": doctor, "probe": probe, "run": run, "sweep": sweep, "compare": compare,
     "ladder": ladder, "resume": resume, "plan": plan, "report": report,
 }  # fmt: skip
 EXAMPLES = """\
@@ -39,6 +39,8 @@ examples:
   python -m lab compare django django --repeats 5             how noisy is this machine?
   python -m lab compare django http://127.0.0.1:8001 --load "--preset fastapi"
   python -m lab sweep django --workers 1,2,4 --users 50,500   how many workers?
+  python -m lab probe http://127.0.0.1:8001                   which options fit my service?
+  python -m lab sweep --command "uvicorn app:app --port {port} --workers {workers}"
   python -m lab sweep django --workers 1,2,4 --db-rtt 2ms     the same, database further away
   python -m lab sweep django --p95 300ms                      the fewest workers that meet it
   python -m lab ladder                                        what does each speed-up buy?

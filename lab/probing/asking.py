@@ -1,0 +1,98 @@
+"""One question and its answer, with the key of the environment; no redirect is followed."""
+
+import http.client
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lab.errors import LabError
+
+TIMEOUT = 10.0  # seconds
+MOST = 32 * 1024 * 1024  # bytes of an answer: a document of thousands of routes has a few
+MOST_SHOWN = 160  # characters of an answer
+KEY = "LOCUST_API_KEY"
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came."""
+
+    asked: str  # method and path
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body; None when it is not JSON."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is done."""
+        return 200 <= self.status < 300
+
+    @property
+    def location(self) -> str:
+        """The path it leads to, or ""."""
+        return urlsplit(self.headers.get("location", "")).path
+
+    @property
+    def sentence(self) -> str:
+        """What was asked and what came, on one line."""
+        where = f" to {self.location}" if self.location else ""
+        body = " ".join(self.text.split())
+        shown = body if len(body) <= MOST_SHOWN else f"{body[:MOST_SHOWN]}…"
+        return f"{self.asked} answered {self.status}{where}" + (f" ({shown})" if shown else "")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service at an address, and the header that a key is sent in."""
+
+    url: str  # scheme, host and port
+    auth_header: str = "Authorization: Bearer"
+
+    def ask(self, method: str, path: str, body: Any = None) -> Answer:
+        """Send a request. Raises `LabError` when nothing answers."""
+        parts = urlsplit(self.url)
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        try:
+            connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, self._headers(data is not None))
+            answer = connection.getresponse()
+            text = answer.read(MOST).decode(errors="replace")
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            connection.close()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise LabError(f"nothing answers at {self.url} ({error}): start it first") from error
+        return Answer(f"{method} {path}", answer.status, headers, text)
+
+    def _headers(self, has_body: bool) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if has_body:
+            headers["Content-Type"] = "application/json"
+        if key := _key():
+            name, _, scheme = self.auth_header.partition(":")
+            headers[name] = f"{scheme.strip()} {key}".strip()
+        return headers
+
+
+def _key() -> str:
+    if file := os.environ.get(f"{KEY}_FILE"):
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise LabError(f"{KEY}_FILE: {error.strerror}: {file}") from error
+    return os.environ.get(KEY, "").strip()

@@ -1,0 +1,163 @@
+"""A look at a service that nobody described finds the options that drive it."""
+
+import json
+import shlex
+import signal
+from contextlib import ExitStack
+
+import pytest
+from flask import Flask, request
+
+from lab.cli.main import main
+from lab.probing.document import Document
+from lab.probing.payloads import example, from_item, from_schema, template
+from tests.load.conftest import finish, start_headless
+from tests.load.strangers import KEY, notes, serving_fastapi, serving_flask, shop
+
+CRUD = ("--mix", "4/3/4/4/1", "--think-time", "0.02", "-u", "4", "-r", "4", "-t", "2")
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_signals_of_pytest(monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+
+
+@pytest.fixture
+def stack():
+    with ExitStack() as services:
+        yield services
+
+
+def probed(capsys, *words):
+    """Probe a service; return what was printed, and the options."""
+    code = main(["probe", *words])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    (options,) = [line for line in said.out.splitlines() if line.startswith("options: ")]
+    return said.out, shlex.split(options.removeprefix("options: "))
+
+
+def test_what_a_document_describes_is_found_and_drives_the_load(capsys, monkeypatch, stack):
+    url = stack.enter_context(serving_fastapi(shop()))
+    assert main(["probe", url]) == 2
+    assert "set LOCUST_API_KEY, sent as 'X-API-Key'" in capsys.readouterr().err
+    monkeypatch.setenv("LOCUST_API_KEY", KEY)
+    said, options = probed(capsys, url)
+    assert "Shop 0.1.0 (OpenAPI 3.1.0)" in said
+    assert KEY not in said
+    run = finish(start_headless(url, *options, *CRUD, LOCUST_API_KEY=KEY))
+    assert run.code == 0, run.err
+
+
+def test_what_nobody_describes_is_found_by_asking(capsys, stack):
+    url = stack.enter_context(serving_flask(notes()))
+    said, options = probed(capsys, f"{url}/notes")
+    assert "no pages" in said
+    assert "answers a Location" in said
+    run = finish(start_headless(url, *options, *CRUD))
+    assert run.code == 0, run.err
+
+
+def test_nothing_is_written_under_read_only(capsys, stack):
+    app = notes(rows=3)
+    methods = []
+    app.before_request(lambda: methods.append(request.method))
+    url = stack.enter_context(serving_flask(app))
+    _, options = probed(capsys, f"{url}/notes", "--read-only")
+    assert set(methods) == {"GET"}
+    assert options[options.index("--mix") + 1] == "80/20/0/0"
+
+
+def append_only():
+    """A log of events: no delete, no update, ids in a field of its own, an empty table."""
+    app, found = Flask("events"), list[dict[str, str]]()
+
+    @app.get("/log/events")
+    def listed():
+        return {"result": {"events": found[-int(request.args.get("per_page", 50)) :]}}
+
+    @app.post("/log/events")
+    def created():
+        found.append({"event_id": f"e-{len(found)}", **request.get_json()})
+        return {"event": found[-1]}, 201
+
+    @app.get("/log/events/<own>")
+    def read(own):
+        return {"event": next(one for one in found if one["event_id"] == own)}
+
+    return app
+
+
+def test_an_empty_table_needs_a_payload_and_says_so(capsys, stack):
+    url = stack.enter_context(serving_flask(append_only()))
+    assert main(["probe", f"{url}/log/events"]) == 2
+    assert "give --payload" in capsys.readouterr().err
+
+
+def test_what_cannot_be_deleted_is_left_out_of_the_mix(capsys, stack):
+    app = append_only()
+    with app.test_client() as client:
+        client.post("/log/events", json={"title": "first"})
+    url = stack.enter_context(serving_flask(app))
+    said, options = probed(capsys, f"{url}/log/events")
+    assert "no delete: DELETE /log/events/e-1 answered 405" in said
+    assert "no update: PATCH" in said
+    run = finish(start_headless(url, *options, "-u", "2", "-t", "2"))
+    assert run.code == 0, run.err
+
+
+@pytest.mark.parametrize(("url", "said"), [
+    ("127.0.0.1:8000", "give an address such as"),
+    ("http://me:secret@127.0.0.1:9", "without a password"),
+    ("http://127.0.0.1:9", "nothing answers at http://127.0.0.1:9"),
+])  # fmt: skip
+def test_a_wrong_address_is_one_line(capsys, url, said):
+    assert main(["probe", url]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert "secret" not in line
+
+
+def test_a_payload_keeps_to_what_a_schema_asks_for():
+    document = Document({"components": {"schemas": {"Size": {"enum": ["s", "m"]}}}}, "")
+    schema = {
+        "required": [
+            "name",
+            "size",
+            "price",
+            "cents",
+            "stock",
+            "mail",
+            "on",
+            "tags",
+            "box",
+            "code",
+        ],
+        "properties": {
+            "id": {"type": "integer", "readOnly": True},
+            "name": {"type": "string", "maxLength": 100},
+            "size": {"$ref": "#/components/schemas/Size"},
+            "price": {"type": "string", "format": "decimal"},
+            "cents": {"type": "integer", "minimum": 50, "multipleOf": 20},
+            "stock": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            "mail": {"type": "string", "format": "email"},
+            "on": {"type": "string", "format": "date"},
+            "tags": {"type": "array", "minItems": 1, "items": {"type": "string", "maxLength": 3}},
+            "box": {"type": "object", "required": ["w"], "properties": {"w": {"type": "number"}}},
+            "code": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["ABC"]},
+            "note": {"type": "string"},
+        },
+    }
+    payload = template(from_schema(document, schema))
+    assert json.loads(example(payload, "f00")) == {
+        "name": "Oak chair 0001", "size": "s", "price": "12.50", "cents": 60, "stock": 3,
+        "mail": "f00@example.com", "on": "2026-01-01", "tags": ["x"], "box": {"w": 1},
+        "code": "ABC",
+    }  # fmt: skip
+
+
+def test_a_payload_like_an_item_leaves_out_what_a_service_makes():
+    item = {"id": 7, "title": "x", "price": 2.5, "done": True, "created_at": "2026", "cost_$": "1"}
+    assert template(from_item(item, "id")) == (
+        '{"title": "$name", "price": $price, "done": true, "cost_$": "$price"}'
+    )
