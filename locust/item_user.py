@@ -1,19 +1,19 @@
 """A user of the items: what it sends, when, and whether the answer is right."""
 
 # Locust types its own functions only in part.
-# mypy: disable-error-code="no-untyped-call, untyped-decorator"
+# mypy: disable-error-code="no-untyped-call"
 
 import json
 import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import gevent  # type: ignore[import-untyped]
+from gevent import GreenletExit
 from gevent.event import Event  # type: ignore[import-untyped]
-from locust import FastHttpUser, TaskSet, task
-from locust.contrib.fasthttp import ResponseContextManager
+from locust import FastHttpUser
+from locust.contrib.fasthttp import ErrorResponse, FastRequest, ResponseContextManager
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING
 
@@ -29,6 +29,7 @@ from checks import (
     parse,
 )
 from known_items import Known
+from operations import Operations
 from payloads import new_values
 from plain_client import PlainSession
 from running import Run
@@ -37,65 +38,14 @@ from thresholds import GONE
 
 Check = Callable[[ResponseContextManager], object]
 
+MISSING = (404, 410)
+LOST = "lost write"  # begins the message; the lab knows it by this
+
+CHECK = "is the path right, are the rows there (--base-path, --seeded-rows)?"
+UNANSWERED = "no answer until the end of the load"
+
 ACCEPT_JSON = {"Accept": "application/json"}
 SEND_JSON = {"Content-Type": "application/json"}
-
-
-class Operations(TaskSet):
-    """What a user does. The weights are the default of --mix, which the deck deals out."""
-
-    user: "ItemUser"
-
-    @task(60)
-    def retrieve(self) -> None:
-        if known := self.user.current.known.pick():
-            self.user.retrieve(known)
-        else:  # an empty table: what is to be read must be made first
-            self.user.create()
-
-    @task(15)
-    def list(self) -> None:
-        self.user.list_page()
-
-    @task(20)
-    def create(self) -> None:
-        self.user.create()
-
-    @task(0)
-    def update(self) -> None:
-        if known := self.user.current.known.take_any():
-            self.user.update(known)
-        else:
-            self.user.create()
-
-    @task(5)
-    def delete(self) -> None:
-        if known := self.user.current.known.take():
-            self.user.delete(known)
-        else:
-            self.user.create()
-
-    @classmethod
-    def show(cls, mix: tuple[int, ...]) -> None:
-        """For Locust's table of the current ratio."""
-        cls.tasks = [
-            task for task, weight in zip(IN_ORDER, mix, strict=True) for _ in range(weight)
-        ]
-
-    def get_next_task(self) -> Any:
-        return IN_ORDER[self.user.current.deck.draw()]
-
-    def _sleep(self, seconds: float) -> None:
-        self.user.pause(seconds)
-
-
-IN_ORDER = (
-    Operations.retrieve,
-    Operations.list,
-    Operations.create,
-    Operations.update,
-    Operations.delete,
-)
 
 
 class ItemUser(FastHttpUser):
@@ -154,12 +104,19 @@ class ItemUser(FastHttpUser):
     # What
 
     def retrieve(self, known: Known) -> None:
-        target = self.current.load.target
+        target, values, was_gone = self.current.load.target, known.values, known.is_gone
 
         def same(answer: ResponseContextManager) -> None:
-            check_same(target, target.item_in(parse(answer.content)), known.id, known.values)
+            if was_gone:
+                raise WrongAnswerError(f"{LOST}: a row that was deleted is still there", known.id)
+            # An update may have been faster: then it may be the old values, or the new.
+            expected = values if known.values is values else {}
+            check_same(target, target.item_in(parse(answer.content)), known.id, expected)
 
-        checks: dict[int, Check] = {200: same, 404: partial(self.gone, known)}
+        checks: dict[int, Check] = {
+            200: same,
+            **dict.fromkeys(MISSING, partial(self.missing, known)),
+        }
         self.send("GET", target.item_url(known.id), target.item_name, checks)
 
     def list_page(self) -> None:
@@ -178,7 +135,7 @@ class ItemUser(FastHttpUser):
 
         def created(answer: ResponseContextManager) -> None:
             item_id = created_id(target, answer.content, answer.headers, values)
-            self.current.known.add(Known(item_id, values))
+            self.current.known.add(Known(item_id, values, is_ours=True))
 
         checks = dict.fromkeys(CREATED, created)
         self.send("POST", target.collection_url(), target.collection_name, checks, payload)
@@ -191,10 +148,11 @@ class ItemUser(FastHttpUser):
 
         def updated(answer: ResponseContextManager) -> None:
             check_updated(target, answer.status_code, answer.content, known.id, values)
+            known.is_ours = True
             known.values = values  # without this answer it may be the old or the new ones
 
         checks: dict[int, Check] = dict.fromkeys(UPDATED, updated)
-        checks[404] = partial(self.gone, known)
+        checks |= dict.fromkeys(MISSING, partial(self.lost, known))
         method = target.update_method
         self.send(method, target.item_url(known.id), target.item_name, checks, payload)
         self.current.known.add(known)
@@ -204,15 +162,26 @@ class ItemUser(FastHttpUser):
 
         def deleted(answer: ResponseContextManager) -> None:
             check_empty(answer.status_code, answer.content)
+            self.current.known.deleted(known)
 
+        self.current.known.forget(known)  # from now on a read may find it or not
         checks: dict[int, Check] = dict.fromkeys(DELETED, deleted)
-        checks[404] = partial(self.gone, known)
+        checks |= dict.fromkeys(MISSING, partial(self.lost, known))
         self.send("DELETE", target.item_url(known.id), target.item_name, checks)
 
-    def gone(self, known: Known, answer: ResponseContextManager) -> None:
-        """A delete was faster: right, but counted under its own name."""
+    def missing(self, known: Known, answer: ResponseContextManager) -> None:
+        """It was deleted, perhaps by another process: right, but counted under its own name."""
+        if self.current.known.must_exist(known):
+            self.lost(known, answer)
         self.current.known.forget(known)
         answer.request_meta["name"] += GONE
+
+    def lost(self, known: Known, _: ResponseContextManager) -> None:
+        """Nobody else deletes it. Raises WrongAnswerError."""
+        self.current.known.forget(known)
+        if known.is_ours:
+            raise WrongAnswerError(f"{LOST}: a row that was written is not there", known.id)
+        raise WrongAnswerError("a row that nobody deleted is not there", f"{known.id}: {CHECK}")
 
     def send(
         self,
@@ -223,6 +192,30 @@ class ItemUser(FastHttpUser):
         body: Item | None = None,
     ) -> None:
         """Send a request. The check for its status raises WrongAnswerError for a wrong answer."""
+        sent = time.time()
+        try:
+            self.ask(method, url, name, checks, body)
+        except GreenletExit:  # the load has ended, and nobody waits any longer
+            self.unanswered(method, url, name, sent)
+            raise
+
+    def unanswered(self, method: str, url: str, name: str, sent: float) -> None:
+        """Count what would vanish: a request that was sent and never answered."""
+        reason = TimeoutError(UNANSWERED)
+        self.environment.events.request.fire(
+            request_type=method,
+            name=name,
+            response_time=1000 * (time.time() - sent),
+            response_length=0,
+            response=ErrorResponse(FastRequest(url, method), reason),
+            start_time=sent,
+            context=self.context(),
+            exception=reason,
+        )
+
+    def ask(
+        self, method: str, url: str, name: str, checks: Mapping[int, Check], body: Item | None
+    ) -> None:
         data, headers = (json.dumps(body), SEND_JSON) if body is not None else (None, None)
         with self.client.request(
             method, url, name=name, data=data, headers=headers, catch_response=True

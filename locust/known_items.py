@@ -1,11 +1,15 @@
 """Which items exist, as far as this process knows, and which of them it may change."""
 
 import random
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from targets import Id, Item
 
+READ_BACK = 10  # of so many reads one is of the row that was written last
+READ_GONE = 50  # and one of the row that was deleted last
+MAX_WRITTEN = 1000  # that wait to be read
 MAX_CREATED = 50_000  # about 30 MB; without a limit an hour of load takes hundreds
 
 
@@ -15,7 +19,8 @@ class Known:
 
     id: Id
     values: Item
-    is_gone: bool = False
+    is_ours: bool = False  # written here: nobody else deletes it
+    is_gone: bool = False  # being deleted, or deleted
 
 
 class KnownItems:
@@ -35,16 +40,39 @@ class KnownItems:
         self._deletable = iter(self._own)
         self._created: list[Known] = []
         self._gone: set[Id] = set()
+        self._written: deque[Known] = deque(maxlen=MAX_WRITTEN)
+        self._deleted: deque[Known] = deque(maxlen=MAX_WRITTEN)
+        self._picked = 0
         self._rng = rng
 
     def pick(self) -> Known | None:
-        """Any item to read, each with the same chance; None when none is known."""
+        """An item to read: now and then the one written or deleted last, else any.
+
+        Of these each has the same chance; None when none is known. What was written is looked at
+        again while it is fresh: among many rows chance would hardly ever find one that was lost.
+        """
+        self._picked += 1
+        if self._picked % READ_BACK == 0 and (written := self._last_written()):
+            return written
+        if self._picked % READ_GONE == 1 and self._deleted:
+            return self._deleted.pop()
+        return self._pick_any()
+
+    def _last_written(self) -> Known | None:
+        while self._written:
+            if not (known := self._written.pop()).is_gone:
+                return known
+        return None
+
+    def _pick_any(self) -> Known | None:
         for _ in range(20):  # ids that are gone are few: a second draw nearly always hits
             if not (total := len(self._ids) + len(self._created)):
                 return None
             draw = self._rng.randrange(total)
             if draw >= len(self._ids):
-                return self._created[draw - len(self._ids)]
+                if not (known := self._created[draw - len(self._ids)]).is_gone:
+                    return known
+                continue
             if (item_id := self._ids[draw]) not in self._gone:
                 return Known(item_id, {})
         return None
@@ -87,12 +115,22 @@ class KnownItems:
         """
         if known.is_gone:
             return
+        self._written.append(known)
         if len(self._created) < MAX_CREATED:
             self._created.append(known)
         else:
             self._created[self._rng.randrange(MAX_CREATED)] = known
 
+    def must_exist(self, known: Known) -> bool:
+        """Whether nobody can have deleted it: only this process might, and it did not."""
+        untouched = known.id not in self._gone and known.id in self._own
+        return not known.is_gone and (known.is_ours or untouched)
+
+    def deleted(self, known: Known) -> None:
+        """A delete was acknowledged: the row must not be found again."""
+        self._deleted.append(known)
+
     def forget(self, known: Known) -> None:
-        """Another process deleted it."""
+        """It is not there, or is about to be deleted."""
         known.is_gone = True
         self._gone.add(known.id)

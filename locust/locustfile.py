@@ -35,7 +35,8 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 
-from item_user import ItemUser, Operations
+from item_user import ItemUser
+from operations import Operations
 from options import add_options, load_from, options_of
 from request_log import RequestLog, path_for
 from running import follow, lead, prepare

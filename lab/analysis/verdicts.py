@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from lab.analysis.formatting import percent
 from lab.analysis.growth import Course, Growth, growth_of
-from lab.records.operations import weights_of
+from lab.records.operations import GONE, LOST, weights_of
 from lab.records.trial import Trial
 
 MAX_FAILURES = 0.001  # of all requests
@@ -80,6 +80,32 @@ def failures(trial: Trial) -> Iterator[str]:
         most = max(trial.errors.items(), key=lambda item: item[1], default=("", 0))
         often = f" (most often {most[0]})" if most[0] else ""
         yield f"{total.failures:,} of {total.requests:,} requests failed{often}"
+
+
+def unanswered(trial: Trial) -> Iterator[str]:
+    """Requests were sent and never answered: no latency and no failure speaks of them."""
+    if trial.unanswered > MAX_FAILURES * trial.total.requests:
+        yield f"{trial.unanswered:,} requests were never answered"
+
+
+def lost_writes(trial: Trial) -> Iterator[str]:
+    """What was acknowledged was not there when it was read: one is too many."""
+    found = {text: count for text, count in trial.errors.items() if LOST in text}
+    if found:
+        most = max(found, key=lambda text: found[text]).partition(f"{LOST}: ")[2]
+        times = "once" if (count := sum(found.values())) == 1 else f"{count:,} times"
+        yield f"acknowledged writes were lost: {times} {most}"
+
+
+def too_many_gone(trial: Trial) -> Iterator[str]:
+    """More rows were not there than deletes explain: what was measured is how fast a 404 is."""
+    seconds = trial.seconds_of_load
+    gone = sum(s.requests for s in seconds if s.operation.endswith(GONE))
+    deleted = sum(s.requests for s in seconds if s.operation.startswith("DELETE "))
+    # Once a row is deleted, each process of the load may read it once; and it is read to make sure.
+    processes = max(1, sum(1 for one in trial.processes if one.party == "generator"))
+    if gone > (1 + processes) * deleted + trial.conditions.users:
+        yield f"{gone:,} requests were answered 404, and {deleted:,} deletes do not explain that"
 
 
 def wrong_server(trial: Trial) -> Iterator[str]:
@@ -177,8 +203,7 @@ def drift_in_words(found: Growth) -> str:
 def table(trial: Trial) -> Iterator[str]:
     """Rows appeared or disappeared that no response accounts for, nor what was under way."""
     rows = trial.table.unexplained_rows if trial.table else 0
-    under_way = max(trial.conditions.users, max(trial.inside, default=0))
-    if abs(rows) > under_way:
+    if trial.table and abs(rows) > trial.table.unsure:
         verb = "appeared" if rows > 0 else "disappeared"
         yield (
             f"{abs(rows):,} rows {verb} that no response accounts for: something else writes to "
@@ -212,7 +237,10 @@ def few_requests(trial: Trial) -> Iterator[str]:
 
 Rule = Callable[[Trial], Iterator[str]]
 RULES: dict[Level, tuple[Rule, ...]] = {
-    Level.INVALID: (failures, wrong_server, restarts, generator, table, cpu_cap),
+    Level.INVALID: (
+        failures, unanswered, lost_writes, too_many_gone, wrong_server, restarts, generator, table,
+        cpu_cap,
+    ),
     Level.SUSPECT: (
         little, mix, generator_warning, memory_cap, silent_workers, few_requests,
     ),

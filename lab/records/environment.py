@@ -13,6 +13,7 @@ class Table:
     bytes_after: int
     created: int  # answers that said so, warm-up included
     deleted: int
+    unsure: int = 0  # writes that were not answered as they should: they may have happened or not
 
     @property
     def unexplained_rows(self) -> int:

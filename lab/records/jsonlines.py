@@ -65,7 +65,10 @@ def _version_3(found: dict[str, Any]) -> dict[str, Any]:
     for second in found["seconds_of_load"]:
         if 0 <= (at := second["at"]) < len(inside):
             inside[at] += sum(second["latencies"][1::2]) * second["mean_ms"] / 1000
-    return {**found, "inside": inside, "at_least": []}
+    # It did not count what was never answered: that many writes were under way at most.
+    users = found["conditions"]["users"]
+    table = found["table"] and {**found["table"], "unsure": users}
+    return {**found, "inside": inside, "at_least": [], "unanswered": 0, "table": table}
 
 
 def _trial(found: dict[str, Any]) -> Trial:

@@ -7,6 +7,8 @@ from lab.records.histogram import Histogram
 
 ALL = "all"  # the operation that is all of them together
 ROLES = ("retrieve", "list", "create", "update", "delete")  # in the order of the mix's weights
+# Words of the load (locust/item_user.py): they begin an error, are one, and end an operation.
+LOST, UNANSWERED, GONE = "lost write", "no answer until the end of the load", " (gone)"
 METHODS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 

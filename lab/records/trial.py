@@ -43,6 +43,7 @@ class Trial:
     at_least: tuple[
         float, ...
     ]  # the share of the window with at least 1, 2, … of them; (): unknown
+    unanswered: int  # requests due before the window's end, and never answered
     errors: Mapping[str, int]  # message: how often in the window
     served_by: Mapping[str, int]  # X-Served-By, "name/pid": requests in the window
     processes: tuple[Process, ...]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lab.errors import LabError
 from lab.records.conditions import Conditions
 from lab.records.histogram import Floats, Histogram
-from lab.records.operations import Second
+from lab.records.operations import GONE, UNANSWERED, Second
 from lab.running.processes import Placement, Program, program
 from lab.running.servers import Server
 
@@ -26,7 +26,6 @@ FAST_SPAWN = 100  # users per second, beyond which Locust warns
 MOST_SLOTS = 1024  # whose use is known
 SPARE_SECONDS = 1  # Locust's run time begins before its first request
 KEYS = ("LOCUST_API_KEY", "LOCUST_API_KEY_FILE")  # secrets: they appear nowhere
-GONE = " (gone)"  # ends the operation of an expected 404
 WORDS = ("operation", "served_by", "error")
 Words = NDArray[np.object_]
 
@@ -160,6 +159,15 @@ class Requests:
     def answered_by(self) -> dict[str, int]:
         """Return how many requests each X-Served-By answered."""
         return dict(Counter(self.served_by).most_common())
+
+    def unanswered(self, until: float) -> int:
+        """Return how many requests that were due before a moment were never answered."""
+        return int(np.count_nonzero((self.error == UNANSWERED) & (self.intended < until)))
+
+    def unsure_writes(self) -> int:
+        """Return how many writes were not answered as they should: each may have happened."""
+        writes = [name for name in set(self.operation) if not name.startswith("GET ")]
+        return int(np.count_nonzero(np.isin(self.operation.astype(str), writes) & self.failed))
 
     def succeeded(self, method: str) -> int:
         """Return how many requests of a method did what they asked for."""

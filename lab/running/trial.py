@@ -201,6 +201,7 @@ def _table(before: tuple[int, int], after: tuple[int, int], requests: Requests) 
         bytes_after=after[1],
         created=requests.succeeded("POST"),
         deleted=requests.succeeded("DELETE"),
+        unsure=requests.unsure_writes(),
     )
 
 
@@ -227,6 +228,7 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         seconds_of_load=requests.ending(0, end).by_second(begin),
         inside=requests.inside(begin, conditions.seconds),
         at_least=requests.at_least(begin, conditions.seconds),
+        unanswered=requests.unanswered(end),
         errors=window.errors(),
         served_by=window.answered_by(),
         processes=sampler.processes(begin),

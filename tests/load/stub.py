@@ -30,6 +30,7 @@ class Stub:
     delay: float = 0.0  # seconds before each answer
     url: str = ""
     items: dict[int, dict[str, Any]] = field(default_factory=dict)
+    hidden: dict[int, float] = field(default_factory=dict)  # ids and until when (monotonic)
     deletes: list[int] = field(default_factory=list)  # ids asked for, there or not
     keys: set[str | None] = field(default_factory=set)  # Authorization headers seen
     seen: Counter[str] = field(default_factory=Counter)  # "GET item", "POST items"
@@ -99,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         time.sleep(self.stub.delay)
         status, content = self.route(body)
+        if "silent" in self.stub.defects and number > 20 and number % 20 == 0:
+            time.sleep(20)
         if "drop" in self.stub.defects and number % 20 == 0:
             self.close_connection = True
             return
@@ -120,12 +123,27 @@ class Handler(BaseHTTPRequestHandler):
                 return 200, self.stub.page(int(query.get("limit", ["20"])[0]), before)
             case ["POST", "items"]:
                 item = json.loads(body)
-                return (201, self.stub.create(item)) if "price" in item else (400, {})
-            case ["GET", "items", number] if found := self.stub.items.get(int(number)):
+                return (201, self.created(item)) if "price" in item else (400, {})
+            case ["GET", "items", number] if found := self.found(int(number)):
                 return 200, found
+            case ["DELETE", "items", _] if "undead" in self.stub.defects:
+                return 204, None
             case ["DELETE", "items", number]:
                 return (204, None) if self.stub.delete(int(number)) else (404, {})
         return 404, {"detail": "not found"}
+
+    def created(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Every fifth row is lost where that was ordered, or all are late."""
+        found = self.stub.create(item)
+        if "lose" in self.stub.defects and found["id"] % 5 == 0:
+            self.stub.items.pop(found["id"])
+        if "late" in self.stub.defects:
+            self.stub.hidden[found["id"]] = time.monotonic() + 2
+        return found
+
+    def found(self, number: int) -> dict[str, Any] | None:
+        hidden = self.stub.hidden.get(number, 0.0) > time.monotonic()
+        return None if hidden else self.stub.items.get(number)
 
     def spoil(self, status: int, content: Any) -> tuple[int, Any]:
         """Apply the defect that was ordered."""

@@ -152,9 +152,35 @@ def test_rows_that_no_answer_spoke_of_are_invalid():
     assert found.text.startswith("5,500 rows appeared that no response accounts for")
 
 
-def test_rows_that_were_under_way_at_the_end_are_borne():
-    grown = Table(100_000, 104_540, 20 * MIB, 22 * MIB, created=6_000, deleted=1_500)
+def test_rows_of_writes_without_a_right_answer_are_borne_and_not_one_more():
+    grown = Table(100_000, 104_540, 20 * MIB, 22 * MIB, created=6_000, deleted=1_500, unsure=40)
     assert verdict(trial(table=grown)).level is Level.VALID
+    assert "40 rows appeared" in reason(trial(table=replace(grown, unsure=39))).text
+
+
+def test_one_write_of_a_hundred_that_the_table_lacks_is_invalid():
+    lacking = Table(100_000, 104_440, 20 * MIB, 22 * MIB, created=6_000, deleted=1_500)
+    assert "60 rows disappeared" in reason(trial(table=lacking)).text
+
+
+def test_one_acknowledged_write_that_was_not_found_is_invalid():
+    lost = {"GET /items/[id]: lost write: a row that was written is not there": 1}
+    found = reason(trial(failures=1, errors=lost))
+    assert found.level is Level.INVALID
+    assert found.text == "acknowledged writes were lost: once a row that was written is not there"
+
+
+def test_requests_that_were_never_answered_are_invalid():
+    assert verdict(trial(unanswered=30)).level is Level.VALID
+    assert reason(trial(unanswered=31)).text == "31 requests were never answered"
+
+
+def test_more_404s_than_deletes_explain_are_invalid():
+    mix = {"GET /items/[id]": 15, "GET /items/[id] (gone)": 45, "GET /items": 15, "POST /items": 20,
+           "DELETE /items/[id]": 5}  # fmt: skip
+    found = reason(trial(seconds_of_load=load(30_000, 100.0, mix=mix)))
+    assert found.level is Level.INVALID
+    assert "requests were answered 404, and 1,5" in found.text
 
 
 def test_a_database_the_lab_does_not_see_is_no_objection():

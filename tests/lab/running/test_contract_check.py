@@ -20,7 +20,7 @@ def test_what_keeps_the_contract_is_timed_and_its_table_is_as_before():
 
 
 @pytest.mark.parametrize(("defect", "said"), [
-    ("status", r"POST /items/ answered 200, not 201"),
+    ("status", r"POST /items/ answered 202, not 201"),
     ("field", r"POST /items/ has other fields than created_at"),
     ("value", r"POST /items/ gave back another price: '0\.01'"),
     ("long", r"GET /items/\?limit=20 gave 40 items, not 20"),
