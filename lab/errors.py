@@ -5,5 +5,9 @@ class LabError(Exception):
     """Something outside the lab is wrong; `str()` of it is for the person at the terminal."""
 
 
+class FailedError(Exception):
+    """All went well, and what was measured is not good enough; `str()` says what, in one line."""
+
+
 class CannotTellError(Exception):
     """The records do not answer a question; the message says why, to follow on "because"."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from lab.analysis.analyse import failed
 from lab.cli import compare, doctor, ladder, plan, probe, report, resume, run, sweep
-from lab.errors import LabError
+from lab.errors import FailedError, LabError
 from lab.report.blocks import say
 from lab.report.contents import summary
 from lab.report.files import PAGE, SUMMARY, analysed
@@ -37,6 +37,7 @@ examples:
   python -m lab doctor                                        can this machine measure?
   python -m lab compare django fastapi-sqlalchemy             which one? about seven minutes
   python -m lab compare django django --repeats 5             how noisy is this machine?
+  python -m lab compare results/old results/new --junit x.xml is anything worse than before?
   python -m lab compare django http://127.0.0.1:8001 --load "--preset fastapi"
   python -m lab sweep django --workers 1,2,4 --users 50,500   how many workers?
   python -m lab probe http://127.0.0.1:8001                   which options fit my service?
@@ -70,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         folder: Path | None = options.run(options)
         return _say(folder, options) if folder else GOOD
+    except FailedError as error:
+        _complain(str(error))
+        return FAILED
     except LabError as error:
         return _complain(str(error))
     except OSError as error:

@@ -1,6 +1,8 @@
 import json
 import select
 import signal
+from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -8,7 +10,7 @@ from lab.analysis.analyse import analyse, failed
 from lab.cli.main import main, parser
 from lab.records import jsonlines
 from lab.running import machine
-from tests.lab.examples import comparison, trial
+from tests.lab.examples import comparison, load, trial
 
 
 @pytest.fixture(autouse=True)
@@ -157,3 +159,38 @@ def test_the_help_teaches_by_example(capsys):
         main(["--help"])
     assert ended.value.code == 0
     assert "python -m lab compare django fastapi-sqlalchemy" in capsys.readouterr().out
+
+
+def written(folder, latency, repeats=3):
+    """A results folder whose trials have a latency (ms)."""
+    folder.mkdir()
+    for number in range(1, repeats + 1):
+        requests = int(60 * 50_000 / (latency + 0.1 * number))  # of 60 users who never pause
+        seconds = load(requests, latency + 0.1 * number)
+        one = replace(trial(requests=requests), number=number, pair=number, seconds_of_load=seconds)
+        jsonlines.append(folder / jsonlines.FILE, one)
+    return str(folder)
+
+
+def test_two_results_are_compared_with_an_exit_code_and_a_file_for_a_ci(tmp_path, capsys):
+    fast, slow = written(tmp_path / "fast", 100), written(tmp_path / "slow", 150)
+    junit = tmp_path / "junit.xml"
+    assert main(["compare", fast, slow, "--junit", str(junit)]) == 1
+    said = capsys.readouterr()
+    assert "all operations, p95 is worse" in said.out
+    assert "figures are worse" in said.err
+    suite = ElementTree.parse(junit).getroot()
+    assert suite.tag == "testsuite"
+    assert suite.get("failures") == str(len(suite.findall(".//failure"))) != "0"
+    assert suite.get("tests") == str(len(suite.findall("testcase")))
+
+    assert main(["compare", slow, fast, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"][0]["figure"] == "throughput"
+    assert main(["compare", fast, fast]) == 0
+
+
+def test_results_that_tell_nothing_and_words_that_do_not_fit_are_exit_2(tmp_path, capsys):
+    few, more = written(tmp_path / "few", 100, repeats=1), written(tmp_path / "more", 100)
+    assert "nothing can be told: 1 trials" in complaint(capsys, "compare", few, more)[-200:]
+    assert "two results folders" in complaint(capsys, "compare", few, "django")
+    assert "two results folders" in complaint(capsys, "compare", "django", "--junit", "x")
