@@ -7,11 +7,14 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
+from speedups.eligibility.members import piece
+
 LIMIT = re.compile(r"0*([0-9]{1,9})")
 ROW_ID = re.compile(r"[0-9]{1,19}")
 LARGEST_ID = 2**63 - 1
 
 
+@piece
 class KeysetPagination(CursorPagination):
     """DRF's cursor pages, newest first, which refuse a wrong `limit` or cursor with 400."""
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from speedups.stepping_aside import wanted
+from speedups.eligibility.reasons import wanted
 
 
 def add_security_headers(request: HttpRequest, response: Any) -> None:

@@ -1,165 +1,128 @@
 """Serializer fields built once per class instead of once per request.
 
 Building and binding the fields of a `ModelSerializer` costs several times what using them costs.
-Plain fields keep no state between uses, so requests and threads may share them. Fields and
-validators that look at the request, the instance or the context make their class step aside; a
-serializer whose fields are changed gets its own.
+The framework's own loops over them, which read and write rows, get fields that all serializers of
+a class share: only fields that compute from their value and whose parts can never change. Whoever
+else asks a serializer for its fields gets them built for this serializer, as ever.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.fields import Field
+from rest_framework.fields import empty
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from speedups.plain import check_mentions, check_stateless
-from speedups.stepping_aside import StepAside, stock, unless, wanted
+from speedups.eligibility.members import piece
+from speedups.eligibility.reasons import StepAside, switched_on
+from speedups.eligibility.serializers import check_serializer, check_shareable, unremembering
 
-# Fields that look at nothing but their value; subclasses of them that define `to_internal_value`
-# only are taken for such fields, too.
-SHAREABLE = (
-    serializers.BooleanField, serializers.CharField, serializers.DateField,
-    serializers.DateTimeField, serializers.DecimalField, serializers.DurationField,
-    serializers.FloatField, serializers.IntegerField, serializers.JSONField,
-    serializers.TimeField, serializers.UUIDField,
-)  # fmt: skip
-OWN_FIELDS: Any = serializers.Serializer.__dict__["fields"].func
-OF_A_FIELD = (
-    "bind",
-    "get_attribute",
-    "get_default",
-    "get_value",
-    "run_validation",
-    "to_representation",
-)
-OF_A_SERIALIZER = (
-    "__init__", "__new__", "build_field", "build_nested_field", "build_property_field",
-    "build_relational_field", "build_standard_field", "build_unknown_field", "build_url_field",
-    "get_default_field_names", "get_extra_kwargs", "get_field_names", "get_fields",
-    "get_uniqueness_extra_kwargs", "get_validators", "include_extra_kwargs",
-)  # fmt: skip
-OF_ONE_USE = ("context", "parent", "root", "instance")  # what a shared field cannot look at
+_stock: Any = vars(serializers.Serializer)["fields"].func
+_NOTHING: frozenset[str] = frozenset()
 
-_shared: dict[tuple[type, bool], Any] = {}
+_shared: dict[tuple[type, bool], "Shared | None"] = {}
 
 
+@piece
 class SharedFields:
-    """Mixin for a `ModelSerializer`; goes before it in the list of bases."""
+    # Mixin for a `ModelSerializer`; goes before it in the list of bases. (No docstrings: they would
+    # become those of the serializers, in descriptions that clients read.)
 
     @cached_property
     def fields(self: Any) -> Any:
-        """Return the fields of the class, or this instance's own where sharing is not safe."""
-        # Fields ask their root whether it is partial.
-        key = (type(self), bool(getattr(self.root, "partial", False)))
-        if key not in _shared:
-            _shared[key] = _built(*key)
-        shared = _shared[key]
-        if shared is None:
-            return OWN_FIELDS(self)
-        return Fields(self, shared)
+        shared = shared_by(self)
+        return _stock(self) if shared is None else Fields(self, shared)
+
+    @property
+    def _readable_fields(self: Any) -> Any:
+        return (field for field in _used(self) if not field.write_only)
+
+    @property
+    def _writable_fields(self: Any) -> Any:
+        return (field for field in _used(self) if not field.read_only)
+
+    def _read_only_defaults(self: Any) -> dict[str, Any]:
+        fields = self.fields
+        shared = isinstance(fields, Fields) and fields.are_shared
+        if shared and not fields.shared.read_only_defaults:
+            return {}
+        return super()._read_only_defaults()  # type: ignore[misc, no-any-return]
+
+    def get_validators(self: Any) -> list[Any]:
+        fields = self.fields
+        if isinstance(fields, Fields) and fields.are_shared and not fields.shared.validates:
+            return []
+        return super().get_validators()  # type: ignore[misc, no-any-return]
+
+
+class Shared:
+    """The fields of a class, and what the framework wants to know of all of them."""
+
+    def __init__(self, template: Any) -> None:
+        self.fields: dict[str, Any] = _stock(template).fields
+        template.__dict__["fields"] = self.fields
+        check_shareable(type(template), self.fields)
+        unremembering(self.fields.values())
+        self.validates = bool(super(SharedFields, template).get_validators())  # type: ignore[misc]
+        self.read_only_defaults = any(
+            field.read_only and field.default is not empty for field in self.fields.values()
+        )
 
 
 class Fields(BindingDict):
-    """The shared fields as one serializer sees them: before they change it gets its own.
+    """The fields of one serializer, built when somebody wants one of them and not just its name."""
 
-    Asking for a field by its name counts as a change: the next step may be `.required = False`.
-    """
-
-    def __init__(self, serializer: Any, shared: dict[str, Any]) -> None:
+    def __init__(self, serializer: Any, shared: Shared) -> None:
         self.serializer = serializer
-        self.fields = shared
-        self.shared = True
+        self.shared = shared
 
-    def values(self) -> Any:
-        """Return all fields."""
-        return self.fields.values()
+    @cached_property
+    def fields(self) -> Any:  # type: ignore[override]
+        """The serializer's own fields."""
+        return _stock(self.serializer).fields
 
-    def items(self) -> Any:
-        """Return all names and fields."""
-        return self.fields.items()
+    @property
+    def are_shared(self) -> bool:
+        """Whether this serializer has none of its own."""
+        return "fields" not in self.__dict__
 
-    def __getitem__(self, key: str) -> Any:
-        self._take_own()
-        return super().__getitem__(key)
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.shared.fields if self.are_shared else self.fields)
 
-    def __setitem__(self, key: str, field: Any) -> None:
-        self._take_own()
-        super().__setitem__(key, field)
+    def __len__(self) -> int:
+        return len(self.shared.fields if self.are_shared else self.fields)
 
-    def __delitem__(self, key: str) -> None:
-        self._take_own()
-        super().__delitem__(key)
-
-    def _take_own(self) -> None:
-        if self.shared:
-            self.fields = OWN_FIELDS(self.serializer).fields
-            self.shared = False
+    def __contains__(self, name: object) -> bool:
+        return name in (self.shared.fields if self.are_shared else self.fields)
 
 
-class _Kept:
-    """A shared field's first base: what changes it for one serializer would change it for all."""
-
-    field_name: str
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "kept" in self.__dict__:
-            raise TypeError(
-                f"the field {self.field_name} is shared by all serializers of its class and cannot "
-                f"get another {name} for one: ask for it by its name, or leave SharedFields out"
-            )
-        super().__setattr__(name, value)
+def _used(serializer: Any) -> Any:
+    """Return the fields that read and write a row."""
+    fields = serializer.fields
+    if isinstance(fields, Fields) and fields.are_shared:
+        return fields.shared.fields.values()
+    return fields.values()
 
 
-class _NoContext:
-    """The context of shared fields: looking at it is an error, not an empty answer."""
+def shared_by(serializer: Any) -> Shared | None:
+    """Return what all serializers of a class share; None if that is not safe."""
+    # Fields ask their root whether it is partial.
+    key = (type(serializer), bool(getattr(serializer.root, "partial", False)))
+    if key not in _shared:
+        _shared[key] = _built(*key)
+    return _shared[key]
 
-    def __getitem__(self, name: str, *_default: Any) -> Any:
-        raise TypeError(f"a shared field looks at {name} in its context: leave SharedFields out")
 
-    get = __contains__ = __getitem__
-
-
-def _built(serializer_class: Any, partial: bool) -> dict[str, Any] | None:
-    """Return the fields of an instance that serves all others; None if they cannot be shared."""
+def _built(kind: Any, partial: bool) -> Shared | None:
     try:
-        check_own_fields(serializer_class)
-        template = serializer_class(partial=partial)
-        fields = template.__dict__["fields"] = OWN_FIELDS(template)
-        check_shareable(serializer_class, fields)
+        check_own_fields(kind)
+        return Shared(kind(partial=partial))
     except StepAside:
         return None
-    template._context = _NoContext()
-    for field in fields.values():
-        field.__class__ = _kept(type(field))
-        field.__dict__["kept"] = True
-    kept: dict[str, Any] = fields.fields
-    return kept
 
 
-def _kept(kind: type) -> type:
-    named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    return type(kind.__name__, (_Kept, kind), named)
-
-
-def check_own_fields(serializer_class: type) -> None:
+def check_own_fields(kind: type) -> None:
     """Raise `StepAside` with the reason why each serializer may have other fields."""
-    unless(wanted("fields"), "switched off by the setting SPEEDUPS")
-    stock(serializer_class, *OF_A_SERIALIZER)
-
-
-def check_shareable(serializer_class: type, fields: Any) -> None:
-    """Raise `StepAside` with the reason why the fields of a serializer cannot be shared."""
-    check_own_fields(serializer_class)
-    for name, field in fields.items():
-        _check_field(name, field)
-
-
-def _check_field(name: str, field: Field[Any, Any, Any, Any]) -> None:
-    unless(isinstance(field, SHAREABLE), f"{name} is a {type(field).__name__}")
-    stock(type(field), *OF_A_FIELD)
-    check_mentions(type(field), *OF_ONE_USE)
-    check_stateless(type(field))
-    callables = [*field.validators, field.default]
-    looking = [one for one in callables if getattr(one, "requires_context", False)]
-    unless(not looking, f"{name} has a validator or default that looks at the request")
+    switched_on("fields")
+    check_serializer(kind, _NOTHING)

@@ -2,10 +2,10 @@
 
 Django connects four receivers to the signals that begin and end a request: each asks every
 database connection and every cache whether it is to be closed. With persistent connections the
-answer is no, unless one has erred or has reached its age, and that can be seen by looking.
+answer is no, unless one has erred, has reached its age or is to be checked, and that can be seen by
+looking. `CONN_MAX_AGE` and `CONN_HEALTH_CHECKS` hold as ever, before a request and after it.
 """
 
-import time
 from typing import Any
 
 from django import db
@@ -13,54 +13,79 @@ from django.core import cache, signals
 from django.core.handlers.base import reset_urlconf
 from django.db import connections
 
-from speedups.stepping_aside import wanted
+from speedups.eligibility.reasons import wanted
 
 
 def look_before_closing() -> None:
-    """Replace Django's receivers; call it once, when the application is loaded."""
+    """Put ours in the place of Django's receivers; call it when the application is loaded.
+
+    Ours are known to the signals by the identity of Django's: whoever disconnects one of those, as
+    test clients do to keep their connection, disconnects ours.
+    """
     if not wanted("upkeep"):
         return
-    signals.request_started.disconnect(db.reset_queries)
-    signals.request_started.disconnect(db.close_old_connections)
-    signals.request_finished.disconnect(db.close_old_connections)
-    signals.request_finished.disconnect(cache.close_caches)
-    # Only the end needs a look: what happens to a connection happens in a request.
-    signals.request_finished.connect(_close_what_needs_it, dispatch_uid="speedups.upkeep")
+    for signal, stock, ours in IN_PLACE:
+        if signal.disconnect(stock):
+            signal.connect(ours, dispatch_uid=id(stock))
 
 
 def alone() -> bool:
     """Tell whether nobody else waits for the begin or the end of a request."""
-    return signals.request_started.receivers == [] and (
-        len(signals.request_finished.receivers) == len(EXPECTED)
-    )
+    begin, end = signals.request_started.receivers, signals.request_finished.receivers
+    return len(begin) == len(AT_THE_BEGIN) and len(end) == len(AT_THE_END)
 
 
 def others() -> bool:
     """Tell the same, by looking at who they are."""
-    waiting = {receiver[1]() for receiver in signals.request_finished.receivers}
-    return waiting != EXPECTED or not alone()
+    begin, end = (
+        {receiver[1]() for receiver in signal.receivers}
+        for signal in (signals.request_started, signals.request_finished)
+    )
+    return begin != AT_THE_BEGIN or end != AT_THE_END
 
 
-def close_if_due(alias: str) -> None:
-    """Do at the end of a request without error what is due for the one connection it used."""
-    connection = connections[alias]
-    if connection.close_at is not None:
-        connection.close_if_unusable_or_obsolete()
+def look_at(alias: str) -> None:
+    """Do before a request, or after one without an error, what is due for its connection."""
+    settings = connections.settings[alias]
+    if settings["CONN_MAX_AGE"] is not None or settings["CONN_HEALTH_CHECKS"]:
+        _look_at(connections[alias], odd=False)
 
 
-def _close_what_needs_it(**_kwargs: Any) -> None:
+def _forget_queries(**_kwargs: Any) -> None:
     for connection in connections.all(initialized_only=True):
         if connection.queries_logged:
             connection.queries_log.clear()
-        if connection.connection is None:
-            continue
-        aged = connection.close_at is not None and time.monotonic() >= connection.close_at
-        odd = connection.errors_occurred or not connection.autocommit
-        if aged or odd:
-            connection.close_if_unusable_or_obsolete()
+
+
+def _close_what_is_old(**_kwargs: Any) -> None:
+    """Do what the time since the last request makes due."""
+    for connection in connections.all(initialized_only=True):
+        _look_at(connection, odd=False)
+
+
+def _close_what_needs_it(**_kwargs: Any) -> None:
+    """Do the same, and what the request itself has made due."""
+    for connection in connections.all(initialized_only=True):
+        _look_at(connection, connection.errors_occurred or not connection.autocommit)
+
+
+def _look_at(connection: Any, odd: bool) -> None:
+    due = odd or connection.close_at is not None or connection.health_check_enabled
+    if due and connection.connection is not None:
+        connection.close_if_unusable_or_obsolete()
+
+
+def _close_caches(**_kwargs: Any) -> None:
     for one in cache.caches.all(initialized_only=True):
         one.close()
 
 
+IN_PLACE: tuple[tuple[Any, Any, Any], ...] = (
+    (signals.request_started, db.reset_queries, _forget_queries),
+    (signals.request_started, db.close_old_connections, _close_what_is_old),
+    (signals.request_finished, db.close_old_connections, _close_what_needs_it),
+    (signals.request_finished, cache.close_caches, _close_caches),
+)
+AT_THE_BEGIN = {_forget_queries, _close_what_is_old}
 # Django's resets what a middleware may have chosen for one request.
-EXPECTED = {_close_what_needs_it, reset_urlconf}
+AT_THE_END = {_close_what_needs_it, _close_caches, reset_urlconf}

@@ -18,7 +18,8 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
-from speedups.stepping_aside import StepAside, stock, unless, wanted
+from speedups.eligibility.reasons import switched_on, unless
+from speedups.eligibility.serializers import CHECKING, CONVERTING, check_field, check_serializer
 
 Values = dict[str, Any]
 Check = Callable[[Any], bool]
@@ -27,19 +28,15 @@ PLAIN_FIELDS = (
     serializers.DateTimeField, serializers.DecimalField, serializers.FloatField,
     serializers.IntegerField, serializers.TimeField, serializers.UUIDField,
 )  # fmt: skip
-OF_A_FIELD = ("get_value", "run_validation", "run_validators", "validate_empty_values")
 
 
 class Validation:
     """The fields of one serializer; constructing it raises `StepAside` where they are not plain."""
 
     def __init__(self, serializer: Any) -> None:
-        unless(wanted("validation"), "switched off by the setting SPEEDUPS")
-        kind = type(serializer)
+        switched_on("validation")
         self.takes: Callable[[Any], bool] | None = getattr(serializer, "takes", None)
-        if self.takes is None:
-            stock(kind, "to_internal_value")
-        stock(kind, "run_validation", "run_validators", "validate", "_writable_fields")
+        check_serializer(type(serializer), CHECKING | (frozenset() if self.takes else CONVERTING))
         unless(not serializer.validators, "the serializer validates rows as a whole")
         partial = bool(serializer.partial)
         self.fields = [
@@ -65,10 +62,9 @@ class _Field:
 
     def __init__(self, field: Any, partial: bool) -> None:
         unless(isinstance(field, PLAIN_FIELDS), f"{field.field_name} is no plain field")
-        stock(type(field), *OF_A_FIELD)
+        check_field(field)
         self.name: str = field.field_name
         self.source: str = field.source
-        unless("." not in self.source and self.source != "*", f"{self.name} has another source")
         self.convert: Callable[[Any], Any] = field.to_internal_value
         self.is_text = isinstance(field, serializers.CharField)
         self.skips = partial or (not field.required and field.default is empty)
@@ -98,8 +94,6 @@ class _Field:
 
 def _check(validator: Any) -> Check:
     """Return what tells whether a value passes a validator; it may raise as that does."""
-    if getattr(validator, "requires_context", False):
-        raise StepAside("a validator looks at the request")
     limit = getattr(validator, "limit_value", None)
     for kind, make in CHECKS.items():
         if type(validator) is kind and not callable(limit):

@@ -8,27 +8,34 @@ Where more is to be done than one statement can (methods of its own, signals, pe
 rules over rows, relations), the framework does it.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.core.exceptions import ValidationError as InvalidValue
 from django.db import OperationalError, connections, models
+from django.db.models.signals import ModelSignal
 from django.db.models.sql import UpdateQuery
 from django.http import Http404
-from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from speedups.plain import (
-    check_deleting,
-    check_mentions,
-    check_permissions,
-    check_rows,
-    check_saving,
+from speedups.eligibility.changes import (
+    check_creating,
+    check_lookup,
+    check_model,
+    check_request,
+    check_updating,
+    check_view,
+    once,
+    silence,
 )
-from speedups.stepping_aside import StepAside, stock, unless
+from speedups.eligibility.members import piece
+from speedups.eligibility.models import DELETED, SAVED, check_rows
+from speedups.eligibility.reasons import StepAside, unless
+from speedups.json_sql import readable
 
 DEADLOCK_OR_SERIALIZATION_FAILURE = {"40P01", "40001"}  # SQLSTATE
 
@@ -36,15 +43,41 @@ Result = TypeVar("Result")
 Row = TypeVar("Row", bound=models.Model)
 
 
-class SingleStatementWrites:
-    """Mixin for a `ModelViewSet`; goes before it in the list of bases."""
+class _Before:
+    """A method of the mixin that is there only where a base has one to stand before.
 
+    Routers offer what a view set has: a mixin must not make it offer more.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if not _has_beyond(owner, self.owner, self.name):
+            raise AttributeError(f"{owner.__name__} has no {self.name}")
+        return self.function if instance is None else self.function.__get__(instance, owner)
+
+
+@functools.cache
+def _has_beyond(kind: Any, mixin: Any, name: str) -> bool:
+    return hasattr(super(mixin, kind), name)
+
+
+@piece
+class SingleStatementWrites:
+    # Mixin for a `ModelViewSet`; goes before it in the list of bases. (No docstrings: they would
+    # become those of the view sets, in descriptions that clients read.)
+
+    @_Before
     def update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """PUT and PATCH: set the columns that were sent, and those that follow every change."""
+        # PUT and PATCH: set the columns that were sent, and those that follow every change.
         try:
-            rows = self._target()
-            serializer = self._read(request, kwargs.get("partial", False))
-            check_updating(type(self), serializer)
+            rows = _target(self, "update", SAVED)
+            serializer = _read(self, request, kwargs.get("partial", False))
+            check_updating(serializer)
         except StepAside:
             return super().update(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
         if not serializer.is_valid():
@@ -53,77 +86,61 @@ class SingleStatementWrites:
         values = serializer.validated_data
         row = once_more_after_deadlock(lambda: update_returning(rows, values))
         if row is None:
+            self.get_object()  # says what is wrong with it, if it is there
             raise _not_found(rows)
         return Response(self.get_serializer(row).data)
 
+    @_Before
     def perform_create(self: Any, serializer: Any) -> None:
-        """POST: one INSERT … RETURNING."""
-        once_more_after_deadlock(serializer.save)
-
-    def destroy(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """DELETE: of several at once exactly one finds the row."""
+        # POST: one INSERT … RETURNING, which may be tried once more if nothing else is done.
         try:
-            rows = self._target()
-            stock(type(self), "perform_destroy")
-            check_deleting(rows.model)
+            check_creating(SingleStatementWrites, type(self), serializer)
+        except StepAside:
+            return super().perform_create(serializer)  # type: ignore[misc, no-any-return]
+        once_more_after_deadlock(serializer.save)
+        return None
+
+    @_Before
+    def destroy(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        # DELETE: of several at once exactly one finds the row.
+        try:
+            rows = _target(self, "destroy", DELETED)
         except StepAside:
             return super().destroy(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
         if not once_more_after_deadlock(lambda: rows._raw_delete(rows.db)):
+            self.get_object()  # says what is wrong with it, if it is there
             raise _not_found(rows)
         return Response(status=204)
 
-    def _read(self: Any, request: Request, partial: bool) -> Any:
-        """Return a serializer of what was sent; a row that is not there comes before all errors."""
-        try:
-            data = request.data
-        except Exception:
-            self.get_object()
-            raise
-        return self.get_serializer(data=data, partial=partial)
 
-    def _target(self: Any) -> models.QuerySet[Any]:
-        """Return the queryset of the one row that the URL names. Raises `StepAside`."""
-        stock(type(self), "get_object", "check_object_permissions")
-        check_permissions(self.get_permissions())
-        rows: models.QuerySet[Any] = self.filter_queryset(self.get_queryset())
-        check_rows(rows)
-        keyword = self.lookup_url_kwarg or self.lookup_field
-        check_lookup(rows.model, self.lookup_field)
-        try:
-            return rows.filter(**{self.lookup_field: self.kwargs[keyword]})
-        except (TypeError, ValueError, InvalidValue) as error:
-            raise Http404 from error
+def _read(view: Any, request: Request, partial: bool) -> Any:
+    """Return a serializer of what was sent; a row that is not there comes before all errors."""
+    check_request(request)  # before a body is read for a row that may not be there
+    try:
+        data = request.data
+    except Exception:
+        view.get_object()
+        raise
+    return view.get_serializer(data=data, partial=partial)
 
 
-def check_lookup(model: type[models.Model], name: str) -> None:
-    """Raise `StepAside` unless a column of this name finds at most one row."""
-    unique = {field.name for field in model._meta.concrete_fields if field.unique}
-    unless(name in {"pk", *unique}, "rows are not looked up by a unique column")
-
-
-def check_updating(view_class: type, serializer: Any) -> None:
-    """Raise `StepAside` if more is to be done than to set columns to what was validated."""
-    stock(view_class, "perform_update")
-    kind = type(serializer)
-    stock(kind, "update", "save", "is_valid", "run_validation", "errors", "validated_data")
-    check_saving(kind.Meta.model)
-    check_mentions(kind, "instance", "get_object")
-    looking = [one for one in serializer.validators if getattr(one, "requires_context", False)]
-    unless(not looking, "the serializer validates rows as a whole")
-    columns = {field.name for field in kind.Meta.model._meta.concrete_fields}
-    for field in serializer._writable_fields:
-        check_setting(field, columns)
-
-
-def check_setting(field: Any, columns: set[str]) -> None:
-    """Raise `StepAside` unless a serializer's field gives a column its value, by itself."""
-    name = field.field_name
-    unless(field.source in columns, f"{name} is no column of the table")
-    unless(not isinstance(field, serializers.BaseSerializer), f"{name} is nested")
-    callables = [*field.validators, field.default]
-    looking = [one for one in callables if getattr(one, "requires_context", False)]
-    unless(not looking, f"{name} has a validator or default that looks at the row or the request")
-    check_mentions(type(field), "instance")
+def _target(view: Any, action: str, heard: tuple[ModelSignal, ...]) -> models.QuerySet[Any]:
+    """Return the queryset of the one row that the URL names. Raises `StepAside`."""
+    once(check_view, SingleStatementWrites, type(view), action)
+    same = view.permission_classes is type(view).permission_classes
+    unless(same, "the view got permissions of its own for this request")
+    rows: models.QuerySet[Any] = view.filter_queryset(view.get_queryset())
+    check_rows(rows)
+    once(check_model, rows.model, rows.db, action)
+    model: Any = rows.model
+    unless(silence(model, heard), "something listens to the model's signals")
+    keyword = view.lookup_url_kwarg or view.lookup_field
+    check_lookup(rows.model, view.lookup_field)
+    try:
+        found = rows.filter(**{view.lookup_field: view.kwargs[keyword]})
+        return found.extra(where=[readable(rows.model)])  # noqa: S610
+    except (TypeError, ValueError, InvalidValue) as error:
+        raise Http404 from error
 
 
 def _not_found(rows: models.QuerySet[Any]) -> Http404:
@@ -155,8 +172,16 @@ def update_returning(rows: models.QuerySet[Row], values: dict[str, Any]) -> Row 
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING {columns}", parameters)
-        row = cursor.fetchone()
-    return model.from_db(rows.db, [field.attname for field in fields], row) if row else None
+        found = cursor.fetchall()
+    if not found:
+        return None
+    reader: Any = rows.query.get_compiler(rows.db)
+    converters = reader.get_converters([field.cached_col for field in fields])
+    row = next(iter(reader.apply_converters(found, converters)))
+    changed = model.from_db(rows.db, [field.attname for field in fields], row)
+    for name, value in new.items():  # as the framework answers: with what was sent
+        setattr(changed, name, value)
+    return changed
 
 
 def once_more_after_deadlock(operation: Callable[[], Result]) -> Result:

@@ -5,8 +5,9 @@ import io
 from typing import Any
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.datastructures import MultiValueDict
+from rest_framework.negotiation import DefaultContentNegotiation
 
 JSON = "application/json"
 Headers = list[tuple[str, str]]
@@ -24,7 +25,7 @@ class Answer:
         self.route = ""  # the URL pattern, where the lane has found one
 
     def response(self) -> HttpResponse:
-        """Return it as Django's response."""
+        """Return it as Django's response. Raises `BadHeaderError`."""
         response = HttpResponse(self.body, status=self.status)
         del response.headers["Content-Type"]
         for name, value in self.headers:
@@ -33,40 +34,81 @@ class Answer:
 
 
 class Asked:
-    """A request: its WSGI environment, and Django's own object for those who need more."""
+    """A request in the express lane: its WSGI environment is all there is."""
 
-    def __init__(self, environ: dict[str, Any], path: str, request: Any = None) -> None:
+    view: Any = None  # that of the request, once the framework has made one
+
+    def __init__(self, environ: dict[str, Any]) -> None:
         self.META = environ
-        self.path = path
-        self._request: HttpRequest | None = request
-
-    @property
-    def django(self) -> HttpRequest:
-        """Django's request, made when it is asked for."""
-        if self._request is None:
-            self._request = WSGIRequest(self.META)
-        return self._request
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.django, name)
+        self.path: str = environ["PATH_INFO"]
 
     def origin(self) -> str:
         """Return scheme and host. Raises `DisallowedHost`."""
-        if self._request is not None:
-            return f"{self._request.scheme}://{self._request.get_host()}"
         return f"{self.META['wsgi.url_scheme']}://{_allowed(self.META['HTTP_HOST'])}"
 
-    def content(self) -> bytes | None:
-        """Return the body, which stays readable for others; None for one that is too long."""
-        length = str(self.META.get("CONTENT_LENGTH") or "0")
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if not length.isdigit() or (most is not None and int(length) > most):
-            return None
-        if self._request is not None:
-            return self._request.body
-        body: bytes = self.META["wsgi.input"].read(int(length))
+    def query(self) -> MultiValueDict[str, str]:
+        """Return the parameters in the URL. Raises what Django raises for too many of them."""
+        return QueryDict(self.META.get("QUERY_STRING", "").encode("latin-1"))  # as WSGI has it
+
+    def data(self, parser: Any, context: Any) -> Any:
+        """Return what a parser makes of the body, which stays readable for others.
+
+        Raises what the parser raises, and `ValueError` for a body that is too long.
+        """
+        return parser.parse(io.BytesIO(self.content()), JSON, context)
+
+    def content(self) -> bytes:
+        """Return the body. Raises `ValueError` for one that is too long."""
+        body: bytes = self.META["wsgi.input"].read(length(self.META))
         self.META["wsgi.input"] = io.BytesIO(body)
         return body
+
+
+class AskedOfDjango(Asked):
+    """A request that the framework has let in; the request is its own."""
+
+    def __init__(self, view: Any) -> None:
+        self.view = view
+        self._request = view.request
+        self._django: HttpRequest = view.request._request
+        self.META = self._django.META
+        self.path = self._django.path
+
+    def origin(self) -> str:
+        """Return scheme and host. Raises `DisallowedHost`."""
+        return f"{self._django.scheme}://{self._django.get_host()}"
+
+    def query(self) -> MultiValueDict[str, str]:
+        """Return the parameters in the URL."""
+        return self._django.GET
+
+    def data(self, parser: Any, context: Any) -> Any:
+        """Return the same; what a permission has had parsed is not parsed again.
+
+        Raises `ValueError` where the framework would choose the parser in another way, too.
+        """
+        if type(self._request.negotiator) is not DefaultContentNegotiation:
+            raise ValueError("who chooses the parser is not known")
+        if isinstance(vars(self._request).get("_full_data"), dict | list):
+            return self._request.data
+        return super().data(parser, context)
+
+    def content(self) -> bytes:
+        """Return the body. Raises `ValueError` for one that is too long or read by somebody."""
+        length(self.META)
+        try:
+            return self._django.body
+        except Exception as error:
+            raise ValueError("the body cannot be read again") from error
+
+
+def length(environ: dict[str, Any]) -> int:
+    """Return the bytes of a body. Raises `ValueError` for more than Django takes."""
+    said = str(environ.get("CONTENT_LENGTH") or "0")
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if not said.isdigit() or (most is not None and int(said) > most):
+        raise ValueError("the body is too long")
+    return int(said)
 
 
 @functools.lru_cache(256)

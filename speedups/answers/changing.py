@@ -1,83 +1,137 @@
 """POST, PUT, PATCH and DELETE of a row."""
 
 import json
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
-from django.db import models
-from django.db.models.expressions import Expression
+from django.http.response import ResponseHeaders
+from rest_framework.mixins import CreateModelMixin
+from rest_framework.settings import api_settings
 
-from speedups.answers.action import Action, ViewOf, filled, json_answer
+from speedups.answers.action import Action, Plan, json_answer
 from speedups.answers.asked import Answer, Asked
 from speedups.answers.writing import Writing
-from speedups.plain import check_deleting, fills_in
-from speedups.statements import ANY_NUMBER, Statement
-from speedups.stepping_aside import stock, unless
-from speedups.validation import Values
-from speedups.writes import SingleStatementWrites, once_more_after_deadlock
+from speedups.eligibility.models import (
+    DELETED,
+    check_default,
+    check_deleting,
+    check_key,
+    check_manager,
+)
+from speedups.eligibility.own_code import check_computes
+from speedups.eligibility.reasons import StepAside, unless
+from speedups.json_sql import readable
+from speedups.statements import Rows, Slot, Statement
+from speedups.writes import SingleStatementWrites
 
 MOST_STATEMENTS = 64  # one for each set of columns that clients send; each connection prepares it
+OF_A_VIEW = frozenset({"request", "path", "META"})  # what the lane has of a view and its request
 
 
 class Create(Writing):
     """POST of a row."""
 
-    name, method, uses = "create", "POST", ("perform_create",)
+    name, method = "create", "POST"
 
     def prepare(self, view_class: Any) -> None:
         """Compile the INSERT."""
         super().prepare(view_class)
-        stock(view_class.serializer_class, "create", "save")
-        managed = type(self.model._default_manager) is models.Manager
-        unless(managed, "the model has a manager of its own")
-        by_database = [f for f in self.fields if isinstance(self._unsent(f), Expression)]
-        unless(not by_database, "the database fills in a default")
+        check_manager(self.model._default_manager)
+        check_key(self.key)
+        for field in self.fields:
+            check_default(field)
         columns = ", ".join(self.quoted(field.column) for field in self.fields)
         places = ", ".join("%s" for _ in self.fields)
-        sql = f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING {self.returned}"  # noqa: S608
-        self.statement = Statement(sql, self.using)
+        sql = (
+            f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING {self.json.written}"  # noqa: S608
+        )
+        self.statement = Statement(sql, [Slot() for _ in self.fields], self.using)
+        self.headers = Headers(view_class, self.serializer)
+        self.lane = self.headers.light
 
-    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
+    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
         """Return the new row as PostgreSQL has it and writes it."""
         values = None if kwargs else self.values_of(asked)
         if values is None:
             return None
-        parameters = self._parameters(values)
-        ((text,),) = once_more_after_deadlock(lambda: self.statement.rows(parameters))
+        for field in self.fields:
+            if field.name not in values:
+                values[field.name] = self.unsent(field)
+        parameters = self.parameters(self.fields, values)
+        if parameters is None:
+            return None
+        return Plan(self.statement, parameters, partial(self._created, asked), changes=True)
+
+    def _created(self, asked: Asked, rows: Rows) -> Answer:
+        text = rows[0][0] or b""
         answer = json_answer(text, status=201)
-        new = _success_headers(view_of(asked), asked, json.loads(text.decode()))
-        answer.headers += [(name, str(value)) for name, value in new.items()]
+        answer.headers += self.headers.of(asked, text)
         return answer
 
-    def _parameters(self, values: Values) -> list[Any]:
-        """Return a value for each column: sent, or automatic, or the model's default."""
-        return [
-            self.parameter(
-                field, values[field.name] if field.name in values else self._unsent(field)
-            )
-            for field in self.fields
-        ]
 
-    def _unsent(self, field: Any) -> Any:
-        return field.pre_save(self.blank, add=True) if fills_in(field) else field.get_default()
+class Headers:
+    """The headers of a new row: by the framework's method or by the view set's own."""
+
+    def __init__(self, view_class: Any, serializer: Any) -> None:
+        self._method = view_class.get_success_headers
+        self._stock = self._method is CreateModelMixin.get_success_headers
+        self._none = self._stock and api_settings.URL_FIELD_NAME not in serializer.fields
+        self.light = self._stock or self._is_light(view_class)
+
+    def _is_light(self, view_class: Any) -> bool:
+        """Tell whether the method needs no more of the view than the request's path."""
+        try:
+            check_success_headers(self._method, view_class)
+        except StepAside:
+            return False
+        return True
+
+    def of(self, asked: Asked, text: bytes) -> list[tuple[str, str]]:
+        """Return them. Raises `BadHeaderError`, or what the view set's method raises."""
+        if self._none:
+            return []
+        row = json.loads(text.decode())
+        view = asked.view or SimpleNamespace(request=asked)
+        new: dict[str, Any] = self._method(view, row)
+        return [(name, _safe(name, str(value))) for name, value in new.items()]
+
+
+def check_success_headers(method: Any, view_class: Any) -> None:
+    """Raise `StepAside` if a method that makes headers looks at more than the request's path."""
+    check_computes(method, OF_A_VIEW, view_class)
+    words = set(method.__code__.co_names)
+    plain = OF_A_VIEW.union(*(dir(kind) for kind in (str, dict, int)))
+    unless(words <= plain, f"{method.__qualname__} needs more than the path of the request")
+
+
+def _safe(name: str, value: str) -> str:
+    """Return a header's value as Django sends it. Raises `BadHeaderError`."""
+    if value.isascii() and value.isprintable():
+        return value
+    checked = ResponseHeaders({})
+    checked[name] = value
+    return str(checked[name])
 
 
 class Update(Writing):
     """PUT of a row."""
 
-    name, method, uses = "update", "PUT", ("get_object", "check_object_permissions")
+    name, method = "update", "PUT"
 
     def prepare(self, view_class: Any) -> None:
         """Look at what changes with every change; what clients send is compiled as it comes."""
         super().prepare(view_class)
         single = issubclass(view_class, SingleStatementWrites)
-        unless(single, "rows are fetched before they are changed: see speedups.writes")
-        stock(view_class, "update", "perform_update", "_target")
-        stock(view_class.serializer_class, "update", "save")
+        unless(
+            single, "rows are fetched before they are changed: add the base SingleStatementWrites"
+        )
         self.automatic = [field for field in self.fields if getattr(field, "auto_now", False)]
-        self.where, self.where_parameters = self.condition()
+        where, self.where_parameters = self.condition()
+        self.where = f"{where} AND {self.json.foreseen}"
         self.statements: dict[tuple[str, ...], Statement] = {}
 
-    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
+    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
         """Return the row as it is then; the framework answers if there is none."""
         key = self.key_of(kwargs)
         values = self.values_of(asked) if key is not None else None
@@ -86,12 +140,10 @@ class Update(Writing):
         values |= {field.name: field.pre_save(self.blank, add=False) for field in self.automatic}
         changed = [field for field in self.fields if field.name in values]
         statement = self._statement(changed)
-        if statement is None:
+        parameters = self.parameters(changed, values)
+        if statement is None or parameters is None:
             return None
-        parameters = [self.parameter(field, values[field.name]) for field in changed]
-        parameters += filled(self.where_parameters, {ANY_NUMBER: key})
-        rows = once_more_after_deadlock(lambda: statement.rows(parameters))
-        return json_answer(rows[0][0]) if rows else None
+        return Plan(statement, [*parameters, key], _changed, changes=True)
 
     def _statement(self, changed: list[Any]) -> Statement | None:
         """Return the UPDATE of these columns; None if there are too many different ones."""
@@ -100,9 +152,15 @@ class Update(Writing):
             if len(self.statements) >= MOST_STATEMENTS:
                 return None
             places = ", ".join(f"{self.quoted(column)} = %s" for column in columns)
-            sql = f"UPDATE {self.table} SET {places}{self.where} RETURNING {self.returned}"  # noqa: S608
-            self.statements[columns] = Statement(sql, self.using)
+            sql = f"UPDATE {self.table} SET {places}{self.where} RETURNING {self.json.written}"  # noqa: S608
+            parameters = [*(Slot() for _ in columns), *self.where_parameters]
+            self.statements[columns] = Statement(sql, parameters, self.using)
         return self.statements.get(columns)
+
+
+def _changed(rows: Rows) -> Answer | None:
+    written = rows[0][0] if rows else None
+    return None if written is None else json_answer(written)
 
 
 class PartialUpdate(Update):
@@ -114,33 +172,24 @@ class PartialUpdate(Update):
 class Destroy(Action):
     """DELETE of a row."""
 
-    name, method, uses = "destroy", "DELETE", ("get_object", "check_object_permissions")
+    name, method, heard = "destroy", "DELETE", DELETED
 
     def prepare(self, view_class: Any) -> None:
         """Compile the DELETE."""
         single = issubclass(view_class, SingleStatementWrites)
-        unless(single, "rows are fetched before they are deleted: see speedups.writes")
-        stock(view_class, "_target", "perform_destroy")
+        unless(
+            single, "rows are fetched before they are deleted: add the base SingleStatementWrites"
+        )
         check_deleting(self.model)
-        where, self.parameters = self.condition()
-        self.statement = Statement(f"DELETE FROM {self.table}{where}", self.using)  # noqa: S608
+        where, parameters = self.condition()
+        sql = f"DELETE FROM {self.table}{where} AND {readable(self.model)} RETURNING 1"  # noqa: S608
+        self.statement = Statement(sql, parameters, self.using)
 
-    def answer(self, view_of: ViewOf, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
+    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
         """Delete the row; the framework answers if there is none."""
         key = self.key_of(kwargs)
-        if key is None:
-            return None
-        parameters = filled(self.parameters, {ANY_NUMBER: key})
-        if not once_more_after_deadlock(lambda: self.statement.count(parameters)):
-            return None
-        return Answer(b"", 204, [])
+        return None if key is None else Plan(self.statement, [key], _gone, changes=True)
 
 
-def _success_headers(view: Any, asked: Asked, row: Any) -> dict[str, str]:
-    """Return the headers of a new row; a method of the view's own may need DRF's request."""
-    try:
-        found: dict[str, str] = view.get_success_headers(row)
-    except Exception:  # noqa: BLE001  (if it was not that, it comes again)
-        view.request = view.initialize_request(asked.django)
-        found = view.get_success_headers(row)
-    return found
+def _gone(rows: Rows) -> Answer | None:
+    return Answer(b"", 204, []) if rows else None

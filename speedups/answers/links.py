@@ -21,7 +21,7 @@ class Page:
     """What was asked for: rows after `position`, or the first; `rest` ends each link."""
 
     limit: int
-    position: Any
+    position: int | None
     rest: str
 
 
@@ -31,7 +31,7 @@ def page_of(given: Any, limit: int, cursor: Cursor | None) -> Page | None:
     if not plain or (cursor is not None and cursor.reverse):
         return None
     rest = f"&limit={given['limit']}" if "limit" in given else ""
-    return Page(limit, cursor.position if cursor else None, rest)
+    return Page(limit, int(cursor.position or 0) if cursor else None, rest)
 
 
 def page_links(asked: Asked, page: Page, rows: Rows) -> bytes | None:
@@ -42,12 +42,16 @@ def page_links(asked: Asked, page: Page, rows: Rows) -> bytes | None:
     base = f"{origin}{asked.path}?cursor="
     following, before = "null", "null"
     if len(rows) > page.limit:
-        following = f'"{base}{_encoded(f"p={int(rows[page.limit - 1][0])}")}{page.rest}"'
+        following = f'"{base}{_encoded(f"p={_key(rows[page.limit - 1])}")}{page.rest}"'
     if page.position is not None:
         if not rows:
             return None
-        before = f'"{base}{_encoded(f"r=1&p={int(rows[0][0])}")}{page.rest}"'
+        before = f'"{base}{_encoded(f"r=1&p={_key(rows[0])}")}{page.rest}"'
     return f'{{"next":{following},"previous":{before},'.encode()
+
+
+def _key(row: tuple[bytes | None, ...]) -> int:
+    return int(row[0] or b"")
 
 
 def _encoded(position: str) -> str:

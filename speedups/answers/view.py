@@ -2,90 +2,67 @@
 
 import functools
 import operator
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import EmptyResultSet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.cache import patch_vary_headers
-from rest_framework.exceptions import APIException
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import JSONRenderer
-from rest_framework.settings import api_settings
 
 from speedups.answers.action import Action
-from speedups.answers.asked import JSON, Answer, Asked
+from speedups.answers.asked import AskedOfDjango
 from speedups.answers.changing import Create, Destroy, PartialUpdate, Update
 from speedups.answers.reading import List, Retrieve
-from speedups.stepping_aside import StepAside, stock, unless, wanted
+from speedups.eligibility.members import piece
+from speedups.eligibility.reasons import StepAside, switched_on
+from speedups.eligibility.views import (
+    DESCRIBING,
+    OF_A_REQUEST,
+    check_renderer,
+    deciding,
+    gives_json,
+    in_default_timezone,
+)
 
-OF_AN_ANSWER = (
-    "finalize_response", "default_response_headers", "allowed_methods", "get_renderers",
-    "get_content_negotiator", "perform_content_negotiation", "get_parsers", "get_queryset",
-    "filter_queryset", "get_serializer", "get_serializer_class", "get_serializer_context",
-)  # fmt: skip
-OF_A_GATE = (
-    "initial", "initialize_request", "perform_authentication", "check_permissions",
-    "check_throttles", "determine_version", "get_authenticators", "get_permissions",
-    "get_throttles",
-)  # fmt: skip
-DESCRIBING = (
-    "queryset", "serializer_class", "pagination_class", "renderer_classes", "parser_classes",
-    "filter_backends", "throttle_classes", "lookup_field", "lookup_url_kwarg",
-    "content_negotiation_class", "http_method_names", "permission_classes", "versioning_class",
-)  # fmt: skip
 ACTIONS = (Retrieve, List, Create, Update, PartialUpdate, Destroy)
 # Where the express lane leaves an error for the framework to answer; None if it was no error.
 FAILED = "speedups.failed"
+MOST_REMEMBERED = 1024  # verdicts
+LONGEST_REMEMBERED = 1024  # characters of what decides one
 _describing = operator.attrgetter(*DESCRIBING)
-MOST_REMEMBERED = 256  # Accept headers
-LONGEST_REMEMBERED = 1024  # characters of one
-# The context variable behind what `timezone.activate` sets, as long as asgiref keeps it there.
-_chosen: Any = getattr(getattr(getattr(timezone, "_active", None), "_storage", None), "_data", None)
 
 
+@piece
 class FinishedAnswers:
-    """Mixin for a `ModelViewSet`; goes before it in the list of bases."""
+    # Mixin for a `ModelViewSet`; goes before it in the list of bases. (No docstrings: they would
+    # become those of the view sets, in descriptions that clients read.)
 
     def dispatch(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Answer with finished JSON if that is all there is to do, else as the framework does."""
-        try:
-            answer = self._finished(request, kwargs)
-        except Exception as error:  # noqa: BLE001  (the framework decides what it explains)
-            return self._explained(request, error)
-        if answer is None:
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
-        response = answer.response()
-        for name, value in self.default_response_headers.items():
-            if name == "Vary":
-                patch_vary_headers(response, [value])
-            else:
-                response.headers[name] = value
-        return response
+        # Everything around an action stays the framework's; only the action gets a short way.
+        kind: Any = type(self)
+        action = knowledge(kind).of(self, request.method)
+        if action is not None:
+            method = action.method.lower()
+            setattr(self, method, functools.partial(_finished, self, action, getattr(self, method)))
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
-    def _finished(self: Any, request: HttpRequest, kwargs: dict[str, Any]) -> Answer | None:
-        if FAILED in request.META:
-            error = request.META.pop(FAILED)
-            if error is None:
-                return None
-            raise error
-        view_class: Any = type(self)
-        known = knowledge(view_class)
-        action = known.actions.get(self.action_map.get(str(request.method).lower()))
-        if not isinstance(action, Action) or action.method != request.method:
-            return None
-        plain = known.describes(self) and known.accepts_json(self, request)
-        if not (plain and known.lets_in(self, request, kwargs)):
-            return None
-        return action.answer(lambda _: self, Asked(request.META, request.path, request), kwargs)
 
-    def _explained(self: Any, request: HttpRequest, error: Exception) -> Any:
-        """Answer for an error; a change must not be tried again from the start."""
-        self.request = self.initialize_request(request, *self.args, **self.kwargs)
-        self.headers = self.default_response_headers
-        response = self.handle_exception(error)
-        return self.finalize_response(self.request, response, *self.args, **self.kwargs)
+def _finished(
+    view: Any, action: Action, stock: Callable[..., Any], request: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """Answer with finished JSON if that is all there is to do, else as the framework does."""
+    if FAILED in request.META:
+        error = request.META.pop(FAILED)
+        if error is None:  # the lane has tried, and the action would find the same
+            return stock(request, *args, **kwargs)
+        raise error  # a change must not be tried again from the start
+    kind: Any = type(view)
+    known = knowledge(kind)
+    if known.describes(view) and gives_json(request) and in_default_timezone():
+        known.remember(action, request.META)
+        answer = action.answer(AskedOfDjango(view), kwargs)
+        if answer is not None:
+            return answer.response()
+    return stock(request, *args, **kwargs)
 
 
 class Knowledge:
@@ -94,95 +71,67 @@ class Knowledge:
     def __init__(self, view_class: Any) -> None:
         self.actions: dict[str, Action | StepAside] = {}
         for action_class in ACTIONS:
-            name = action_class.name
-            try:
-                _check(view_class)
-                self.actions[name] = action_class(view_class)
-            except StepAside as reason:
-                self.actions[name] = reason
-            except Exception as error:  # noqa: BLE001  (if it matters, the framework meets it)
-                self.actions[name] = StepAside(f"looking at it failed: {error!r}")
-        self._described = [getattr(view_class, name) for name in DESCRIBING]
-        self.has_own_gate = _has_own_gate(view_class)
-        self.accepted: dict[str | None, bool] = {}
+            self.actions[action_class.name] = _looked_at(action_class, view_class)
+        self._described = [getattr(view_class, name, None) for name in DESCRIBING]
+        self.deciding = _deciding(view_class)
+        self._let_in: set[tuple[Any, ...]] = set()
+
+    def of(self, view: Any, method: str | None) -> Action | None:
+        """Return the action of a view's request if it may be answered."""
+        name = str(getattr(view, "action_map", {}).get(str(method).lower()))
+        action = self.actions.get(name)
+        known = isinstance(action, Action) and action.method == method
+        return action if known else None  # type: ignore[return-value]
 
     def describes(self, view: Any) -> bool:
-        """Tell whether a view still is what was looked at: `as_view` may have configured it."""
-        return all(map(operator.is_, self._described, _describing(view)))
+        """Tell whether a view still is what was looked at."""
+        same = all(map(operator.is_, self._described, _describing(view)))
+        return same and OF_A_REQUEST.issuperset(vars(view))
 
-    def accepts_json(self, view: Any, request: HttpRequest) -> bool:
-        """Tell whether the client gets plain JSON; its Accept header alone decides that."""
-        accept = request.META.get("HTTP_ACCEPT")
-        known = self.accepted.get(accept)
-        if known is None:
-            if accept and len(accept) > LONGEST_REMEMBERED:
-                return False
-            if len(self.accepted) >= MOST_REMEMBERED:
-                self.accepted.clear()
-            try:
-                known = self.accepted[accept] = _negotiated_json(view, request)
-            except SuspiciousOperation:  # too many parameters, say: the framework refuses it
-                return False
-        return known and in_default_timezone()
+    def remember(self, action: Action, environ: dict[str, Any]) -> None:
+        """Keep that the framework has let in such a request, if that can be told by its headers."""
+        if self.deciding is not None:
+            verdict = self._verdict(action, environ)
+            if any(len(said) > LONGEST_REMEMBERED for said in verdict if said):
+                return
+            if len(self._let_in) >= MOST_REMEMBERED:
+                self._let_in.clear()
+            self._let_in.add(verdict)
 
-    def lets_in(self, view: Any, request: HttpRequest, kwargs: dict[str, Any]) -> bool:
-        """Authenticate and check permissions, if there is anything to check."""
-        open_to_all = not (view.authentication_classes or view.permission_classes)
-        if open_to_all and not self.has_own_gate:
-            return True
-        view.request = view.initialize_request(request, **kwargs)
-        try:
-            view.initial(view.request, **kwargs)
-        except Exception:  # noqa: BLE001  (the framework meets it again and answers it)
-            return False
-        return True
+    def lets_in(self, action: Action, environ: dict[str, Any]) -> bool:
+        """Tell whether the framework has let in such a request before."""
+        return self._verdict(action, environ) in self._let_in
+
+    def _verdict(self, action: Action, environ: dict[str, Any]) -> tuple[Any, ...]:
+        return action.name, *[environ.get(name) for name in self.deciding or ()]
 
 
 @functools.cache
-def knowledge(view_class: Hashable) -> Knowledge:
+def knowledge(view_class: Any) -> Knowledge:
     """Return what is known about a view set; looked at once, at its first request."""
     return Knowledge(view_class)
 
 
-def in_default_timezone() -> bool:
-    """Tell whether times are written in the timezone of the settings."""
-    # Where nobody ever chose another one, asking Django for it costs more than a route.
-    if _chosen is not None and _chosen.get(None) is None:
-        return True
-    return timezone.get_current_timezone() is timezone.get_default_timezone()
-
-
-def _check(view_class: Any) -> None:
-    """Raise `StepAside` for what concerns all actions of a view set."""
-    unless(wanted("answers"), "switched off by the setting SPEEDUPS")
-    stock(view_class, *OF_AN_ANSWER)
-    queryset = view_class.queryset
-    unless(queryset is not None, "there is no queryset")
-    unless(not view_class.filter_backends, "there are filter backends")
-    unless(not view_class.throttle_classes, "requests are counted for throttling")
-    unless(not api_settings.URL_FORMAT_OVERRIDE, "a query parameter may choose the format")
-    unless(JSONRenderer in view_class.renderer_classes, "there is no JSONRenderer")
-    negotiates = view_class.content_negotiation_class is DefaultContentNegotiation
-    unless(negotiates, "the media type is negotiated in a way of its own")
-
-
-def _has_own_gate(view_class: Any) -> bool:
-    """Tell whether methods of its own decide about each request."""
+def _looked_at(action_class: type[Action], view_class: Any) -> Action | StepAside:
     try:
-        stock(view_class, *OF_A_GATE)
+        switched_on("answers")
+        check_renderer()
+        return action_class(view_class)
+    except StepAside as reason:
+        return reason
+    except EmptyResultSet:
+        return StepAside(
+            "the queryset can never have a row: none(), or a condition such as pk__in=[]"
+        )
+    except Exception as error:  # noqa: BLE001  (if it matters, the framework meets it)
+        return StepAside(f"Django cannot build it: {type(error).__name__}: {error}")
+
+
+def _deciding(view_class: Any) -> tuple[str, ...] | None:
+    try:
+        return deciding(view_class)
     except StepAside:
-        return True
-    return view_class.versioning_class is not None
-
-
-def _negotiated_json(view: Any, request: HttpRequest) -> bool:
-    try:
-        view.format_kwarg = None
-        asked = view.initialize_request(request)
-        renderer, media_type = view.perform_content_negotiation(asked)
-    except APIException:
-        return False
-    return type(renderer) is JSONRenderer and media_type == JSON
+        return None
 
 
 def explained(view_class: Any) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,9 @@ answers; every other request, and every error, is Django's.
 A middleware takes part through a static method `express(environ, answer)` that does for such a
 request what the middleware does: call `answer(environ)` and return what it gives, perhaps with
 headers added, or None to leave the request to Django. Authentication and permission classes take
-part by naming, in `decides_by`, the environment keys that alone decide for a method of a view:
-then a verdict to let in is remembered. Whatever knows neither keeps the lane closed:
+part by naming, in `decides_by`, the environment keys that alone decide for a method of a view.
+The lane never asks them itself: a request that the framework has let in is remembered by those
+keys, and the next one like it goes through. Whatever knows neither keeps the lane closed:
 `manage.py speedups` tells what.
 """
 

@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 from speedups import upkeep
 from speedups.answers.asked import Answer, Asked
 from speedups.answers.view import FAILED
+from speedups.eligibility.reasons import StepAside, switched_on, unless
 from speedups.express.routes import Routes
-from speedups.stepping_aside import StepAside, unless, wanted
 
 # They have nothing to do for an answer of a view set.
 IDLE_MIDDLEWARE = {"whitenoise.middleware.WhiteNoiseMiddleware"}
@@ -64,7 +64,7 @@ def _leave(_environ: Environ) -> None:
 
 def _lane() -> Answering:
     """Return what answers, with all middleware around it. Raises `StepAside`."""
-    unless(wanted("express"), "switched off by the setting SPEEDUPS")
+    switched_on("express")
     unless(not settings.DEBUG, "DEBUG is on")
     ways = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT",
             "FORCE_SCRIPT_NAME")  # fmt: skip
@@ -96,8 +96,9 @@ def _answered(routes: Routes, environ: Environ) -> Answer | None:
     action = stop.action(environ)
     if action is None:
         return None
+    upkeep.look_at(action.using)
     try:
-        answer = action.answer(stop.view_of, Asked(environ, path), kwargs)
+        answer = action.answer(Asked(environ), kwargs)
     except Exception as error:  # noqa: BLE001  (a change must not be tried again: Django explains)
         environ[FAILED] = error
         return None
@@ -106,5 +107,5 @@ def _answered(routes: Routes, environ: Environ) -> Answer | None:
         return None
     answer.headers += stop.headers
     answer.route = stop.route
-    upkeep.close_if_due(action.using)
+    upkeep.look_at(action.using)
     return answer

@@ -1,22 +1,30 @@
 """From a path to a view set's action, as Django's resolver and the framework's `as_view` do it."""
 
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 from rest_framework.exceptions import APIException
-from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import ModelViewSet
 
 from speedups.answers.action import Action
-from speedups.answers.asked import Asked
-from speedups.answers.view import FinishedAnswers, in_default_timezone, knowledge
-from speedups.stepping_aside import StepAside, stock, unless
+from speedups.answers.view import LONGEST_REMEMBERED, FinishedAnswers, knowledge
+from speedups.eligibility.reasons import StepAside, unless
+from speedups.eligibility.views import (
+    check_lane,
+    deciding,
+    gives_json,
+    in_default_timezone,
+    is_open,
+)
 
 AS_VIEW: Any = ModelViewSet.as_view({"get": "list"})
-MOST_REMEMBERED = 1024  # verdicts
+OF_A_ROUTE = {"basename", "detail", "suffix", "name", "description"}  # what routers give a view
+MOST_REMEMBERED = 256  # Accept headers
 NO_VIEW_SET = "it is no view set with finished answers"
 
 Kwargs = dict[str, Any]
@@ -26,66 +34,74 @@ class Stop:
     """A route to a view set that may be answered in the lane."""
 
     def __init__(self, callback: Any, route: str) -> None:
-        _check_callback(callback)
+        given = _given(callback)
+        kind = given["cls"]
+        extra = set(given["initkwargs"]) - OF_A_ROUTE
+        unless(not extra, f"as_view() was given {', '.join(sorted(extra))}")
+        check_lane(kind)
+        deciding(kind)
         self.route = route
-        self._callback = callback
-        self.actions: dict[str, str] = callback.actions
-        if "get" in self.actions:  # as the framework does it at the first request
-            self.actions.setdefault("head", self.actions["get"])
-        view = self.view_of(None)
-        self.known = knowledge(callback.cls)
-        unless(self.known.describes(view), "as_view() was given something of its own")
+        self._make: Callable[[], Any] = lambda: kind(**given["initkwargs"])
+        self._actions: dict[str, str] = given["actions"]
+        self.known = knowledge(kind)
+        view = self._make()
+        unless(self.known.describes(view), "its view sets get something of their own when made")
+        view.action_map = self._actions
+        for method, name in self._actions.items():
+            setattr(view, method, getattr(view, name))
+        if "get" in self._actions:  # as the framework does it at the first request
+            view.head = view.get
         self.headers = [*view.default_response_headers.items()]
-        self._gated = bool(view.authentication_classes or view.permission_classes)
-        self._deciding = _deciding(view)
-        unless(not self.known.has_own_gate, "it has its own gate")
-        self._let_in: set[tuple[Any, ...]] = set()
+        self._gated = not is_open(kind)
+        self._accepted: dict[str | None, bool] = {}
         self._by_method = {
             action.method: action
-            for method, name in self.actions.items()
+            for method, name in self._actions.items()
             if isinstance(action := self.known.actions.get(name), Action)
             and action.method == method.upper()
+            and action.lane
         }
+        unless(self._by_method, self._reason())
+
+    def _reason(self) -> str:
+        """Return why no action is in the lane."""
+        found = [self.known.actions.get(name) for name in self._actions.values()]
+        reasons = [str(one) for one in found if isinstance(one, StepAside)]
+        return reasons[0] if reasons else "the lane has not what it looks at of each request"
 
     def action(self, environ: dict[str, Any]) -> Action | None:
         """Return the action of a request that may be answered; None if it is Django's."""
         action = self._by_method.get(environ["REQUEST_METHOD"])
         if action is None or not in_default_timezone():
             return None
-        accepted = self.known.accepted.get(environ.get("HTTP_ACCEPT"))
+        if self._gated and not self.known.lets_in(action, environ):
+            return None  # and if the framework lets it in, it remembers that
+        accept = environ.get("HTTP_ACCEPT")
+        accepted = self._accepted.get(accept)
         if accepted is None:
-            asked = Asked(environ, environ["PATH_INFO"])
-            accepted = self.known.accepts_json(self.view_of(asked), asked.django)
-        if not accepted or (self._gated and not self._lets_in(action, environ)):
-            return None
-        return action
+            accepted = self._remember(accept, environ)
+        return action if accepted else None
 
-    def view_of(self, asked: Any) -> Any:
-        """Return the view of a request as the framework makes it."""
-        view = self._callback.cls(**self._callback.initkwargs)
-        view.action_map = self.actions
-        for method, name in self.actions.items():
-            setattr(view, method, getattr(view, name))
-        view.request, view.args, view.kwargs = asked, (), {}
-        return view
-
-    def _lets_in(self, action: Action, environ: dict[str, Any]) -> bool:
-        """Tell whether authentication and permissions let such a request in."""
-        key = (action.method, *[environ.get(name) for name in self._deciding])
-        if key in self._let_in:
-            return True
-        asked = Asked(environ, environ["PATH_INFO"])
-        view = self.view_of(asked)
-        view.action = action.name
-        try:
-            view.request = view.initialize_request(asked.django)
-            view.initial(view.request)
-        except (APIException, PermissionDenied):  # Django's way meets it again and answers it
+    def _remember(self, accept: str | None, environ: dict[str, Any]) -> bool:
+        """Return whether a client gets plain JSON; its Accept header alone decides that."""
+        if accept and len(accept) > LONGEST_REMEMBERED:
             return False
-        if len(self._let_in) >= MOST_REMEMBERED:
-            self._let_in.clear()
-        self._let_in.add(key)
-        return True
+        if len(self._accepted) >= MOST_REMEMBERED:
+            self._accepted.clear()
+        view = self._make()
+        view.action_map, view.format_kwarg = self._actions, None
+        try:
+            asked = view.initialize_request(WSGIRequest(environ))
+            chosen = view.perform_content_negotiation(asked)
+            asked.accepted_renderer, asked.accepted_media_type = chosen
+        except APIException:
+            accepted = False
+        except (SuspiciousOperation, ValueError):  # too many parameters, say: Django refuses it
+            return False
+        else:
+            accepted = gives_json(asked)
+        self._accepted[accept] = accepted
+        return accepted
 
 
 class Routes:
@@ -173,29 +189,22 @@ def stepped_aside() -> Iterator[tuple[str, str]]:
             yield "".join(str(pattern) for pattern in patterns[1:]), str(stop)
 
 
-def _check_callback(callback: Any) -> None:
-    """Raise `StepAside` unless it is what `as_view` returns, with nothing around it."""
-    view_class = getattr(callback, "cls", None)
-    ours = isinstance(view_class, type) and issubclass(view_class, FinishedAnswers)
+def _given(callback: Any) -> dict[str, Any]:
+    """Return what `as_view` was given. Raises `StepAside` for anything but what it returns."""
+    kind = getattr(callback, "cls", None)
+    ours = isinstance(kind, type) and issubclass(kind, FinishedAnswers)
     unless(ours, NO_VIEW_SET)
-    around, view = (_code(one) for one in (callback, getattr(callback, "__wrapped__", None)))
-    plain = around is _code(AS_VIEW) and view is _code(AS_VIEW.__wrapped__)
-    unless(plain, "something is wrapped around the view")
-    unless(callback.cls.dispatch is FinishedAnswers.dispatch, "dispatch is its own")
-    stock(callback.cls, "__init__", "as_view", of=("django", "rest_framework", "speedups"))
+    made = _enclosed(callback, AS_VIEW)
+    view = made and _enclosed(made.get("view_func"), AS_VIEW.__wrapped__)
+    if not view:
+        raise StepAside("something is wrapped around the view")
+    return view
 
 
-def _code(function: Any) -> Any:
-    return getattr(function, "__code__", None)
-
-
-def _deciding(view: Any) -> tuple[str, ...]:
-    """Return the environment keys that decide who gets in. Raises `StepAside` if anything may."""
-    names: list[str] = []
-    for gate in (*view.authentication_classes, *view.permission_classes):
-        decides_by = () if gate is AllowAny else getattr(gate, "decides_by", None)
-        if decides_by is None:
-            name = getattr(gate, "__name__", "a composed permission")
-            raise StepAside(f"{name} does not say what it decides by")
-        names += decides_by
-    return tuple(names)
+def _enclosed(function: Any, like: Any) -> dict[str, Any] | None:
+    """Return what a function has enclosed if its code is the very code of another one."""
+    same = isinstance(function, FunctionType) and function.__code__ is like.__code__
+    if not same:
+        return None
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return {name: cell.cell_contents for name, cell in cells}

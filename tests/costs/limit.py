@@ -107,8 +107,8 @@ def statements() -> dict[str, str]:
 
 def _scripted(statement: Any, names: Sequence[str]) -> str:
     """Return a statement for pgbench, to which a colon in a literal would be a variable's."""
-    sql = LITERAL.sub(_without_colons, statement._native.decode())
-    return re.sub(r"\$(\d+)", lambda place: f":{names[int(place[1]) - 1]}", sql)
+    sql, given = LITERAL.sub(_without_colons, statement.sql), iter(names)
+    return re.sub("%s|%%", lambda at: f":{next(given)}" if at[0] == "%s" else "%", sql)
 
 
 def _without_colons(literal: re.Match[str]) -> str:

@@ -37,7 +37,7 @@ def way(request, monkeypatch):
 
 
 def without_finished_answers(monkeypatch):
-    monkeypatch.setattr("speedups.answers.view.wanted", lambda piece: False)
+    monkeypatch.setattr("speedups.eligibility.reasons.wanted", lambda piece: False)
     knowledge.cache_clear()
 
 

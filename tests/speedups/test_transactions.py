@@ -128,7 +128,7 @@ def test_speedups_says_who_left_because_of_transactions():
         assert reasons["wrapped/"] == "something is wrapped around the view"
         assert "unwrapped/" not in reasons
         for name in ("bound", "unbound"):
-            assert reasons[f"^{name}/$"] == "dispatch is its own"
+            assert "dispatch is its own" in reasons[f"^{name}/$"]
         assert "create is its own" in dict(explained(BoundCreate))["create"]
         assert dict(explained(Late))["create"] == "on"
         with atomic_requests():

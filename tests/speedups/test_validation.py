@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rest_framework import serializers
 
 from crud.serializers import ItemSerializer
-from speedups.stepping_aside import StepAside
+from speedups.eligibility import StepAside
 from speedups.validation import Validation
 
 SCALARS = st.one_of(

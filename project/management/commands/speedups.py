@@ -13,6 +13,13 @@ from speedups.answers import FinishedAnswers, explained
 from speedups.express import closed_because, stepped_aside
 from speedups.upkeep import look_before_closing
 
+LEGEND = """
+on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
+without speedups, for the reason given: nothing is wrong, it is only not faster.
+"X.method is its own": X overrides a method of the framework that this action runs. Leave the method
+out, move it to a view set of its own, or keep it.
+"""
+
 
 class Command(BaseCommand):
     help = "List each view set's actions: on, or the reason why Django REST framework answers."
@@ -26,6 +33,7 @@ class Command(BaseCommand):
             self.stdout.write(view_set.__name__)
             for action, state in explained(view_set):
                 self.stdout.write(f"  {action:<16}{state}")
+        self.stdout.write(LEGEND.rstrip())
 
 
 def _view_sets(resolver: URLResolver) -> Iterator[Any]:

@@ -17,9 +17,11 @@ from django.core.signals import got_request_exception, request_finished, request
 from django.db import connection
 from django.db.models import AutoField
 from django.test import RequestFactory, override_settings
+from django.utils import translation
 
 from speedups import shared_fields, upkeep
 from speedups.answers import FinishedAnswers, view
+from speedups.eligibility import changes
 from speedups.express import ExpressLane
 from speedups.shared_fields import SharedFields
 from speedups.writes import SingleStatementWrites
@@ -107,14 +109,19 @@ def served() -> Iterator[Any]:
 
 def stored() -> dict[str, list[dict[str, Any]]]:
     """Return all rows of the library."""
-    models = apps.get_app_config("library").get_models()
-    return {one.__name__: [*one._base_manager.order_by("pk").values()] for one in models}
+    return {one.__name__: [*one._base_manager.order_by("pk").values()] for one in tables()}
+
+
+def tables() -> list[Any]:
+    """Return the library's models, without those of `odd_models`."""
+    found = apps.get_app_config("library").get_models()
+    return [one for one in found if one.__module__ == Shelf.__module__]
 
 
 def seed() -> None:
     """Fill the library with the same rows each time."""
     with connection.cursor() as cursor:  # TRUNCATE would make dozens of new files
-        for model in reversed([*apps.get_app_config("library").get_models()]):
+        for model in reversed(tables()):
             table = model._meta.db_table
             cursor.execute(f"DELETE FROM {table}")
             if isinstance(model._meta.pk, AutoField) and not model._meta.parents:
@@ -160,10 +167,22 @@ def only(pieces: Iterable[str] | None) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def languages() -> Iterator[None]:
+    """Switch translations on, which the service does without."""
+    chosen: Any = vars(translation)["_trans"]
+    with override_settings(USE_I18N=True):
+        vars(chosen).clear()  # what it remembers of the other setting
+        yield
+    vars(chosen).clear()
+
+
 def forget() -> None:
     """Let everything be looked at anew."""
     view.knowledge.cache_clear()
     shared_fields._shared.clear()
+    changes._refusal.cache_clear()
+    changes.silence.cache_clear()
 
 
 def told(conversations: Iterable[Sequence[Asked]], pieces: Iterable[str] | None) -> list[Told]:

@@ -1,0 +1,31 @@
+"""How a piece says that it cannot do exactly what Django REST framework would do."""
+
+from typing import Any
+
+from django.conf import settings
+
+
+class StepAside(Exception):  # noqa: N818  (no error: the stock way is always there)
+    """Says, for a person, what a piece cannot do and what to change."""
+
+
+def unless(condition: object, reason: str) -> None:
+    """Raise `StepAside` for this reason, unless the condition holds."""
+    if not condition:
+        raise StepAside(reason)
+
+
+def wanted(piece: str) -> bool:
+    """Tell whether a piece is switched on: all are, unless the setting SPEEDUPS lists others."""
+    listed = getattr(settings, "SPEEDUPS", None)
+    return listed is None or piece in listed
+
+
+def switched_on(piece: str) -> None:
+    """Raise `StepAside` if the setting SPEEDUPS leaves a piece out."""
+    unless(wanted(piece), f"the setting SPEEDUPS leaves out {piece!r}")
+
+
+def named(value: Any) -> str:
+    """Return the name that a person calls a class or an object's class by."""
+    return value.__name__ if isinstance(value, type) else type(value).__name__

@@ -1,0 +1,85 @@
+"""Django REST framework's own tests pass and fail with the pieces as they do without.
+
+The sources come from the package index, as the version that is installed; nothing of them is kept.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from importlib.metadata import version
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from django.conf import settings
+
+from project.embedded import SERVER
+
+pytestmark = [pytest.mark.torture, pytest.mark.timeout(1200)]
+ROOT = Path(__file__).resolve().parents[3]
+PLUGIN = Path(__file__).with_name("mixed_in.py")
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """The framework's sources, and a folder with the pieces and the plugin for the path."""
+    folder = tmp_path_factory.mktemp("drf")
+    package = f"djangorestframework=={version('djangorestframework')}"
+    fetched = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
+         "--dest", folder, package],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    if fetched.returncode:
+        pytest.skip(f"no sources of {package}: {fetched.stderr.strip().splitlines()[-1]}")
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    beside = folder / "beside"
+    beside.mkdir()
+    (beside / "speedups").symlink_to(ROOT / "speedups")
+    shutil.copy(PLUGIN, beside)
+    (tests,) = folder.glob("djangorestframework-*/tests")
+    return tests.parent, beside
+
+
+def outcomes(sources, *, database_url, mixed):
+    """Return how each of the framework's tests ended."""
+    where, beside = sources
+    report = beside / "report.xml"
+    plugin = ("-p", "mixed_in") if mixed else ()
+    environment = {
+        **{name: value for name, value in os.environ.items() if "DJANGO" not in name},
+        "PYTHONPATH": str(beside),
+    }
+    environment.pop("DATABASE_URL", None)
+    if database_url:
+        environment["DATABASE_URL"] = database_url
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist",
+         "-p", "no:schemathesis", "-p", "no:locust", *plugin, f"--junitxml={report}", "tests"],
+        cwd=where, env=environment, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert report.exists(), ran.stdout[-3000:] + ran.stderr[-3000:]
+    cases = ElementTree.parse(report).getroot().iter("testcase")
+    found = {
+        f"{case.get('classname')}.{case.get('name')}": sorted(
+            below.tag for below in case if below.tag in {"failure", "error", "skipped"}
+        )
+        for case in cases
+    }
+    report.unlink()
+    return found
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_framework_s_own_tests_end_as_without_the_pieces(sources, database):
+    url = None
+    if database == "postgresql":
+        url = settings.DATABASE_URL or SERVER.url("drf")
+    stock = outcomes(sources, database_url=url, mixed=False)
+    ours = outcomes(sources, database_url=url, mixed=True)
+    assert len(stock) > 1000
+    assert {name for name in stock if ours.get(name) != stock[name]} == set()
+    assert ours.keys() == stock.keys()
