@@ -153,8 +153,9 @@ def update_returning(rows: models.QuerySet[Row], values: dict[str, Any]) -> Row 
     Returns None if there is no such row.
     """
     model = rows.model
+    blank = model.__new__(model)  # not made: its defaults may count
     automatic = {
-        field.name: field.pre_save(model(), add=False)
+        field.name: field.pre_save(blank, add=False)
         for field in model._meta.concrete_fields
         if getattr(field, "auto_now", False)
     }

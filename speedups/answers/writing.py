@@ -88,7 +88,7 @@ class Writing(Action):
         self.native = {field: NATIVE.get(check_column(field)) for field in self.fields}
         self.units = {field: Decimal(1).scaleb(-field.decimal_places) for field in self.fields
                       if isinstance(field, models.DecimalField)}  # fmt: skip
-        self.blank = self.model()
+        self.blank = self.model.__new__(self.model)  # not made: its defaults may count
 
     def table_is_known(self) -> bool:
         """Tell whether the table is as the model says; asks the database once."""

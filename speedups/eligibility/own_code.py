@@ -12,9 +12,12 @@ import datetime
 import decimal
 import dis
 import functools
+import heapq
 import html
+import itertools
 import json
 import math
+import operator
 import re
 import string
 import types
@@ -28,12 +31,15 @@ import django.utils.http
 import django.utils.text
 import django.utils.timezone
 import django.utils.translation
+from django.conf import LazySettings
 from django.utils.functional import Promise
+from rest_framework.settings import APISettings
 
 from speedups.eligibility.reasons import StepAside
 
 LIBRARIES = (
-    codecs, datetime, decimal, html, json, math, re, string, unicodedata, uuid,
+    codecs, datetime, decimal, heapq, html, itertools, json, math,
+    operator, re, string, unicodedata, uuid,
     django.utils.encoding, django.utils.html, django.utils.http, django.utils.text,
     django.utils.timezone, django.utils.translation,
 )  # fmt: skip
@@ -49,6 +55,7 @@ BUILTINS = frozenset(
 CONSTANT = (
     str, bytes, int, float, complex, type(None), type(...), decimal.Decimal, re.Pattern, uuid.UUID,
     datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, Promise, json.JSONDecoder,
+    LazySettings, APISettings,
 )  # fmt: skip
 CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR",
            "DELETE_SUBSCR", "IMPORT_NAME", "IMPORT_FROM"}  # fmt: skip
@@ -101,13 +108,22 @@ class _Code:
 
     def check(self, code: types.CodeType) -> None:
         steps = [one for one in dis.get_instructions(code) if one.opname not in {"CACHE", "NOP"}]
-        for step, after in zip(steps, [*steps[1:], None], strict=True):
-            self._check_step(step, after)
+        for at, (step, after) in enumerate(zip(steps, [*steps[1:], None], strict=True)):
+            if step.opname != "STORE_SUBSCR" or not self._is_local(steps[:at]):
+                self._check_step(step, after)
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self.check(constant)
             elif isinstance(constant, str) and constant in OF_ONE_USE:
                 self._refuse(f"names {constant!r}")
+
+    def _is_local(self, steps: list[Any]) -> bool:
+        """Tell whether the item that is set next is one of a variable of the code's own."""
+        while steps and steps[-1].opname == "LOAD_ATTR":  # of the key
+            steps = steps[:-1]
+        container: Any = steps[-2] if len(steps) > 1 else None
+        is_variable = container is not None and container.opname == "LOAD_FAST"
+        return bool(is_variable and container.argval != self.self)
 
     def _check_step(self, step: Any, after: Any) -> None:
         if step.opname in CHANGES:
