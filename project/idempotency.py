@@ -53,9 +53,13 @@ class Idempotency:
             return answer
 
     @staticmethod
-    def express(environ: dict[str, Any], answer: Callable[[dict[str, Any]], Any]) -> Any:
-        """Leave requests with a key to Django; the express lane has nothing to do for others."""
-        return None if HEADER in environ else answer(environ)
+    def admits(environ: dict[str, Any]) -> bool:
+        """Leave requests with a key to Django."""
+        return HEADER not in environ
+
+    @staticmethod
+    def complete(asked: Any, answer: Any) -> None:
+        """There is nothing to do for others."""
 
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:
         """Answer in the transaction that this is called in."""

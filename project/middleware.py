@@ -16,7 +16,7 @@ from project.access import key_name
 from project.bursts import Burst
 from project.logs import request_id
 from project.problems import LONGEST, problem
-from speedups.answers.asked import Answer
+from speedups.answers.asked import Answer, Asked
 from speedups.security_headers import add_security_headers, security_headers
 from speedups.serving import client_address
 
@@ -51,31 +51,39 @@ class RequestContext:
             if request.method == "HEAD" and not response.streaming:
                 response.content = b""  # its length was told
             route = getattr(request.resolver_match, "route", None)
-            _log(request.META, request.path, response.status_code, route, started)
+            _log(
+                request.META,
+                str(request.method),
+                request.path,
+                response.status_code,
+                route,
+                started,
+            )
             return response
         finally:
             request_id.reset(token)
 
     @staticmethod
-    def express(environ: Environ, answer: Callable[[Environ], Answer | None]) -> Answer | None:
-        """Do the same for a request of the express lane; what is to be refused is Django's."""
-        if not _is_for_us(_host(environ)) or _is_too_long(environ):
-            return None
-        started = time.perf_counter()
-        identity = _request_id(environ)
-        token = request_id.set(identity)
-        try:
-            found = answer(environ)
-            if found is None:
-                return None
-            found.headers += security_headers(environ["wsgi.url_scheme"] == "https")
-            found.headers += (("X-Request-ID", identity), ("X-Served-By", _served_by()))
-            if found.status != 204:
-                found.headers.append(("Content-Length", str(len(found.body))))
-            _log(environ, environ["PATH_INFO"], found.status, found.route, started)
-            return found
-        finally:
-            request_id.reset(token)
+    def admits(environ: Environ) -> bool:
+        """Leave to Django what is to be refused."""
+        return _is_for_us(_host(environ)) and not _is_too_long(environ)
+
+    @staticmethod
+    def complete(asked: Asked, answer: Answer) -> None:
+        """Do the same for an answer of the express lane."""
+        identity = _request_id(asked.META)
+        answer.headers += security_headers(asked.META["wsgi.url_scheme"] == "https")
+        answer.headers += (("X-Request-ID", identity), ("X-Served-By", _served_by()))
+        if answer.status != 204:
+            answer.headers.append(("Content-Length", str(len(answer.body))))
+        if logger.isEnabledFor(logging.INFO):
+            token = request_id.set(identity)
+            try:
+                _log(
+                    asked.META, asked.method, asked.path, answer.status, answer.route, asked.started
+                )
+            finally:
+                request_id.reset(token)
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         if not _is_for_us(_host(request.META)) and not _is_probe(request.path):
@@ -125,10 +133,12 @@ def _served_by() -> str:
     return f"django/{os.getpid()}"
 
 
-def _log(environ: Environ, path: str, status: int, route: str | None, started: float) -> None:
+def _log(
+    environ: Environ, method: str, path: str, status: int, route: str | None, started: float
+) -> None:
     if not logger.isEnabledFor(logging.INFO) or _is_probe(path):
         return
-    method, ms = environ["REQUEST_METHOD"], 1000 * (time.perf_counter() - started)
+    ms = 1000 * (time.perf_counter() - started)
     client, key = client_address(environ), key_name(environ)
     facts = {"method": method, "path": path, "status": status, "route": route, "ms": round(ms, 3),
              "client": client, "key": key}  # fmt: skip

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from project import database_clock
 from project.database_clock import spent
 from project.tally import tally
-from speedups.answers.asked import Answer
+from speedups.answers.asked import Answer, Asked
+from speedups.express.lane import STARTED
 
 WAITED = "speedups.waited"  # seconds, from a worker that knows
-STARTED = "project.started"  # when the express lane took up what it leaves to Django
 ROUTE = "project.route"  # in the environment of an answered request
 UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
 
@@ -33,21 +33,25 @@ class Observed:
         route = getattr(request.resolver_match, "route", UNMATCHED)
         took = _end(request.META, route, response.status_code, started)
         if settings.SERVER_TIMING:
-            response["Server-Timing"] = _server_timing(request.META, took)
+            waited = request.META.get(WAITED)
+            response["Server-Timing"] = _server_timing(waited, took, spent.seconds)
         return response
 
     @staticmethod
-    def express(environ: Environ, answer: Callable[[Environ], Answer | None]) -> Answer | None:
-        """Do the same for a request of the express lane."""
-        started = _begin()
-        found = answer(environ)
-        if found is None:
-            environ[STARTED] = started  # what failed in the lane may have taken long
-            return None
-        took = _end(environ, found.route, found.status, started)
+    def admits(environ: Environ) -> bool:
+        """Look at every request."""
+        return True
+
+    @staticmethod
+    def complete(asked: Asked, answer: Answer) -> None:
+        """Do the same for an answer of the express lane."""
+        in_database = asked.in_database or spent.seconds
+        spent.seconds = 0.0
+        line = (asked.method, answer.route, answer.status, asked.started, asked.waited, in_database)
+        took = tally.end(*line)
         if settings.SERVER_TIMING:
-            found.headers.append(("Server-Timing", _server_timing(environ, took)))
-        return found
+            timing = _server_timing(asked.waited, took, in_database)
+            answer.headers.append(("Server-Timing", timing))
 
 
 def _begin() -> float:
@@ -61,9 +65,8 @@ def _end(environ: Environ, route: str, status: int, started: float) -> float:
     return tally.end(method, route, status, started, waited, spent.seconds)
 
 
-def _server_timing(environ: Environ, took: float) -> str:
+def _server_timing(waited: float | None, took: float, in_database: float) -> str:
     """Return the header's value, milliseconds; its parts add up to the time in this worker."""
-    waited: float | None = environ.get(WAITED)
     queue = "" if waited is None else f"queue;dur={1000 * waited:.2f}, "
-    rest = took - spent.seconds
-    return f"{queue}db;dur={1000 * spent.seconds:.2f}, app;dur={1000 * rest:.2f}"
+    rest = took - in_database
+    return f"{queue}db;dur={1000 * in_database:.2f}, app;dur={1000 * rest:.2f}"

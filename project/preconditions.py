@@ -47,15 +47,16 @@ class Preconditions:
         return response
 
     @staticmethod
-    def express(environ: dict[str, Any], answer: Callable[[dict[str, Any]], Any]) -> Any:
-        """Do the same in the express lane for a request without preconditions."""
+    def admits(environ: dict[str, Any]) -> bool:
+        """Leave requests with preconditions to Django."""
         asks = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
-        if asks or (settings.REQUIRE_IF_MATCH and environ["REQUEST_METHOD"] in CHANGES):
-            return None
-        found = answer(environ)
-        if found is not None and _is_item(found.status, found.route):
-            found.headers.append(("ETag", etag(found.body)))
-        return found
+        return not (asks or (settings.REQUIRE_IF_MATCH and environ["REQUEST_METHOD"] in CHANGES))
+
+    @staticmethod
+    def complete(asked: Any, answer: Any) -> None:
+        """Tag an item of the express lane."""
+        if _is_item(answer.status, answer.route):
+            answer.headers.append(("ETag", etag(answer.body)))
 
     def _answer_if(self, named: str, request: HttpRequest) -> HttpResponse:
         """Change the item if it still is the one that the client names."""

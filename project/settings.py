@@ -64,8 +64,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What makes it fast; each can be left out, to see what it buys
 SPEEDUPS = environment.subset(
-    "SPEEDUPS", ("answers", "express", "fields", "headers", "upkeep", "validation")
+    "SPEEDUPS", ("answers", "express", "fields", "headers", "overlap", "upkeep", "validation")
 )
+
+# Connections of each worker over which requests overlap; 0: they are answered one at a time
+OVERLAP_LINKS = environment.number("OVERLAP_LINKS", 4)
 
 # Applications: the admin and what it needs exist in development only
 

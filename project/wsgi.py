@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django = get_wsgi_application()
 
 from speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
+from speedups.overlap import overlapping  # noqa: E402
 
 look_before_closing()
 companions.append(KeysAnew())
@@ -26,5 +27,7 @@ if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
 
     companions.append(Tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT, settings.OTEL_SERVICE_NAME))
 lane = ExpressLane(django)
-lane.open()  # before gunicorn forks: its workers share what is found
 application = Edge(lane, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application.overlap = overlapping(
+    lane, settings.OVERLAP_LINKS
+)  # before gunicorn forks: workers share what is found

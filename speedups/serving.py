@@ -86,7 +86,9 @@ def is_taken(host: str, port: int) -> bool:
 def introduce(worker: Any) -> None:
     """Say in the log how the service runs, from a thread: a database may be long in answering."""
     global _introduction
-    _introduction = threading.Thread(target=_introduce, args=(worker.cfg, worker.log), daemon=True)
+    lane = getattr(worker.wsgi, "overlap", None) if hasattr(worker, "lane") else None
+    known = worker.cfg, worker.log, getattr(lane, "most_links", 0)
+    _introduction = threading.Thread(target=_introduce, args=known, daemon=True)
     _introduction.start()
 
 
@@ -96,17 +98,22 @@ def introduced() -> None:
         _introduction.join(PATIENCE)
 
 
-def _introduce(cfg: Any, log: Any) -> None:
-    log.info(start_line(cfg.workers, cfg.threads) + time_limits())
-    for warning in connection_warnings(cfg.workers, cfg.threads):
+def _introduce(cfg: Any, log: Any, links: int) -> None:
+    log.info(start_line(cfg.workers, cfg.threads, links) + time_limits())
+    for warning in connection_warnings(cfg.workers, cfg.threads, links):
         log.warning(warning)
 
 
-def start_line(workers: int, threads: int) -> str:
-    """Return how the service runs: processes, database connections, versions."""
+def start_line(workers: int, threads: int, links: int = 0) -> str:
+    """Return how the service runs: processes, database connections, versions.
+
+    `links`: connections of each worker besides one for each of its threads.
+    """
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    over = f" and {links} links" if links else ""
     return (
-        f"{workers} workers x {threads} threads, {workers * threads} database connections"
+        f"{workers} workers x {threads} threads{over}, {workers * (threads + links)} "
+        f"database connections"
         f"{_where()}; {versions}, Python {platform.python_version()}"
     )
 
@@ -125,16 +132,16 @@ def time_limits() -> str:
     return f"; {', '.join(limits)}" if limits else ""
 
 
-def connection_warnings(workers: int, threads: int) -> tuple[str, ...]:
+def connection_warnings(workers: int, threads: int, links: int = 0) -> tuple[str, ...]:
     """Return what to mend on the way to the database, a line each."""
     if pooler.way().pooled:
         return pooler.way().faults
-    most, needed = max_connections(), workers * threads
+    most, needed = max_connections(), workers * (threads + links)
     if not most or needed <= most:
         return ()
     return (
         f"{needed} database connections are needed but max_connections is {most}: "
-        "lower WEB_CONCURRENCY or GUNICORN_THREADS, or put PgBouncer in between",
+        "lower WEB_CONCURRENCY, GUNICORN_THREADS or OVERLAP_LINKS, or put PgBouncer in between",
     )
 
 

@@ -154,7 +154,7 @@ class Statement:
                 return failure
             known.add(native.name)
         result = pgconn.exec_prepared(native.name, parameters)  # type: ignore[arg-type]
-        if result.status in DONE or _sqlstate(result) not in PREPARE_AGAIN:
+        if result.status in DONE or sqlstate(result) not in PREPARE_AGAIN:
             return result
         known.clear()
         return pgconn.exec_params(native.sql, parameters, native.types)
@@ -172,7 +172,7 @@ def rows_of(result: PGresult) -> Rows:
 def error_of(result: PGresult, link: Any) -> psycopg.Error:
     """Return what psycopg would raise for a failed result."""
     # libpq may say so by the status only later, by a result of its own at once
-    if link.pgconn.status != ConnStatus.OK or _sqlstate(result) is None:
+    if link.pgconn.status != ConnStatus.OK or sqlstate(result) is None:
         return psycopg.OperationalError("the connection is lost")
     return error_from_result(result)
 
@@ -224,7 +224,7 @@ def _native(sql: str, parameters: Sequence[Any], link: Any) -> Native:
 def _prepare(pgconn: PGconn, native: Native) -> PGresult | None:
     """Prepare; return the result if it failed."""
     result = pgconn.prepare(native.name, native.sql, native.types)
-    done = result.status in DONE or _sqlstate(result) == ALREADY_PREPARED
+    done = result.status in DONE or sqlstate(result) == ALREADY_PREPARED
     return None if done else result
 
 
@@ -238,5 +238,5 @@ def _known(link: Any) -> set[bytes]:
         return known
 
 
-def _sqlstate(result: PGresult) -> bytes | None:
+def sqlstate(result: PGresult) -> bytes | None:
     return result.error_field(DiagnosticField.SQLSTATE)

@@ -29,9 +29,9 @@ def memory(setting: Setting) -> str:
 
 
 def connections(setting: Setting) -> str:
-    """Say how many connections its slots may open, of those the database allows."""
+    """Say how many connections its workers may open, of those the database allows."""
     most = setting.trials[0].machine.get("postgresql", {}).get("max_connections")
-    return f"{setting.slots} of {most} database connections" if most else ""
+    return f"{setting.connections} of {most} database connections" if most else ""
 
 
 def figures(setting: Setting) -> str:

@@ -65,7 +65,10 @@ class Setting:
         """Name it within its implementation."""
         c = self.conditions
         at_once = self.slots // c.workers
-        threads = f" × {counted(at_once, 'thread')}" if at_once > 1 else ""
+        # A worker whose requests overlap has none: it holds more of them than it has connections.
+        threads = (
+            f" × {counted(at_once, 'thread')}" if self.slots == self.connections > c.workers else ""
+        )
         return f"{counted(c.workers, 'worker')}{threads}, {c.load}"
 
     @property
@@ -97,6 +100,11 @@ class Setting:
     def slots(self) -> int:
         """Requests that can be inside the workers at once: threads, or pooled connections."""
         return self.all[0].slots
+
+    @property
+    def connections(self) -> int:
+        """Connections to the database that the workers may hold."""
+        return self.all[0].connections
 
     def median(self, value: Value) -> float | None:
         """Return the median over valid trials; None when none was measured."""

@@ -118,7 +118,7 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, others: Sequence[st
         "p95_ms": p95.middle,
         "throughput_per_s": pick.median(throughput),
         "spare_cpu": spare,
-        "connections": pick.slots,
+        "connections": pick.connections,
     }
     evidence = (*map(figures, row), scaling_in_words(row), *others)
     if aim.objective_ms is None and pick.conditions.think_time:

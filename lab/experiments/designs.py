@@ -38,6 +38,7 @@ LADDER: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("+ answers", {"SPEEDUPS": "upkeep,headers,fields,answers"}),
     ("+ validation", {"SPEEDUPS": "upkeep,headers,fields,answers,validation"}),
     ("+ express", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express"}),
+    ("+ overlap", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express,overlap"}),
 )
 # A target with something switched on: what does that cost? `compare django django-metrics`
 VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {

@@ -31,6 +31,7 @@ class Target:
     ready: str = "/items/?limit=1"
     packages: tuple[str, ...] = ()
     worker_class: str = ""  # gunicorn's, where it is one of `ONE_AT_A_TIME`
+    overlaps: bool = False  # under `BUFFERED`, where the piece is not switched off
     optional: bool = False  # it runs on what `python -m peers install` has made, not on .venv
     service: Service | None = None  # somebody's own: it need not keep the contract
 
@@ -46,8 +47,19 @@ class Target:
         """
         if not self.is_ours:
             return threads if self.service and self.service.uses("threads") else None
+        if self._overlap(env):
+            return MOST_UNDER_WAY
         chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
         return 1 if chosen in ONE_AT_A_TIME else threads
+
+    def connections(self, threads: int, env: Mapping[str, str]) -> int:
+        """Return how many database connections a worker holds: its links and one for the rest."""
+        return threads + 1 if self._overlap(env) else self.at_once(threads, env) or 1
+
+    def _overlap(self, env: Mapping[str, str]) -> bool:
+        chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
+        pieces = env.get("SPEEDUPS", "overlap").split(",")
+        return self.overlaps and chosen == BUFFERED and "overlap" in pieces
 
     def lacking(self) -> str:
         """Return what to do before this target can be started, "" when nothing is missing."""
@@ -66,6 +78,7 @@ class Target:
 
 BUFFERED = "speedups.worker.BufferedWorker"
 ONE_AT_A_TIME = {"sync", BUFFERED}
+MOST_UNDER_WAY = 256  # requests of one worker that overlap: speedups.overlap
 
 # The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
 # that both a thread pool and an async pool hold workers x threads database connections.
@@ -99,6 +112,7 @@ TARGETS: Mapping[str, Target] = {
             command=("{python}", "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "project.wsgi"),
             env={
                 "GUNICORN_THREADS": "{threads}",
+                "OVERLAP_LINKS": "{threads}",  # as many connections as the pools of its rivals
                 "DJANGO_SECRET_KEY": "{secret}",
                 "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
                 "MAX_WAIT_SECONDS": "0",  # its rivals let everybody wait, too
@@ -106,6 +120,7 @@ TARGETS: Mapping[str, Target] = {
             load=("--preset", "django"),
             packages=("django", "djangorestframework", "gunicorn", "psycopg"),
             worker_class=BUFFERED,
+            overlaps=True,
         ),
         Target(
             name="fastapi-sqlalchemy",

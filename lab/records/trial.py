@@ -62,7 +62,7 @@ class Trial:
 
     @property
     def slots(self) -> int:
-        """Requests that can be inside the workers at once: threads, or pooled connections."""
+        """Requests that can be inside the workers at once."""
         at_once: int = self.settings.get("at_once") or self.conditions.threads
         return self.conditions.workers * at_once
 
@@ -70,6 +70,12 @@ class Trial:
     def knows_slots(self) -> bool:
         """Whether `slots` is more than a default: a service of another's need not say it."""
         return bool(self.settings.get("at_once")) and not self.is_external
+
+    @property
+    def connections(self) -> int:
+        """Connections to the database that the workers may hold."""
+        of_one: int = self.settings.get("connections") or self.slots // self.conditions.workers
+        return self.conditions.workers * of_one
 
     @property
     def seconds(self) -> float:

@@ -126,7 +126,7 @@ def pooler(required: Requirements, size: Size) -> str:
     needs, room = size.needs, required.max_connections - RESERVED
     held = ROLLOUT * int(needs.connections)
     count = counted(needs.instances, "instance")
-    sum_of = f"{ROLLOUT} (old and new in a rollout) × {count} × {size.one.network.slots} = {held:,}"
+    sum_of = f"{ROLLOUT} (old and new in a rollout) × {count} × {size.one.connections} = {held:,}"
     limit = f"{room:,} = max_connections {required.max_connections:,} - {RESERVED} reserved"
     if held <= room:
         return f"no PgBouncer: {sum_of} connections ≤ {limit}"

@@ -14,11 +14,11 @@ GIB = 2**30
 def conditions(trials: Sequence[Trial]) -> list[str]:
     """Say what every trial had in common, and between which values the rest was."""
     c = trials[0].conditions
-    slots = max(trial.slots for trial in trials)
+    connections = max(trial.connections for trial in trials)
     return [
         f"{_all(t.conditions.workers for t in trials)} workers × "
         f"{_all(t.conditions.threads for t in trials)} threads or pooled connections: at most "
-        f"{slots} database connections; a worker that takes one request at a time has just one",
+        f"{connections} database connections; a worker that takes one request at a time has one",
         *_loads(trials),
         f"{_all(t.conditions.warm_up for t in trials)} s warm-up, then a window of "
         f"{_all(t.conditions.seconds for t in trials)} s; a request counts where it ended",

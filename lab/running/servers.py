@@ -106,8 +106,10 @@ def settings(
     words = {"python": "python", "workers": str(workers), "threads": str(threads)}
     recorded = target.service.recorded() if target.service else target.env
     command, environment = _filled_in(target, words, {**recorded, **env})
-    at_once = target.at_once(threads, env)
-    return {"command": " ".join(command), "env": environment, "at_once": at_once}
+    return {
+        "command": " ".join(command), "env": environment,
+        "at_once": target.at_once(threads, env), "connections": target.connections(threads, env),
+    }  # fmt: skip
 
 
 def _own(target: Target) -> dict[str, str]:

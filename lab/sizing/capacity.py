@@ -72,7 +72,7 @@ def needs(
         p95=one.p95(here, required.think_time),
         knee=bought * one.network.capacity,
         knee_users=bought * knee(one.network, required.think_time + one.outside),
-        connections=count * one.network.slots,
+        connections=count * one.connections,
         pool=math.ceil(throughput * one.held / required.utilisation),
         database_vcpus=database,
         writing_vcpus=throughput * costs.database * (1 - measured.reads) / required.utilisation,

@@ -61,6 +61,11 @@ class Measured:
         return max(trial.slots // trial.conditions.workers for trial in self.trials)
 
     @property
+    def connections(self) -> int:
+        """Connections to the database that one worker may hold."""
+        return max(trial.connections // trial.conditions.workers for trial in self.trials)
+
+    @property
     def round_trip(self) -> float:
         """Seconds of a round trip to the database, as it was when measured."""
         return median(

@@ -20,10 +20,12 @@ NEARLY = 0.999
 class Instance:
     """One instance of a plan: how many workers it runs, and what it is as a network.
 
+    `connections` to the database are those of all its workers,
     `held` is how long a request holds a database connection, `outside` how long it is on its way.
     """
 
     workers: int
+    connections: int
     network: Network
     held: float
     outside: float
@@ -73,7 +75,8 @@ def instance(
     for count in [workers] if workers else range(1, min(fitting, MOST_WORKERS) + 1):
         station = Station(SERVER, costs.application, min(required.vcpus, float(count)))
         network = Network((station,), wait + database, count * measured.at_once)
-        tried.append(Instance(count, network, held, costs.outside))
+        connections = count * measured.connections
+        tried.append(Instance(count, connections, network, held, costs.outside))
     return next((one for one in tried if one.fills(required.vcpus)), tried[-1])
 
 

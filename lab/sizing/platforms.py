@@ -31,21 +31,21 @@ def cloud_run(plan: Plan, size: Size) -> CloudRun:
     whose CPU is full, if none is to stay longer than the objective. Raises
     `CannotTellError` when the database has no room for a single instance.
     """
-    required, one, threads = plan.required, size.one, plan.measured.at_once
-    slots = one.network.slots
+    required, one, each = plan.required, size.one, plan.measured.connections
+    held = one.connections
     room = required.max_connections - RESERVED
-    needed, fitting = math.ceil(size.high.instances), room // (ROLLOUT * slots)
+    needed, fitting = math.ceil(size.high.instances), room // (ROLLOUT * held)
     if not fitting:
         raise CannotTellError(
-            f"one instance and its successor hold {ROLLOUT * slots} connections, and the database "
+            f"one instance and its successor hold {ROLLOUT * held} connections, and the database "
             f"has {room}: measure with fewer --threads, or give --max-connections more"
         )
     most = min(needed, fitting)
     rate = round(one.network.capacity)
     at_once = max(1, min(MOST_AT_ONCE, int(rate * required.objective)))
-    workers = f"{counted(one.workers, 'worker')} x {counted(threads, 'thread')}"
+    workers = f"{counted(one.workers, 'worker')} x {counted(each, 'connection')}"
     arithmetic = [
-        f"{ROLLOUT} x {counted(most, 'instance')} x {workers} = {ROLLOUT * most * slots} <= {room} "
+        f"{ROLLOUT} x {counted(most, 'instance')} x {workers} = {ROLLOUT * most * held} <= {room} "
         f"= max_connections {required.max_connections} - {RESERVED} reserved",
         f"{rate} requests/s x {required.objective:g} s = {int(rate * required.objective)}",
     ]
@@ -56,8 +56,10 @@ def cloud_run(plan: Plan, size: Size) -> CloudRun:
         "cpu": f"{required.vcpus:g}",
         "memory": f"{required.memory / 2**20:.0f}Mi",
     }
-    if threads > 1:
-        values["GUNICORN_THREADS"] = str(threads)
+    if plan.measured.at_once > each:
+        values["OVERLAP_LINKS"] = str(each - 1)
+    elif each > 1:
+        values["GUNICORN_THREADS"] = str(each)
     return CloudRun(values, arithmetic, _note(needed, fitting))
 
 

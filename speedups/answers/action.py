@@ -40,6 +40,7 @@ class Action:
     method: ClassVar[str]
     heard: ClassVar[tuple[Any, ...]] = READ  # signals that nobody may listen to
     lane: bool = True  # whether it can do without the framework's view and request
+    may_wait: bool = True  # for another transaction
 
     def __init__(self, view_class: Any) -> None:
         check_view_set(view_class, self.name)

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import time
 from typing import Any
 
 from django.conf import settings
@@ -37,10 +38,16 @@ class Asked:
     """A request in the express lane: its WSGI environment is all there is."""
 
     view: Any = None  # that of the request, once the framework has made one
+    waited: float | None = None  # seconds in the worker, where that is known
+    in_database = 0.0  # seconds, where that is known
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.META = environ
         self.path: str = environ["PATH_INFO"]
+        self.method: str = environ["REQUEST_METHOD"]
+        self.query_string: str = environ.get("QUERY_STRING", "")
+        self.started = time.perf_counter()
+        self.waited = environ.get("speedups.waited")
 
     def origin(self) -> str:
         """Return scheme and host. Raises `DisallowedHost`."""
@@ -48,7 +55,7 @@ class Asked:
 
     def query(self) -> MultiValueDict[str, str]:
         """Return the parameters in the URL. Raises what Django raises for too many of them."""
-        return QueryDict(self.META.get("QUERY_STRING", "").encode("latin-1"))  # as WSGI has it
+        return QueryDict(self.query_string.encode("latin-1"))  # as WSGI has it
 
     def data(self, parser: Any, context: Any) -> Any:
         """Return what a parser makes of the body, which stays readable for others.

@@ -47,6 +47,9 @@ class Create(Writing):
             f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING {self.json.written}"  # noqa: S608
         )
         self.statement = Statement(sql, [Slot() for _ in self.fields], self.using)
+        self.may_wait = any(field.unique or field.is_relation for field in self.fields) or bool(
+            self.model._meta.total_unique_constraints or self.model._meta.unique_together
+        )
         self.headers = Headers(view_class, self.serializer)
         self.lane = self.headers.light
 

@@ -19,7 +19,7 @@ MOST_REMEMBERED = 256  # query strings
 class Retrieve(Action):
     """GET of one row."""
 
-    name, method = "retrieve", "GET"
+    name, method, may_wait = "retrieve", "GET", False
 
     def prepare(self, view_class: Any) -> None:
         """Compile the SELECT."""
@@ -40,7 +40,7 @@ def _row(rows: Rows) -> Answer | None:
 class List(Action):
     """GET of a page of rows, forwards."""
 
-    name, method = "list", "GET"
+    name, method, may_wait = "list", "GET", False
 
     def prepare(self, view_class: Any) -> None:
         """Compile the SELECT of the first page and of the later ones."""
@@ -71,7 +71,7 @@ class List(Action):
 
     def _page(self, asked: Asked) -> Page | None:
         """Return which page is asked for; None if the framework has to say."""
-        query = asked.META.get("QUERY_STRING", "") if asked.view is None else None
+        query = asked.query_string if asked.view is None else None
         if query in self.first_pages:
             return self.first_pages[query]
         wanted = _Wanted()

@@ -27,8 +27,8 @@ class Connection:
     """A client's connection and how far its request has come."""
 
     __slots__ = (
-        "arrived", "began", "closes", "deadline", "environ", "fd", "incomplete", "out", "parser",
-        "peer", "reply", "request", "sock", "started", "state", "watched",
+        "arrived", "began", "closes", "deadline", "environ", "fd", "incomplete", "left", "out",
+        "parser", "peer", "reply", "request", "sock", "started", "state", "watched",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, peer: Any, parser: Parser, room: Room) -> None:
@@ -41,6 +41,7 @@ class Connection:
         self.request: Any = None  # the one in hand: ours, or gunicorn's where hooks want to see it
         self.reply: Reply | None = None  # to it, once the application has got it
         self.environ: dict[str, Any] = {}
+        self.left: dict[str, Any] | None = None  # what a lane that has left the request says of it
         self.closes = False  # with the answer that is being sent
         self.arrived = 0.0  # when the request in hand was whole, monotonic seconds
         self.started = 0.0  # when the application got it, monotonic seconds

@@ -20,6 +20,16 @@ class Hooks:
         hears = cfg.post_request is not PostRequest.default
         self._after = cfg.post_request if hears else None
         # Somebody's own code gets gunicorn's own request, with all that it offers.
+        self.logs = (
+            bool(
+                cfg.accesslog
+                or cfg.logconfig
+                or cfg.logconfig_dict
+                or cfg.logconfig_json
+                or cfg.syslog
+            )
+            or cfg.logger_class is not Logger
+        )  # what gunicorn's logger looks at before it writes
         self.want_all = sees or hears or cfg.logger_class not in OWN_LOGGERS
 
     def before(self, worker: Any, request: Any) -> None:

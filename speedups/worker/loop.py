@@ -85,6 +85,8 @@ class BufferedWorker(Answering):
         finally:
             for connection in list(self.connections.values()):
                 self.close(connection)
+            if self.lane is not None:
+                self.lane.close()
 
     def open(self) -> None:
         """Begin to accept connections."""
@@ -96,6 +98,9 @@ class BufferedWorker(Answering):
         self.poller.register(self.PIPE[0], select.EPOLLIN)
         self.poller.register(self.writers.fileno(), select.EPOLLIN)
         _let_children_go(self)
+        if not self.hooks.want_all and (lane := getattr(self.wsgi, "overlap", None)) is not None:
+            lane.open(self.poller, self.LONGEST_WAIT)
+            self.lane = lane
         self.acceptor = Acceptor(
             self.slot, self.cfg.worker_connections, self.poller, self.log,
             shares=not self.cfg.reuse_port,
@@ -177,6 +182,8 @@ class BufferedWorker(Answering):
     def turn(self, patience: float) -> None:
         """Look at all sockets once, waiting up to `patience` seconds, and answer for a `SLICE`."""
         patience = 0 if self._has_work() else self.acceptor.patience(patience)
+        if self.lane is not None:
+            patience = self.lane.patience(patience)
         for fd, _event in self.poller.poll(patience, EVENTS_AT_ONCE):
             connection = self.connections.get(fd)
             if connection is not None:
@@ -187,19 +194,24 @@ class BufferedWorker(Answering):
                 self.send_to_writers(0)
             elif fd == self.PIPE[0]:  # a signal woke us
                 os.read(fd, 4096)
+            elif self.lane is not None:
+                self.lane.receive(fd)
         now = time.monotonic()
         if now >= self._housekeeping_at:
             self._keep_house(now)
         self._welcome(self.acceptor.accept_after_courtesy(now))
         while self._has_work():
             self.look_ahead()
-            if self.queue or self.urgent:
+            if self._has_work():
                 self.serve(self._next())
             if time.monotonic() - now > SLICE:
                 break
+        if self.lane is not None:
+            self.take_done()
 
     def _has_work(self) -> bool:
-        return bool(self.queue or self.urgent or self.ahead)
+        may_begin = self.queue and not (self.lane and self.lane.is_full())
+        return bool(may_begin or self.urgent or self.ahead)
 
     def _next(self) -> Connection:
         """Return whose turn it is: urgent ones and the others alternate, an urgent one begins."""

@@ -16,12 +16,14 @@ from speedups.worker.request import Request
 REMEMBERED_LINES = 1024
 LARGEST_PIECE = 2**20  # bytes of a block that are framed and copied at a time
 BLANKS = " \t"  # which RFC 9110 allows around a value; `strip()` knows more
+CHANGING = {"etag", "x-request-id", "content-length", "location", "server-timing"}  # with answers
 NO_BODY = re.compile(r"1\d\d|204|304")
 NO_LENGTH = re.compile(r"1\d\d|204")
 
 Headers = list[tuple[str, str]]
 
 _known_lines: dict[tuple[str, str], bytes] = {}  # of headers that need no second look
+_begins: dict[str, str] = {}  # of headers whose values change, by their names
 
 
 class Reply:
@@ -149,6 +151,30 @@ class Reply:
         if self.chunked and block:  # an empty chunk would end the body
             return b"%X\r\n%b\r\n" % (len(block), block)
         return block
+
+
+def whole(
+    version: tuple[int, int], status: str, headers: Headers, body: bytes, *, closes: bool
+) -> bytes:
+    """Return an answer that is there at once; its headers tell its length."""
+    return b"".join((
+        _status_line(version, status), _server_and_date(int(time.time())),
+        b"Connection: close\r\n" if closes else b"Connection: keep-alive\r\n",
+        *[_known_lines.get(pair) or _line(pair) for pair in headers], b"\r\n", body,
+    ))  # fmt: skip
+
+
+def _line(pair: tuple[str, str]) -> bytes:
+    name, value = pair
+    begin = _begins.get(name)
+    if begin is not None and value.isascii() and value.isprintable():
+        return f"{begin}{value}\r\n".encode()
+    kind, line = _checked_header(name, value)
+    if kind in CHANGING:
+        _begins[name] = f"{name}: "
+    elif len(_known_lines) < REMEMBERED_LINES:
+        _known_lines[pair] = line
+    return line
 
 
 @functools.lru_cache(REMEMBERED_LINES)

@@ -42,7 +42,7 @@ class GunicornRequest(message.Request):  # type: ignore[misc]
 class Head:
     """What a block of header lines means, whatever the request line before it says."""
 
-    __slots__ = ("chunked", "closes", "environ", "expects", "headers", "length")
+    __slots__ = ("chunked", "closes", "environ", "expects", "headers", "length", "verdicts")
 
     def __init__(self, parsed: GunicornRequest, environ: dict[str, Any]) -> None:
         reader = parsed.body.reader
@@ -52,6 +52,7 @@ class Head:
         self.length = reader.length if isinstance(reader, LengthReader) else 0
         self.closes = parsed.should_close()
         self.expects = parsed._expected_100_continue
+        self.verdicts: dict[Any, Any] = {}  # what a lane has decided for all such requests
 
 
 class Request:

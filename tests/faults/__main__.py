@@ -1,6 +1,7 @@
 """`make torture`: every fault, many rounds, both kinds of worker; prints a table."""
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -8,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.faults import databases, memory, processes, races
+from tests.faults import databases, memory, mixing, processes, races
 from tests.faults import overload as swamping
 from tests.faults.cluster import Cluster, cluster, url_of
 from tests.faults.proxy import proxied
@@ -16,6 +17,7 @@ from tests.faults.stage import BUFFERED, HEAD, WORKER_CLASSES, Outcome, staged, 
 
 RACE_ROUNDS = 1000
 SWAMPED = 10.0  # seconds
+MIXED = int(os.environ.get("MIXED_ANSWERS", "100000"))
 Part = Callable[[Cluster, str, Path], Iterator[Outcome]]
 
 
@@ -82,9 +84,20 @@ def overload(own: Cluster, worker_class: str, folder: Path) -> Iterator[Outcome]
             )  # fmt: skip
 
 
+def mix(own: Cluster, worker_class: str, folder: Path) -> Iterator[Outcome]:
+    """Does every answer reach its request, while clients, backends and statements fail?"""
+    with staged(own, worker_class, folder / "mixing.log") as stage:
+        seen, done = mixing.wreak(own, stage.server.url, MIXED, seed=1)
+        troubled = Counter({str(status): count for status, count in seen.answers.items()
+                            if status in mixing.TROUBLE})  # fmt: skip
+        acknowledged = seen.answers[200] + seen.answers[201]
+        yield Outcome("answers mixed up", done.total(), acknowledged, troubled, lost=seen.mixed_up)
+        own.admin("TRUNCATE crud_item")
+
+
 PARTS: dict[str, Part] = {
     "races": race, "database": database, "processes": process, "failover": failover,
-    "overload": overload,
+    "overload": overload, "mixing": mix,
 }  # fmt: skip
 
 

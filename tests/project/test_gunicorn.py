@@ -158,7 +158,8 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
     assert not any("/readyz" in line["message"] or "/livez" in line["message"] for line in lines)
     (start,) = [line["message"] for line in lines if "workers x" in line["message"]]
     threaded = worker_class["GUNICORN_WORKER_CLASS"] == "gthread"
-    arithmetic = "2 workers x 3 threads, 6" if threaded else "2 workers x 1 threads, 2"
+    overlapping = "2 workers x 1 threads and 3 links, 8"
+    arithmetic = "2 workers x 3 threads, 6" if threaded else overlapping
     assert start.startswith(f"{arithmetic} database connections of ")
     assert "Django 5.2" in start
     assert "gunicorn 27" in start
@@ -267,10 +268,9 @@ def test_a_worker_that_has_just_been_forked_hears_sigterm_too(database_url, tmp_
 @pytest.mark.django_db(transaction=True)
 def test_what_waited_too_long_is_refused_at_once_and_probes_are_not(database_url, tmp_path):
     items = [Item.objects.create(name="Desk", price=1) for _ in range(2)]
+    alone = {"MAX_WAIT_SECONDS": "0.2", "OVERLAP_LINKS": "0"}
     with (
-        serving(
-            DJANGO, database_url, log=tmp_path / "log", env={"MAX_WAIT_SECONDS": "0.2"}
-        ) as server,
+        serving(DJANGO, database_url, log=tmp_path / "log", env=alone) as server,
         httpx.Client(timeout=20) as http,
         ThreadPoolExecutor() as clients,
     ):

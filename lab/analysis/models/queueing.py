@@ -41,7 +41,8 @@ class Network:
     """A service: stations, a wait that queues for nothing, and slots that hold a request inside.
 
     `wait` is what a request spends on round trips and flushes while it holds its slot. `slots`
-    are workers × threads: as many requests are inside at once, the others queue before them.
+    are workers × threads (or × the requests that overlap in one): as many are inside at once, the
+    others queue before them.
     """
 
     stations: tuple[Station, ...]

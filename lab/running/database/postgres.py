@@ -50,11 +50,11 @@ class Database:
         most = int(self.settings["max_connections"]) - CONNECTIONS_OF_OTHERS
         for step in (step for step in steps if is_ours(step.target)):
             workers = step.conditions.workers
-            threads = named(step.target).at_once(step.conditions.threads, step.env) or 1
-            if workers * threads > most:
+            each = named(step.target).connections(step.conditions.threads, step.env)
+            if workers * each > most:
                 raise LabError(
-                    f"{workers} workers with {threads} threads each hold {workers * threads} "
-                    f"database connections, {most} are there: lower --threads or --workers"
+                    f"{workers} workers with {each} connections each hold {workers * each} "
+                    f"to the database, {most} are there: lower --threads or --workers"
                 )
 
     def reset(self, rows: int) -> None:

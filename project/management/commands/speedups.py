@@ -6,11 +6,14 @@ And whether they are answered in the express lane.
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from speedups.answers import FinishedAnswers, explained
 from speedups.express import closed_because, stepped_aside
+from speedups.express.lane import Lane
+from speedups.overlap import stays_closed
 from speedups.upkeep import look_before_closing
 
 LEGEND = """
@@ -19,6 +22,7 @@ without speedups, for the reason given: nothing is wrong, it is only not faster.
 "X.method is its own": X overrides a method of the framework that this action runs. Leave the method
 out, move it to a view set of its own, or keep it.
 """
+WORKER = "speedups.worker.BufferedWorker"
 
 
 class Command(BaseCommand):
@@ -29,6 +33,8 @@ class Command(BaseCommand):
         self.stdout.write(f"express lane: {closed_because() or 'on'}")
         for route, reason in stepped_aside():
             self.stdout.write(f"  not in it: {route} ({reason})")
+        alone = stays_closed(Lane(), settings.OVERLAP_LINKS)
+        self.stdout.write(f"requests overlap (under {WORKER}): {alone or 'on'}")
         for view_set in dict.fromkeys(_view_sets(get_resolver())):
             self.stdout.write(view_set.__name__)
             for action, state in explained(view_set):

@@ -83,7 +83,7 @@ def test_the_same_for_programs(capsys, folder):
 def test_cloud_runs_values_come_with_their_arithmetic(capsys, folder):
     out = planned(capsys, folder, "--users", "1000", "--platform", "cloudrun", "--p95", "200ms")
     ((*factors, held, room),) = re.findall(
-        r"(\d) x (\d+) instances? x (\d+) workers x (\d) thread = (\d+) <= (\d+) = max", out
+        r"(\d) x (\d+) instances? x (\d+) workers x (\d) connection = (\d+) <= (\d+) = max", out
     )
     assert math.prod(map(int, factors)) == int(held) <= int(room)
     ((rate, at_once),) = re.findall(r"(\d+) requests/s x 0.2 s = (\d+)", out)

@@ -56,9 +56,9 @@ def test_the_ladder_begins_with_the_stock_framework_and_adds_one_piece_at_each_r
     assert (stock.target, stock.label) == ("drf-stock", "stock DRF")
     assert {setting.target for setting in rungs} == {"django"}
     classes = [setting.env.get("GUNICORN_WORKER_CLASS") for setting in rungs]
-    assert classes == ["gthread", *[None] * 7]
+    assert classes == ["gthread", *[None] * 8]
     pieces = [set(setting.env["SPEEDUPS"].split(",")) - {"none"} for setting in rungs[1:]]
-    assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 6
+    assert [len(after - before) for before, after in pairwise(pieces)] == [1] * 7
     assert all(before < after for before, after in pairwise(pieces))
     assert len({setting.label for setting in rungs}) == len(rungs)
 

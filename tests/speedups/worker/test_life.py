@@ -251,16 +251,16 @@ def test_who_has_spoken_while_the_worker_was_busy_is_not_given_up(first):
         if environ["PATH_INFO"] == "/hold":
             held_up.set()
             released.wait(20)
-            for connection in served.connections():
-                connection.deadline = served.worker._housekeeping_at = 0.0  # a long time has passed
+            for connection in inner.connections():
+                connection.deadline = inner.worker._housekeeping_at = 0.0  # a long time has passed
         return nothing(environ, start_response)
 
-    with inside(application) as served, contextlib.ExitStack() as held:
-        clients = [held.enter_context(connected(served)) for _ in range(3 * EVENTS_AT_ONCE)]
+    with inside(application) as inner, contextlib.ExitStack() as held:
+        clients = [held.enter_context(connected(inner)) for _ in range(3 * EVENTS_AT_ONCE)]
         for client in clients:
             client.sendall(first or PID[:20])
             assert not first or client.recv(1000).endswith(b"ok")
-        holder = held.enter_context(connected(served))
+        holder = held.enter_context(connected(inner))
         holder.sendall(head("GET /hold HTTP/1.1", HOST))
         assert held_up.wait(20)
         for client in clients:

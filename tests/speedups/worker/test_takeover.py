@@ -112,10 +112,10 @@ def test_questions_about_the_connection_do_not_end_it():
         sock = environ["gunicorn.socket"]
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         said = str(sock.getpeername()[1]).encode()
-        assert not any(os.get_blocking(one.fd) for one in served.connections())
+        assert not any(os.get_blocking(one.fd) for one in inner.connections())
         return answering([said], ("Content-Length", str(len(said))))(environ, start_response)
 
-    with inside(application) as served, socket.create_connection(served.address) as client:
+    with inside(application) as inner, socket.create_connection(inner.address) as client:
         for _ in range(2):
             client.sendall(GET)
             assert body(client.recv(1000)) == str(client.getsockname()[1]).encode()
