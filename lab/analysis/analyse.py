@@ -79,7 +79,8 @@ def _answers(found: Sequence[Setting], aim: Aim) -> tuple[Answer, ...]:
 def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:
     """Answer what one implementation's settings answer without another's."""
     label = settings[0].label
-    if len({setting.conditions.workers for setting in settings}) > 1:
+    told = {setting.conditions.workers for setting in settings if setting.all[0].knows_workers}
+    if len(told) > 1:
         seen = [figures(setting) for row in worker_sweeps(settings) for setting in row]
         yield answered(Question.WORKERS, label, workers, settings, aim, evidence=seen)
     yield answered(Question.LIMIT, label, limits, settings)

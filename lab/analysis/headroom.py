@@ -24,6 +24,8 @@ def memory(setting: Setting) -> str:
     if peak is None:
         return ""
     limit = setting.conditions.memory or setting.trials[0].machine["memory"]
+    if not setting.trials[0].knows_workers:
+        return f"{peak / MIB:.0f} MB of {limit / MIB:,.0f} MB"
     count = setting.conditions.workers
     return f"{count} × {peak / count / MIB:.0f} MB of {limit / MIB:,.0f} MB"
 
@@ -31,7 +33,8 @@ def memory(setting: Setting) -> str:
 def connections(setting: Setting) -> str:
     """Say how many connections its workers may open, of those the database allows."""
     most = setting.trials[0].machine.get("postgresql", {}).get("max_connections")
-    return f"{setting.connections} of {most} database connections" if most else ""
+    known = most and setting.trials[0].knows_slots
+    return f"{setting.connections} of {most} database connections" if known else ""
 
 
 def figures(setting: Setting) -> str:

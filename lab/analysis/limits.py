@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
 from lab.analysis.models.network import NAMES, SERVER, explained, server_cores, usable_cores
+from lab.analysis.rules import stalls, stalls_in_words
 from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Level, Verdict
@@ -24,6 +25,8 @@ SLOTS = "worker slots"
 WAITING = "worker slots waiting on the database"
 MOSTLY = 0.5  # of the time that a slot is held
 NOTHING = "nothing"
+STALLS = "stalls"
+STALLED = 0.02  # of the time
 PARTIES = ("server", *NAMES, "lab", "others")
 GROWING = (Course.QUEUE, Course.TABLE, Course.SERVICE)
 
@@ -68,10 +71,14 @@ def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
         text = f"nothing is full: {_fullest(parts)}"
         return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
     cpu, text = _cpu(trial, first.name), f"{first.name}: {first.detail}"
-    lesson = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
+    slower = _takes_longer(setting)
+    held_up = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
+    lesson = held_up and not slower
     if lesson:
         what = "latency grows" if _grows(setting, fewer_users) else _queueing(trial)
         text = f"CPU at {percent(cpu)} while {what}: too few workers. {text}"
+    elif slower:
+        text = f"{text}. Each request takes longer and longer: more workers only put that off"
     return Limit(first.name, text, parts, cpu, lesson)
 
 
@@ -92,6 +99,12 @@ def _grows(setting: Setting, fewer_users: Setting | None) -> bool:
     return fewer_users is not None and _latency(setting) > GROWN * _latency(fewer_users)
 
 
+def _takes_longer(setting: Setting) -> bool:
+    """Whether the service itself slows down, which no number of workers mends."""
+    courses = {found.growth.course for found in setting.verdicts.values()}
+    return bool(courses & {Course.SERVICE, Course.TABLE})
+
+
 def _cpu(trial: Trial, name: str) -> float:
     """Return the share of the CPU in use that a person who watches it would see.
 
@@ -108,7 +121,9 @@ def _cpu(trial: Trial, name: str) -> float:
 
 def _believed(found: Verdict) -> bool:
     """Whether a trial may say what was full: its generator may be, its latency may drift."""
-    rules = ("drift", "few_requests", "generator", "generator_warning", "little")
+    rules = (
+        "drift", "few_requests", "generator", "generator_warning", "little", "silence", "rate",
+    )  # fmt: skip
     return found.without(*rules) is Level.VALID
 
 
@@ -118,7 +133,7 @@ def _latency(setting: Setting) -> float:
 
 def queues(trial: Trial) -> bool:
     """Whether more requests were under way than workers can hold."""
-    return trial.under_way > QUEUE * trial.slots
+    return trial.knows_slots and trial.under_way > QUEUE * trial.slots
 
 
 def _queueing(trial: Trial) -> str:
@@ -164,7 +179,7 @@ def application(trial: Trial) -> Part | None:
     can, may = usable_cores(trial), server_cores(trial)
     used = trial.cores_used("server")
     detail = f"the server used {number(used)} of {number(may)} cores"
-    if can < may:
+    if can < may and trial.knows_workers:
         detail += f", and {counted(trial.conditions.workers, 'worker')} can use {number(can)}"
     return Part(SERVER, used / can, BUSY, detail)
 
@@ -201,8 +216,17 @@ def flushes(trial: Trial) -> Part | None:
     return Part("disk flushes", share, FLUSHING, detail)
 
 
+def pauses(trial: Trial) -> Part | None:
+    """Times in which nothing was answered, whoever waited."""
+    if not (found := stalls(trial)):
+        return None
+    return Part(STALLS, sum(found) / trial.seconds, STALLED, stalls_in_words(found))
+
+
 def slots(trial: Trial) -> Part | None:
     """Worker slots: threads or pooled connections that requests hold while they wait."""
+    if not trial.knows_slots:
+        return None
     held = trial.slots
     inside = trial.in_use(held) / held
     full = "the only one is" if held == 1 else f"all {held} are"
@@ -225,5 +249,5 @@ def _at_database(trial: Trial) -> float | None:
 
 # Causes before effects: whatever is full upstream also fills the slots.
 PARTS: tuple[Callable[[Trial], Part | None], ...] = (
-    others, generator, memory, application, database, beside, flushes, slots,
+    others, generator, memory, application, database, beside, flushes, pauses, slots,
 )  # fmt: skip

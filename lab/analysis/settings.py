@@ -63,12 +63,13 @@ class Setting:
     @property
     def sentence(self) -> str:
         """Name it within its implementation."""
-        c = self.conditions
+        c, trial = self.conditions, self.all[0]
+        if not trial.knows_workers:
+            return c.load
         at_once = self.slots // c.workers
         # A worker whose requests overlap has none: it holds more of them than it has connections.
-        threads = (
-            f" × {counted(at_once, 'thread')}" if self.slots == self.connections > c.workers else ""
-        )
+        has_threads = trial.knows_slots and self.slots == self.connections > c.workers
+        threads = f" × {counted(at_once, 'thread')}" if has_threads else ""
         return f"{counted(c.workers, 'worker')}{threads}, {c.load}"
 
     @property

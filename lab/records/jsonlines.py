@@ -68,7 +68,8 @@ def _version_3(found: dict[str, Any]) -> dict[str, Any]:
     # It did not count what was never answered: that many writes were under way at most.
     users = found["conditions"]["users"]
     table = found["table"] and {**found["table"], "unsure": users}
-    return {**found, "inside": inside, "at_least": [], "unanswered": 0, "table": table}
+    unknown: dict[str, Any] = {"at_least": [], "silences": [], "unanswered": 0}
+    return {**found, **unknown, "inside": inside, "table": table}
 
 
 def _trial(found: dict[str, Any]) -> Trial:
@@ -89,6 +90,7 @@ def _trial(found: dict[str, Any]) -> Trial:
         found[name] = kind(**found[name]) if found[name] else None
     for name in ("inside", "at_least", "warnings"):
         found[name] = tuple(found[name])
+    found["silences"] = tuple((at, lasted) for at, lasted in found["silences"])
     return Trial(**found)
 
 

@@ -43,6 +43,7 @@ class Trial:
     at_least: tuple[
         float, ...
     ]  # the share of the window with at least 1, 2, … of them; (): unknown
+    silences: tuple[tuple[float, float], ...]  # from when, and how long (s), nothing was answered
     unanswered: int  # requests due before the window's end, and never answered
     errors: Mapping[str, int]  # message: how often in the window
     served_by: Mapping[str, int]  # X-Served-By, "name/pid": requests in the window
@@ -67,9 +68,15 @@ class Trial:
         return self.conditions.workers * at_once
 
     @property
+    def knows_workers(self) -> bool:
+        """Whether the server was told how many: what runs at an address has the ones it has."""
+        return not self.is_external or bool(self.settings.get("is_told"))
+
+    @property
     def knows_slots(self) -> bool:
         """Whether `slots` is more than a default: a service of another's need not say it."""
-        return bool(self.settings.get("at_once")) and not self.is_external
+        said = self.settings.get("at_once", self.conditions.threads)
+        return bool(said) and self.knows_workers
 
     @property
     def connections(self) -> int:

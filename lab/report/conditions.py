@@ -14,18 +14,34 @@ GIB = 2**30
 def conditions(trials: Sequence[Trial]) -> list[str]:
     """Say what every trial had in common, and between which values the rest was."""
     c = trials[0].conditions
-    connections = max(trial.connections for trial in trials)
     return [
-        f"{_all(t.conditions.workers for t in trials)} workers × "
-        f"{_all(t.conditions.threads for t in trials)} threads or pooled connections: at most "
-        f"{connections} database connections; a worker that takes one request at a time has one",
+        *_workers([trial for trial in trials if trial.knows_workers]),
         *_loads(trials),
         f"{_all(t.conditions.warm_up for t in trials)} s warm-up, then a window of "
         f"{_all(t.conditions.seconds for t in trials)} s; a request counts where it ended",
-        f"{c.rows:,} rows seeded before each trial, random seed {c.seed}",
+        *_table([trial for trial in trials if not trial.is_foreign]),
+        f"random seed {c.seed}",
         *_distance(trials),
         *dict.fromkeys(said for trial in trials for said in trial.cap.sentences),
     ]
+
+
+def _workers(trials: Sequence[Trial]) -> list[str]:
+    """Say how many there were, where the lab started them."""
+    known = [trial for trial in trials if trial.knows_slots]
+    if not known:
+        return [f"{_all(t.conditions.workers for t in trials)} workers"] if trials else []
+    return [
+        f"{_all(t.conditions.workers for t in known)} workers × "
+        f"{_all(t.conditions.threads for t in known)} threads or pooled connections: at most "
+        f"{max(trial.connections for trial in known)} database connections; a worker that takes "
+        "one request at a time has one"
+    ]
+
+
+def _table(trials: Sequence[Trial]) -> list[str]:
+    """Say how many rows were made; a service of somebody's own has its own."""
+    return [f"{trials[0].conditions.rows:,} rows seeded before each trial"] if trials else []
 
 
 def _all(values: Iterable[float]) -> str:

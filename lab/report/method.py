@@ -3,14 +3,14 @@
 from lab.analysis.formatting import percent
 from lab.analysis.growth import MATTERS
 from lab.analysis.limits import BUSY
-from lab.analysis.statistics import CONFIDENCE, FEWEST
-from lab.analysis.verdicts import (
+from lab.analysis.rules import (
     FEW_REQUESTS,
     MAX_FAILURES,
     MAX_LITTLE_RESIDUAL,
     MAX_MIX_ERROR,
     NEAR_A_CORE,
 )
+from lab.analysis.statistics import CONFIDENCE, FEWEST
 
 METHOD = (
     "Percentiles come from counts of all requests in buckets 2 % wide; none is an average of "

@@ -24,6 +24,7 @@ from lab.running.servers import Server
 LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
 FAST_SPAWN = 100  # users per second, beyond which Locust warns
 MOST_SLOTS = 1024  # whose use is known
+SILENCE = 0.5  # seconds without an answer from which on it is noted
 SPARE_SECONDS = 1  # Locust's run time begins before its first request
 KEYS = ("LOCUST_API_KEY", "LOCUST_API_KEY_FILE")  # secrets: they appear nowhere
 WORDS = ("operation", "served_by", "error")
@@ -150,6 +151,19 @@ class Requests:
         time_at = np.bincount(steps[order].cumsum().clip(0), lasted, MOST_SLOTS + 1)
         shares = time_at[::-1].cumsum()[::-1][1 : MOST_SLOTS + 1] / seconds
         return tuple(round(float(share), 4) for share in shares[shares >= 0.00005])
+
+    def silences(self, begin: float, seconds: float) -> tuple[tuple[float, float], ...]:
+        """Return when, since `begin`, and for how long requests were due and none was answered."""
+        ends = np.sort(self.end.clip(begin, begin + seconds))
+        ends = np.concatenate(([begin], ends, [begin + seconds]))
+        found = []
+        for before in np.flatnonzero(np.diff(ends) >= SILENCE):
+            last, following = ends[before], ends[before + 1]
+            waiting = self.intended[(self.end >= following) & (self.intended < following)]
+            since = max(last, waiting.min(initial=following))
+            if following - since >= SILENCE:
+                found.append((round(float(since - begin), 3), round(float(following - since), 3)))
+        return tuple(found)
 
     def errors(self) -> dict[str, int]:
         """Return how often each error occurred."""

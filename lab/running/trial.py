@@ -228,6 +228,7 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
         seconds_of_load=requests.ending(0, end).by_second(begin),
         inside=requests.inside(begin, conditions.seconds),
         at_least=requests.at_least(begin, conditions.seconds),
+        silences=requests.silences(begin, conditions.seconds),
         unanswered=requests.unanswered(end),
         errors=window.errors(),
         served_by=window.answered_by(),
@@ -244,6 +245,7 @@ def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
             "postgresql": found.postgresql,
         },
         settings={
+            "is_told": bool(bench.plan.hosts) or not is_url(target.name),
             **settings(target, conditions.workers, conditions.threads, step.env),
             "is_foreign": not target.is_ours,
             "versions": {**versions(target.packages), **target.own_versions()},

@@ -124,6 +124,7 @@ def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **chang
         "seconds_of_load": load(requests, mean, failures=failures),
         "inside": (60.0,) * 50,
         "at_least": (1.0,) * 60,
+        "silences": (),
         "unanswered": 0,
         "errors": {},
         "served_by": {f"{target}/11": requests // 2, f"{target}/12": requests // 2},

@@ -92,6 +92,7 @@ def simulated(
         "seconds_of_load": window.by_second(WARM_UP),
         "inside": log.inside(WARM_UP, SECONDS),
         "at_least": log.at_least(WARM_UP, SECONDS),
+        "silences": log.silences(WARM_UP, SECONDS),
         "served_by": {f"stub/{pid}": count // workers for pid in range(workers)},
         "processes": processes(server=cpu * count, database=0.5, generator=5.0),
         "cores": {"server": (0, 1, 2, 3, 4, 5, 6, 7), "database": (8,), "generator": (9,)},

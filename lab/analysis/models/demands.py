@@ -140,7 +140,8 @@ def idle(settings: Sequence[Setting], cpu: Mapping[str, float]) -> list[Setting]
 def _queues(setting: Setting) -> bool:
     """Whether more requests were under way than there are slots, by Little's law."""
     found = _measured(setting)
-    return found.throughput * found.latency > setting.slots
+    known = setting.all[0].knows_slots
+    return known and found.throughput * found.latency > setting.slots
 
 
 def waits(setting: Setting, cpu: Mapping[str, float]) -> list[float]:

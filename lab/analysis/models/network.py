@@ -19,6 +19,8 @@ def server_cores(trial: Trial) -> float:
 
 def usable_cores(trial: Trial) -> float:
     """Return how many cores the server can use: a Python worker fills one at most."""
+    if not trial.knows_workers:  # nobody said how many workers it has
+        return server_cores(trial)
     return min(server_cores(trial), float(trial.conditions.workers))
 
 
@@ -37,7 +39,8 @@ def network(
         servers = float(len(cores) or trial.machine["cores"])
         taken = throughput * cpu.get("generator", 0.0) if _beside(trial, cores) else 0.0
         stations.append(Station(name, demand, max(servers - taken, LEAST * servers)))
-    return Network(tuple(stations), wait, trial.slots)
+    slots = trial.slots if trial.knows_slots else max(trial.slots, trial.conditions.users)
+    return Network(tuple(stations), wait, slots)
 
 
 def _places(trial: Trial, cpu: Mapping[str, float]) -> dict[tuple[int, ...], list[str]]:

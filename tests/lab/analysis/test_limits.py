@@ -58,11 +58,26 @@ def test_one_worker_under_a_cap_of_four_cores_is_too_few_workers():
     assert "0.96 of 4.00 cores, and 1 worker can use 1.00" in found.text
 
 
-def test_idle_cpu_while_latency_grows_is_said_in_the_article_s_words():
+def test_idle_cpu_while_a_queue_grows_is_said_in_the_article_s_words():
+    found = only(simulated(1, 500, rate=60.0, cpu=0.004, cores=APART))
+    assert found.too_few_workers
+    assert found.text.startswith("CPU at 20 % while latency grows: too few workers")
+
+
+def test_a_service_that_gets_slower_has_not_too_few_workers():
     slower = Service(1, growth=0.02)
     found = only(simulated(1, 100, service=slower, cpu=0.004, think_time=1.0, cores=APART))
-    assert found.too_few_workers
-    assert found.text.startswith("CPU at 13 % while latency grows: too few workers")
+    assert not found.too_few_workers
+    assert found.text.endswith(
+        "Each request takes longer and longer: more workers only put that off"
+    )
+
+
+def test_stalls_are_named_and_not_taken_for_too_few_workers():
+    stalling = tuple((5.0 + at, 1.0) for at in range(0, 50, 10))
+    found = only(trial(processes=processes(6.0), silences=stalling))
+    assert found.text == "stalls: no answer came for 1.0 s (5 times for 0.9 s or longer)"
+    assert not found.too_few_workers
 
 
 def test_latency_that_grows_with_the_users_grows_too():
@@ -152,6 +167,15 @@ def test_an_old_record_whose_samples_were_aliased_is_read_by_little_s_law():
     found = jsonlines.from_line(json.dumps(old))
     assert found.conditions.pace == "constant"
     assert found.under_way == pytest.approx(one.under_way, rel=0.02)
+
+
+def test_workers_that_nobody_told_a_running_service_are_not_used():
+    url = {"target": "http://127.0.0.1:9", "label": "theirs", "settings": {"at_once": 4}}
+    found = only(trial(processes=processes(6.0), **url))
+    assert found.name == NOTHING
+    assert not found.too_few_workers
+    assert "slot" not in str(found)
+    assert by_setting([trial(**url)])[0].sentence == "60 users"
 
 
 def test_a_server_nobody_measured_has_no_known_limit():

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lab.analysis.rules import little_residual, stalls
 from lab.analysis.settings import by_setting
-from lab.analysis.verdicts import Level, little_residual, verdict
+from lab.analysis.verdicts import Level, verdict
 from lab.records.conditions import Conditions
 from lab.records.environment import Cap, Table
 from tests.lab.examples import MIB, MIX, comparison, counters, load, process, processes, trial
+from tests.lab.simulated import Service, simulated
 
 
 def reason(one):
@@ -106,6 +108,36 @@ def test_think_time_counts_for_little_s_law():
 def test_little_s_law_binds_no_users_of_an_open_load():
     opened = Conditions(users=500, arrival_rate=600.0)
     assert verdict(trial(conditions=opened, inside=(60.0,) * 50)).level is Level.VALID
+
+
+def test_a_second_without_answers_is_suspect_in_a_closed_load_too():
+    found = reason(trial(silences=((12.3, 1.02), (20.0, 0.95), (31.0, 0.6))))
+    assert found.level is Level.SUSPECT
+    assert found.text == "no answer came for 1.0 s (2 times for 0.9 s or longer)"
+
+
+def test_a_stall_of_a_second_is_always_seen_and_a_stationary_queue_is_never_accused():
+    for seed in range(1, 11):
+        stalling = simulated(2, 20, pair=seed, service=Service(2, 0.02, stall=20.0))
+        assert stalls(stalling) == pytest.approx([1.0], abs=0.08)
+        assert stalls(simulated(2, 40, pair=seed, think_time=0.4)) == ()
+
+
+def test_answers_that_come_in_bursts_are_no_stalls():
+    assert stalls(trial(silences=tuple((float(at), 0.95) for at in range(50)))) == ()
+
+
+def test_an_arrival_rate_that_was_not_reached_is_suspect():
+    wanted = Conditions(users=500, arrival_rate=200.0)
+    texts = [one.text for one in verdict(trial(requests=3_850, conditions=wanted)).reasons]
+    assert "77.0 of 200 requests/s were answered: the arrival rate was not reached" in texts
+    assert verdict(trial(requests=9_900, conditions=wanted)).level is Level.VALID
+
+
+def test_a_load_that_was_ended_early_is_invalid():
+    half = tuple(one for one in load(30_000, 100.0) if one.at < 20)
+    texts = [one.text for one in verdict(trial(seconds_of_load=half)).reasons]
+    assert "the load ended 30 s before its window did" in texts
 
 
 def test_a_mix_that_is_off_by_more_than_a_point_is_suspect():

@@ -71,6 +71,13 @@ def test_what_runs_already_cannot_be_capped(capsys, tmp_path):
     assert "the lab can cap only what it starts" in complaint(capsys, *words)
 
 
+def test_several_worker_counts_of_what_runs_already_are_refused(capsys, tmp_path):
+    url = "http://127.0.0.1:9"
+    line = complaint(capsys, "sweep", url, "--workers", "1,2,4", "--results", str(tmp_path))
+    assert f"{url} is already running, and the lab cannot change its workers" in line
+    assert "leave out --workers, or let the lab start the service (--command)" in line
+
+
 def test_a_dead_url_is_one_line(capsys, tmp_path):
     assert main(["run", "http://127.0.0.1:1", "--results", str(tmp_path)]) == 2
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("lab: ")]
