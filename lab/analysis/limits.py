@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
 from lab.analysis.models.network import NAMES, SERVER, explained, server_cores, usable_cores
-from lab.analysis.rules import stalls, stalls_in_words
+from lab.analysis.rules.trials import stalls, stalls_in_words
 from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Level, Verdict

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lab.analysis import rules
 from lab.analysis.formatting import percent
 from lab.analysis.growth import Course, Growth, growth_of
+from lab.analysis.rules import trials as rules
 from lab.records.trial import Trial
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from lab.analysis.analyse import Analysis
 from lab.analysis.answers import Answer, Question
 from lab.analysis.comparison import labels
-from lab.analysis.doubts import doubts
 from lab.analysis.formatting import and_others
+from lab.analysis.rules.doubts import doubts
 from lab.analysis.verdicts import Reason
 from lab.records.trial import OPEN, Trial
 from lab.report.article import article

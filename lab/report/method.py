@@ -3,7 +3,7 @@
 from lab.analysis.formatting import percent
 from lab.analysis.growth import MATTERS
 from lab.analysis.limits import BUSY
-from lab.analysis.rules import (
+from lab.analysis.rules.trials import (
     FEW_REQUESTS,
     MAX_FAILURES,
     MAX_LITTLE_RESIDUAL,

@@ -10,8 +10,8 @@ from typing import Any
 
 from lab.analysis.analyse import Analysis
 from lab.analysis.answers import Answer
-from lab.analysis.doubts import doubts
 from lab.analysis.models.demands import Demands, Prediction
+from lab.analysis.rules.doubts import doubts
 from lab.analysis.settings import Setting, demand, throughput
 from lab.analysis.statistics import Estimate
 from lab.analysis.verdicts import Verdict

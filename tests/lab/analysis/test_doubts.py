@@ -1,6 +1,6 @@
 """What is said of all trials together."""
 
-from lab.analysis.doubts import doubts, noise
+from lab.analysis.rules.doubts import doubts, noise
 from tests.lab.examples import MACHINE, comparison, counters, lasting, processes, trial
 from tests.lab.simulated import Service, simulated
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.analysis.rules import little_residual, stalls
+from lab.analysis.rules.trials import little_residual, stalls
 from lab.analysis.settings import by_setting
 from lab.analysis.verdicts import Level, verdict
 from lab.records.conditions import Conditions

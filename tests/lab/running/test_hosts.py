@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab.analysis.rules import generator
+from lab.analysis.rules.trials import generator
 from lab.cli.main import main
 from lab.errors import LabError
 from lab.report.conditions import machine

@@ -12,8 +12,8 @@ import pytest
 
 from lab.analysis.analyse import analyse
 from lab.analysis.answers import Kind, Question
-from lab.analysis.doubts import doubts
 from lab.analysis.growth import Course, growth_of
+from lab.analysis.rules.doubts import doubts
 from lab.analysis.verdicts import Level, verdict
 from lab.experiments.plan import Plan, Step
 from lab.records.conditions import Conditions

@@ -1,0 +1,1 @@
+"""What is held against trials: each rule looks for one defect and says a sentence."""
