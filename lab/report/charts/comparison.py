@@ -21,6 +21,7 @@ from lab.report.charts.series import (
 )
 
 ROW = 0.4  # inches of height
+MIDDLING, WIDE = 4, 30  # ratios of an axis's ends, from which on fewer numbers fit below it
 MOST_ROWS = 9
 FIGURES = {"throughput": "throughput", "p95": "p95 latency", "demand": "server CPU per request"}
 
@@ -80,8 +81,11 @@ def _points(axes: Axes, rows: Mapping[str, Estimate], look: Look) -> None:
 def _ratio_axis(axes: Axes) -> None:
     low, high = axes.dataLim.intervalx
     axes.set_xscale("log", base=2)
-    axes.set_xlim(min(low, 0.9) / 1.15, max(high, 1.1) * 1.3)
-    axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1, 1.5)))
+    low, high = min(low, 0.9) / 1.15, max(high, 1.1) * 1.3
+    axes.set_xlim(low, high)
+    wide = high / low > WIDE
+    subs = (1,) if wide or high / low > MIDDLING else (1, 1.5)
+    axes.xaxis.set_major_locator(LogLocator(base=10 if wide else 2, subs=subs))
     plain_numbers(axes.xaxis)
     axes.xaxis.set_minor_locator(NullLocator())
 

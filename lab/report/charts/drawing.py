@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.transforms import Bbox
 
 from lab.report.blocks import Chart
 
@@ -39,6 +40,7 @@ SERIES = tuple(colour for name, colour in COLOURS.items() if name.startswith("se
 MARKERS = "os^DvPX"
 Dash = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
+OTHER_FONT = 0.06  # share by which a page's font may be wider than the one that is measured here
 WIDTH, HEIGHT = 5.8, 3.3  # inches of 72 units; text of 11.5 is readable on a screen of 390 px
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -102,9 +104,36 @@ def draw(
         handles, labels = axes.get_legend_handles_labels()
         if labels:
             figure.legend(handles, labels, loc="outside upper left", ncols=_columns(labels))
+        _keep_inside(figure, axes)
+        _thin_out(figure, axes)
         written = StringIO()
         figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
     return Chart(name, title, note, alt, _inline(written.getvalue(), name, title, alt))
+
+
+def _keep_inside(figure: Figure, axes: Axes) -> None:
+    """Move the words below the x axis to where they are not cut; fold what is too wide."""
+    label, room = axes.xaxis.label, figure.bbox.width * (1 - OTHER_FONT)
+    figure.draw_without_rendering()
+    if label.get_window_extent().width > room:
+        label.set_text(label.get_text().replace("; ", ";\n"))
+        figure.draw_without_rendering()
+    half, middle = label.get_window_extent().width * (1 + OTHER_FONT) / 2, axes.bbox.width / 2
+    left, right = axes.bbox.x0 + middle - half, axes.bbox.x0 + middle + half
+    shift = min(0.0, figure.bbox.width - right) or max(0.0, -left)
+    label.set_x(0.5 + shift / axes.bbox.width)
+
+
+def _thin_out(figure: Figure, axes: Axes) -> None:
+    """Leave out annotations that would lie upon an earlier one."""
+    figure.draw_without_rendering()
+    kept: list[Bbox] = []
+    for text in axes.texts:
+        box = text.get_window_extent()
+        if any(box.overlaps(other) for other in kept):
+            text.set_visible(False)
+        else:
+            kept.append(box)
 
 
 def plain_numbers(axis: Axis) -> None:
