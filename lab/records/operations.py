@@ -60,6 +60,10 @@ class Operation:
         if not 0 <= self.p50_ms <= self.p95_ms <= self.p99_ms <= self.max_ms:
             raise ValueError(f"{self.name}: percentiles that do not rise")
 
+    def percentile(self, wanted: float) -> float:
+        """Return a percentile (ms) beyond those that are kept, at most the maximum."""
+        return min(self.latencies.percentiles((wanted,))[0], self.max_ms)
+
     @property
     def role(self) -> str:
         """Which of `ROLES` it is."""

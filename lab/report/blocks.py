@@ -72,7 +72,30 @@ class Charts:
     charts: Sequence[Chart]
 
 
-Block = Heading | Bullets | Table | Code | Answers | Charts
+@dataclass(frozen=True)
+class Headline:
+    """A figure that is read first, and whether it can be believed."""
+
+    about: str
+    figure: str
+    verdict: str  # valid, suspect or invalid
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it on a line."""
+        return f"{self.about}: {self.figure} ({self.verdict}); {self.text}"
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """The first screen: a figure for each implementation, and the chart that answers most."""
+
+    headlines: Sequence[Headline]
+    chart: Chart | None = None
+
+
+Block = Heading | Bullets | Table | Code | Answers | Charts | Headlines
 
 
 def markdown(blocks: Iterable[Block]) -> str:
@@ -95,6 +118,8 @@ def _markdown(block: Block) -> str:
         case Answers():
             lines = [line for answer in block.answers for line in _answer(answer)]
             return "\n".join((f"## {block.question}", "", *lines))
+        case Headlines():
+            return "\n".join(f"- **{one.sentence}**" for one in block.headlines)
         case Charts():
             return "\n".join(f"- {chart.title}: {chart.alt}" for chart in block.charts)
 
@@ -139,6 +164,8 @@ def _rich(block: Block) -> RenderableType:
         case Answers():
             said = [f"• [bold]{escape(a.about)}[/]: {escape(a.text)}" for a in block.answers]
             return "\n".join((f"\n[bold]{escape(block.question)}[/]", *said))
+        case Headlines():
+            return "\n".join(f"[bold]• {escape(one.sentence)}[/]" for one in block.headlines)
         case Charts():
             return "\n".join(escape(f"• {chart.title}: {chart.alt}") for chart in block.charts)
 

@@ -8,24 +8,36 @@ from lab.analysis.answers import Answer, Question
 from lab.analysis.comparison import labels
 from lab.analysis.formatting import and_others
 from lab.analysis.rules.doubts import doubts
+from lab.analysis.settings import Setting
 from lab.analysis.verdicts import Reason
 from lab.records.trial import OPEN, Trial
 from lab.report.article import article
-from lab.report.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading
+from lab.report.blocks import Answers, Block, Bullets, Chart, Charts, Code, Heading, Headlines
 from lab.report.conditions import conditions, hardware, implementations, machine
+from lab.report.headlines import headlines
 from lab.report.method import METHOD
-from lab.report.tables import by_operation, by_trial, predicted, side_by_side, who_used_the_machine
+from lab.report.tables import (
+    by_failure,
+    by_operation,
+    by_trial,
+    predicted,
+    side_by_side,
+    who_used_the_machine,
+)
 
+SCALING = "throughput-over-workers"
 REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
 
 
 def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None) -> list[Block]:
     """Return the whole report; `charts` stand between the answers and the tables."""
+    first, others = _first(charts or {})
     return [
         *_head(found),
+        Headlines(headlines(found), first),
         *_answers(found.answers),
         *article(found.settings),
-        *_drawn(charts or {}),
+        *_drawn(others),
         *_figures(found),
         *_prediction(found),
         Heading("Each trial, in the order of measuring"),
@@ -46,7 +58,20 @@ def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None)
 def summary(found: Analysis) -> list[Block]:
     """Return what fits a terminal: the answers, the figures and the doubts."""
     without = [Answer(a.question, a.about, a.kind, a.text) for a in found.answers]
-    return [*_head(found), *_answers(without), *_figures(found)]
+    return [*_head(found), Headlines(headlines(found)), *_answers(without), *_figures(found)]
+
+
+def _first(
+    charts: Mapping[str, Sequence[Chart]],
+) -> tuple[Chart | None, dict[str, Sequence[Chart]]]:
+    """Return the chart that answers most, and all others."""
+    groups = {about: list(drawn) for about, drawn in charts.items()}
+    first = next((drawn[0] for drawn in groups.values() if drawn), None)
+    for drawn in groups.values():
+        heavier = [chart for chart in drawn if chart.name.startswith(SCALING)]
+        first = heavier[-1] if heavier else first  # under the most users
+    others = {about: [one for one in drawn if one is not first] for about, drawn in groups.items()}
+    return first, {about: drawn for about, drawn in others.items() if drawn}
 
 
 def _head(found: Analysis) -> list[Block]:
@@ -98,9 +123,15 @@ def _figures(found: Analysis) -> list[Block]:
         side_by_side(settings),
         Heading("By operation"),
         by_operation(settings),
+        *_failures(settings),
         Heading("Who used the machine"),
         who_used_the_machine(settings),
     ]
+
+
+def _failures(settings: Sequence[Setting]) -> list[Block]:
+    found = by_failure(settings)
+    return [Heading("Failures, by status"), found] if found.rows else []
 
 
 def _doubts(found: Analysis) -> list[str]:

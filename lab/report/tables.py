@@ -1,5 +1,6 @@
 """The tables of a report: figures per setting, by operation, by trial, and beside predictions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from lab.report.blocks import Table
 
 MIB = 1024 * 1024
 FEW_ROWS = 4
+RARE = 99.9  # percentile
 Named = Mapping[str, Setting]  # settings, by what tells them apart
 PARTIES = {
     "server": "server",
@@ -38,6 +40,8 @@ FIGURES = (
     Figure("p50, ms", lambda trial: trial.total.p50_ms),
     Figure("p95, ms", lambda trial: trial.total.p95_ms),
     Figure("p99, ms", lambda trial: trial.total.p99_ms),
+    Figure("p99.9, ms", lambda trial: trial.total.percentile(RARE)),
+    Figure("maximum, ms", lambda trial: trial.total.max_ms),
     Figure("server CPU, ms per request", lambda trial: trial.server_ms_per_request),
     Figure("server memory (PSS), MiB", lambda trial: _memory(trial)),
 )
@@ -116,17 +120,33 @@ def by_operation(settings: Sequence[Setting]) -> Table:
         for name, setting in found.items()
         if (row := _operation_row(operation, name, setting.shown))
     ]
-    header = ("operation", "", "requests", "failures", "p50, ms", "p95, ms", "p99, ms")
-    return Table(header, rows, note="Requests of all trials; percentiles: median of the trials'.")
+    header = ("operation", "", "requests", "failures", "p50, ms", "p95, ms", "p99, ms",
+              "p99.9, ms", "maximum, ms")  # fmt: skip
+    return Table(
+        header, rows, note="Requests of all trials; percentiles and maximum: median of the trials'."
+    )
 
 
 def _operation_row(operation: str, name: str, group: Sequence[Trial]) -> list[str]:
     own = [o for trial in group for o in trial.operations if o.name == operation]
     if not own:
         return []
-    columns = ([o.p50_ms for o in own], [o.p95_ms for o in own], [o.p99_ms for o in own])
+    kept = ("p50_ms", "p95_ms", "p99_ms")
+    columns = [[float(getattr(o, name)) for o in own] for name in kept]
+    columns += [[o.percentile(RARE) for o in own], [o.max_ms for o in own]]
     counts = (sum(o.requests for o in own), sum(o.failures for o in own))
     return [operation, name, *(f"{n:,}" for n in counts), *(number(median(c)) for c in columns)]
+
+
+def by_failure(settings: Sequence[Setting]) -> Table:
+    """Return what failed and how: the status that came, or what was wrong with the answer."""
+    rows = []
+    for name, setting in named(settings).items():
+        found: Counter[str] = Counter()
+        for trial in setting.shown:
+            found.update(trial.errors)
+        rows += [[error, name, f"{count:,}"] for error, count in found.most_common()]
+    return Table(("failure", "", "requests"), rows, note="In the windows of all trials.")
 
 
 def who_used_the_machine(settings: Sequence[Setting]) -> Table:

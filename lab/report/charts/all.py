@@ -3,7 +3,7 @@
 from lab.analysis.analyse import Analysis
 from lab.report.blocks import Chart
 from lab.report.charts.comparison import ladder, ratios
-from lab.report.charts.latency import by_operation, by_percentile
+from lab.report.charts.latency import by_operation, by_percentile, histogram
 from lab.report.charts.machine import resources
 from lab.report.charts.over_time import over_time
 from lab.report.charts.prediction import predictions
@@ -20,6 +20,7 @@ def charts(found: Analysis) -> dict[str, list[Chart]]:
             *ratios(settings, found.noise_floor),
             *ladder(settings),
             *over_time(settings),
+            *histogram(settings),
             *by_percentile(settings),
             *by_operation(settings),
             *resources(settings),

@@ -11,7 +11,7 @@ from lab.analysis.formatting import counted, number
 from lab.analysis.settings import Setting, closed, throughput
 from lab.analysis.statistics import Floats
 from lab.records.conditions import Conditions
-from lab.records.histogram import Histogram
+from lab.records.histogram import BUCKETS, GROWTH, MIDDLES_MS, Histogram
 from lab.records.operations import ALL
 from lab.report.blocks import Chart
 from lab.report.charts.drawing import Look, draw, looks
@@ -19,6 +19,8 @@ from lab.report.charts.series import decades, evenly_chosen, latency_scale, told
 
 SHOWN = (50.0, 95.0, 99.0)
 TAIL = (50.0, 90.0, 95.0, 99.0, 99.5, 99.9)
+MERGED = 8  # buckets in a step of the histogram
+STEP = GROWTH**MERGED - 1
 ROW = 0.34  # inches of height
 MOST_SETTINGS = 6
 
@@ -56,6 +58,37 @@ def by_operation(settings: Sequence[Setting]) -> list[Chart]:
     note = f"{requests:,} requests in {counted(_trials(chosen), 'trial')}, merged"
     height = 0.9 + ROW * len(operations) * (len(chosen) + 1)
     return [draw("by-operation", "Latency by operation", alt, paint, note=note, height=height)]
+
+
+def histogram(settings: Sequence[Setting]) -> list[Chart]:
+    """Draw how many requests took how long."""
+    chosen = told_apart(evenly_chosen(side_by_side(settings), MOST_SETTINGS))
+    if not chosen:
+        return []
+    found = {label: Histogram.merged(t.total.latencies for t in setting.shown)
+             for label, setting in chosen.items()}  # fmt: skip
+    edges = MIDDLES_MS[::MERGED]
+
+    def paint(axes: Axes) -> None:
+        for label, look in looks(chosen).items():
+            counts = np.add.reduceat(found[label].dense(), np.arange(0, BUCKETS, MERGED))
+            held = slice(max(0, int(counts.nonzero()[0][0]) - 1), int(counts.nonzero()[0][-1]) + 2)
+            axes.step(
+                edges[held], 100 * counts[held] / counts.sum(), where="post", color=look.colour,
+                linestyle=look.dash, label=label,
+            )  # fmt: skip
+        decades(axes, "x")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("ms")
+        axes.set_title("% of the requests")
+
+    said = "; ".join(
+        f"{label}: half of the requests took up to {number(one.percentiles((50,))[0])} ms, the "
+        f"slowest {number(max(t.total.max_ms for t in chosen[label].shown))} ms"
+        for label, one in found.items()
+    )
+    note = f"all requests of {counted(_trials(chosen), 'trial')}, each step {STEP:.0%} wide"
+    return [draw("histogram", "How long requests took", f"{said}.", paint, note=note)]
 
 
 def fastest(settings: Sequence[Setting]) -> list[Setting]:

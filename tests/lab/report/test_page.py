@@ -17,7 +17,7 @@ RUNS = {
     "article": lambda: list(article()),
     "ladder": lambda: list(ladder()),
 }
-EVERYWHERE = {"by-operation", "cpu", "memory", "over-time-1"}
+EVERYWHERE = {"histogram", "by-operation", "cpu", "memory", "over-time-1"}
 PREDICTED = {"predicted-throughput", "predicted-latency"}
 CHARTS = {
     "compare": EVERYWHERE | PREDICTED | {"ratios-1", "by-percentile"},
@@ -30,6 +30,19 @@ CHARTS = {
 INVISIBLE = """svgs => svgs.filter(svg => !svg.querySelector("title").textContent
     || !svg.querySelector("desc").textContent || svg.getBoundingClientRect().height < 50)
     .map(svg => svg.parentElement.id)"""
+CUT = """svgs => svgs.flatMap(svg => {
+    const all = svg.getBoundingClientRect();
+    const isCut = one => one.left < all.left - 1 || one.right > all.right + 1
+        || one.top < all.top - 1 || one.bottom > all.bottom + 1;
+    return [...svg.querySelectorAll("text")].filter(one => isCut(one.getBoundingClientRect()))
+        .map(one => svg.parentElement.id + ": " + one.textContent)})"""
+UPON_OTHERS = """svgs => svgs.flatMap(svg => {
+    const words = [...svg.querySelectorAll("text")].map(one => [one, one.getBoundingClientRect()]);
+    const overlap = (one, two) => Math.min(one.right, two.right) - Math.max(one.left, two.left) > 1
+        && Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top) > 3;
+    return words.flatMap(([one, box], at) => words.slice(at + 1)
+        .filter(([, other]) => overlap(box, other))
+        .map(([two]) => `${svg.parentElement.id}: ${one.textContent} / ${two.textContent}`))})"""
 INK = "() => getComputedStyle(document.querySelector('figure svg text')).fill"
 
 
@@ -91,6 +104,24 @@ def test_a_report_needs_no_network_and_shows_every_chart_with_its_words(run, bro
     assert browser.get_by_role("img", name="Where the CPU went").count() == 1
     ids = browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
     assert len(ids) == len(set(ids))  # though many charts share the page
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_no_words_of_a_chart_are_cut_or_lie_upon_others(run, browser, visitor):
+    visitor.open(run)
+    assert browser.locator("figure svg").evaluate_all(CUT) == []
+    assert browser.locator("figure svg").evaluate_all(UPON_OTHERS) == []
+
+
+def test_the_first_screen_has_a_figure_its_verdict_and_a_chart(browser, visitor):
+    visitor.open("sweep")
+    browser.set_viewport_size({"width": 1200, "height": 1000})
+    headline = browser.locator(".headline")
+    assert "requests/s" in headline.inner_text()
+    assert "valid" in headline.inner_text()
+    for one in (headline, browser.locator(".first figure")):
+        box = one.bounding_box()
+        assert box["y"] + box["height"] < 1000
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -1,0 +1,47 @@
+"""What the first screen of a report says: a figure and whether it can be believed."""
+
+from collections.abc import Iterator
+
+from lab.analysis.analyse import Analysis
+from lab.analysis.comparison import labels
+from lab.analysis.formatting import counted, number
+from lab.analysis.settings import Setting, closed, p95, throughput
+from lab.analysis.statistics import median
+from lab.analysis.verdicts import Level
+from lab.report.blocks import Headline
+
+MOST = 4  # implementations that a screen has room for
+
+
+def headlines(found: Analysis) -> list[Headline]:
+    """Return for each implementation its best setting: of the valid ones, the most requests/s."""
+    return [*_headlines(found)]
+
+
+def _headlines(found: Analysis) -> Iterator[Headline]:
+    for label in labels(found.settings)[:MOST]:
+        own = [setting for setting in found.settings if setting.label == label and setting.shown]
+        best = max(closed(own) or own, key=lambda one: (bool(one.trials), _median(one, "rate")))
+        rate, tail = _median(best, "rate"), _median(best, "p95")
+        yield Headline(
+            about=label,
+            figure=f"{number(rate)} requests/s",
+            verdict=str(_level(best)),
+            text=f"{best.sentence}: p95 {number(tail)} ms, {_trusted(best)}",
+        )
+
+
+def _median(setting: Setting, what: str) -> float:
+    value = throughput if what == "rate" else p95
+    return median([value(trial) for trial in setting.shown])
+
+
+def _level(setting: Setting) -> Level:
+    return max(setting.verdicts[trial.number].level for trial in setting.shown)
+
+
+def _trusted(setting: Setting) -> str:
+    if setting.trials:
+        return f"{len(setting.trials)} of {counted(len(setting.all), 'trial')} valid"
+    reasons = setting.verdicts[setting.refused[0].number].reasons
+    return f"no trial is valid: {reasons[0].text}"
