@@ -12,8 +12,9 @@ import pytest
 from lab.analysis.rules.trials import generator
 from lab.cli.main import main
 from lab.errors import LabError
+from lab.records.conditions import Conditions
 from lab.report.conditions import machine
-from lab.running.hosts import remote
+from lab.running.hosts import distributed, remote
 from lab.running.hosts.inventory import Host, Role, read
 from lab.running.hosts.remote import Reported, agent
 from tests.lab.examples import MACHINE, process, processes, trial
@@ -208,3 +209,24 @@ def test_each_generator_has_a_core_of_its_own_and_the_report_says_which_host_did
 
 def on(one, host):
     return type(one)(**{**vars(one), "host": host})
+
+
+def test_a_service_is_started_there_with_the_workers_of_the_trial():
+    host = Host("web", Role.SERVICE, start="exec serve --workers {workers} ${OTHER}")
+    assert distributed._served(host, Conditions(workers=3)) == [
+        "sh", "-c", "exec serve --workers 3 ${OTHER}",
+    ]  # fmt: skip
+
+
+def test_several_counts_of_workers_need_a_service_that_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    file = tmp_path / "hosts.toml"
+    file.write_text(
+        'url = "http://127.0.0.1:9"\n'
+        '[[host]]\nname = "web"\nrole = "service"\nstart = "serve"\n'
+        '[[host]]\nname = "m"\nrole = "load-master"\naddress = "127.0.0.1"\n'
+        '[[host]]\nname = "w"\nrole = "load-worker"\n'
+    )
+    words = ["sweep", "--hosts", str(file), "--workers", "1,2", "--results", str(tmp_path / "r")]
+    assert main(words) == 2
+    assert "write {workers} where it is started" in capsys.readouterr().err
