@@ -23,6 +23,7 @@ SAMPLE_SECONDS = 1.0
 BLOCK = 4096  # bytes: with less free space nothing more can be written
 # Locust's log lines begin with the time and this machine's name, which does not belong in a report.
 WARNING = re.compile(r"(?:\[[^]]*\] \S+/WARNING/\S+: |locust: )(?P<said>.*)")
+REFUSED = "locust: error: "
 DATABASE_ENDED = "PostgreSQL stopped in the middle of a trial: see database.log"
 
 Watch = Callable[[Tail], None]
@@ -99,9 +100,17 @@ def _refuse_failed_load(load: Program) -> None:
     if (code := load.exit_code()) not in (0, 1):
         if shutil.disk_usage(load.log.parent).free < BLOCK:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(load.log.parent))
+        refuse_wrong_options(load.last_lines(1))
         raise LabError(
             f"the load generator ended with exit code {code}; its last lines:\n{load.last_lines()}"
         )
+
+
+def refuse_wrong_options(said: str) -> None:
+    """Raise `LabError` with the line of a load that tried the service and found it another."""
+    *_, last = said.splitlines() or [""]
+    if last.startswith(REFUSED):
+        raise LabError(last.removeprefix(REFUSED))
 
 
 def complaints(said: str) -> tuple[str, ...]:

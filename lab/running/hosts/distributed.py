@@ -19,7 +19,15 @@ from lab.running.load import (
     merged,
     read_requests,
 )
-from lab.running.monitoring import SAMPLE_SECONDS, Files, Loaded, Watch, complaints, keep
+from lab.running.monitoring import (
+    SAMPLE_SECONDS,
+    Files,
+    Loaded,
+    Watch,
+    complaints,
+    keep,
+    refuse_wrong_options,
+)
 
 PATIENCE = 60.0  # seconds until a started service answers, and for the load to end
 ASK = """
@@ -141,6 +149,7 @@ def _watch(
 def _refuse_failed_load(one: Agent, end: Line | None) -> None:
     # 1 is a breach that becomes a doubt, as in lab/running/monitoring.py.
     if end and end["exit"] not in (0, 1):
+        refuse_wrong_options(end["said"])
         raise LabError(
             f"the {one.host.role} on host {one.host.name} ended with exit code {end['exit']}; its "
             f"last lines:\n{end['said']}"

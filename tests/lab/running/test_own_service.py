@@ -16,7 +16,7 @@ from lab.errors import LabError
 from lab.experiments import services
 from lab.experiments.services import Service
 from lab.records import jsonlines
-from tests.load.strangers import KEY
+from tests.load.strangers import KEY, notes, serving_flask
 from tests.load.test_strangers import SHOP
 
 ROOT = Path(__file__).parents[3]
@@ -126,3 +126,14 @@ def test_a_variable_that_is_not_there_is_named(monkeypatch):
     monkeypatch.delenv("NOWHERE", raising=False)
     with pytest.raises(LabError, match=r"\$NOWHERE is not in the environment"):
         Service("x {port}", env={"KEY": "$NOWHERE"}).environment()
+
+
+def test_options_that_do_not_fit_are_one_line_that_names_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    with serving_flask(notes()) as url:
+        load = "--base-path /notes --trailing-slash no --list-field ."
+        assert main(["run", url, "--load", load, "--results", str(tmp_path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    (line,) = [line for line in lines if line.startswith("lab: ")]
+    assert line.startswith(f"lab: GET {url}/notes?limit=20: list is longer than the page size")
+    assert "change --list-query" in line
