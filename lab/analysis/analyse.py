@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.analysis.answers import Answer, Question, answered
+from lab.analysis.answers import Answer, Kind, Question, answered
 from lab.analysis.comparison import better, bought, floor_of, labels
 from lab.analysis.headroom import figures
 from lab.analysis.models.demands import Demands, Prediction, by_implementation, demands, predictions
@@ -71,7 +71,9 @@ def _answers(found: Sequence[Setting], aim: Aim) -> tuple[Answer, ...]:
     else:
         for other in names[1:]:
             about, pair = f"{names[0]}, {other}", (names[0], other)
-            answers.append(answered(Question.BETTER, about, better, found, *pair, aim.floor))
+            answers.append(
+                answered(Question.BETTER, about, better, found, *pair, aim.floor, aim.objective_ms)
+            )
     order = list(Question)
     return tuple(sorted(answers, key=lambda answer: order.index(answer.question)))
 
@@ -79,6 +81,11 @@ def _answers(found: Sequence[Setting], aim: Aim) -> tuple[Answer, ...]:
 def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:
     """Answer what one implementation's settings answer without another's."""
     label = settings[0].label
+    verdicts = [one for setting in settings for one in setting.verdicts.values()]
+    if all(one.level is Level.INVALID for one in verdicts):
+        why = f"I cannot tell anything, because no trial is valid: {verdicts[0].reasons[0].text}."
+        yield Answer(Question.LIMIT, label, Kind.UNKNOWN, why)
+        return
     told = {setting.conditions.workers for setting in settings if setting.all[0].knows_workers}
     if len(told) > 1:
         seen = [figures(setting) for row in worker_sweeps(settings) for setting in row]
@@ -97,4 +104,4 @@ def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
     met = {setting.label for setting in valid(found.settings) if aim.holds(setting)}
     for label in labels(valid(found.settings)):
         if label not in met:
-            yield f"{label} never had p95 below {objective_ms:g} ms"
+            yield f"{label} never had p95 below {objective_ms:g} ms with its whole interval"

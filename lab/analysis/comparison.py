@@ -10,6 +10,8 @@ from lab.analysis.settings import Setting, demand, p95, per_cpu_second, ratio, t
 from lab.analysis.statistics import FEWEST, Estimate, distinguishable, noise_floor
 from lab.errors import CannotTellError
 
+MATTERS = 1.1  # times the latency: anything closer is not called faster
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -29,6 +31,14 @@ class Effect:
     def is_real(self, floor: float | None) -> bool:
         """Whether their throughputs differ by more than chance and noise."""
         return not self.is_same_thing and distinguishable(self.throughput, floor)
+
+    @property
+    def is_faster(self) -> bool | None:
+        """Whether ours answers in less time (p95), or theirs; None: they cannot be told apart."""
+        found = self.p95
+        if self.is_same_thing or found is None or not found.excludes(1):
+            return None
+        return None if 1 / MATTERS < found.middle < MATTERS else found.middle < 1
 
     @property
     def figures(self) -> str:
@@ -91,8 +101,17 @@ def floor_of(settings: Sequence[Setting]) -> float | None:
     return noise_floor([effect.throughput for effect in found if effect.is_same_thing])
 
 
-def better(settings: Sequence[Setting], ours: str, theirs: str, floor: float | None) -> Answer:
-    """Say which of two implementations serves more. Raises `CannotTellError`."""
+def better(
+    settings: Sequence[Setting],
+    ours: str,
+    theirs: str,
+    floor: float | None,
+    objective_ms: float | None = None,
+) -> Answer:
+    """Say which of two implementations serves more, or answers faster. Raises `CannotTellError`.
+
+    Users who pause set the pace themselves: then throughput is the same, and latency is not.
+    """
     found = effects(settings, ours, theirs)
     if not found:
         raise CannotTellError(f"{ours} and {theirs} have no valid trials beside one another")
@@ -105,7 +124,22 @@ def better(settings: Sequence[Setting], ours: str, theirs: str, floor: float | N
         "noise_floor": floor,
     }
     evidence = tuple(effect.figures for effect in found)
+    text += _objective(found, ours, theirs, objective_ms)
     return Answer(Question.BETTER, f"{ours}, {theirs}", kind, text, evidence, numbers)
+
+
+def _objective(found: Sequence[Effect], ours: str, theirs: str, objective_ms: float | None) -> str:
+    """Say who met the objective, where one of them did not."""
+    if objective_ms is None:
+        return ""
+    met = {
+        ours: sum(1 for effect in found if effect.ours.p95.middle < objective_ms),
+        theirs: sum(1 for effect in found if effect.theirs.p95.middle < objective_ms),
+    }
+    if len(set(met.values())) == 1:
+        return ""
+    said = (f"{name} in {count} of {counted(len(found), 'setting')}" for name, count in met.items())
+    return f" A p95 below {objective_ms:g} ms: {', '.join(said)}."
 
 
 def _verdict(
@@ -126,20 +160,31 @@ def _verdict(
     more = sum(1 for effect in real if effect.throughput.middle > 1)
     even = len(found) - len(real)
     ratios = [effect.throughput.middle for effect in found]
+    faster = [effect.is_faster for effect in found]
+    latency = ""
+    if any(one is not None for one in faster):
+        latency = f" Its p95 is lower in {faster.count(True)}, higher in {faster.count(False)}."
     return (
-        Kind.ANSWER if real else Kind.EVEN,
+        Kind.ANSWER if real or latency else Kind.EVEN,
         f"{ours} serves more than {theirs} in {more} of {counted(len(found), 'setting')}, less in "
         f"{len(real) - more}, not distinguishable in {even}: {min(ratios):.2f} to "
-        f"{max(ratios):.2f} times the throughput.",
+        f"{max(ratios):.2f} times the throughput.{latency}",
     )
 
 
 def _single(effect: Effect, ours: str, theirs: str, real: bool) -> tuple[Kind, str]:
     needs = f"; it needs {times(effect.demand)} the CPU per request" if effect.demand else ""
+    latency = ""
+    if effect.p95 and effect.is_faster is not None:
+        latency = f", at {times(effect.p95)} the p95"
     if not real:
         text = f"{ours} and {theirs} are not distinguishable in throughput: "
-        return Kind.EVEN, f"{text}{times(effect.throughput)}{needs}."
-    text = f"{ours} serves {times(effect.throughput)} the requests of {theirs}{needs}."
+        if latency:
+            text = f"{ours} is {'faster' if effect.is_faster else 'slower'} than {theirs} at a "
+            text += "throughput that is not distinguishable: "
+        kind = Kind.ANSWER if latency else Kind.EVEN
+        return kind, f"{text}{times(effect.throughput)}{latency}{needs}."
+    text = f"{ours} serves {times(effect.throughput)} the requests of {theirs}{latency}{needs}."
     return Kind.ANSWER, text
 
 

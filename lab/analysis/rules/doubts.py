@@ -10,6 +10,7 @@ from lab.records.trial import Trial
 
 NEAR_A_CORE = 0.9
 MAX_OTHERS = 0.1  # cores
+BUSY_PROCESS, IDLE_PROCESS = 0.7, 0.05  # of a core
 MAX_IMBALANCE = 1.3  # busiest worker's requests over the idlest's
 MAX_REPEAT_DIFFERENCE = 0.1
 SHORT_WINDOW = 30.0  # seconds
@@ -36,6 +37,38 @@ def imbalance(trials: Trials) -> Iterator[str]:
             )
             found.append((times, trial, said))
     yield from _gravest(found)
+
+
+def idle_workers(trials: Trials) -> Iterator[str]:
+    """One worker process is full and another does nothing: connections stuck to one, say."""
+    found: list[Charge] = []
+    for trial in trials:
+        used = sorted(
+            process.during("cpu_seconds", 0, trial.seconds) / trial.seconds
+            for process in trial.processes
+            if process.party == "server"
+        )
+        # The one that does least may be the parent of the others.
+        at_work = used[-trial.conditions.workers :] if trial.knows_workers else used[1:]
+        if len(at_work) > 1 and at_work[-1] > BUSY_PROCESS and at_work[0] < IDLE_PROCESS:
+            said = (
+                f"one server process used {at_work[-1]:.2f} of a core and another "
+                f"{at_work[0]:.2f}: the load does not reach all of them"
+            )
+            found.append((at_work[-1], trial, said))
+    yield from _gravest(found)
+
+
+def unequal_cores(trials: Trials) -> Iterator[str]:
+    """One implementation was kept to some cores, and the other could use all."""
+    pinned = [trial for trial in trials if trial.cores.get("server")]
+    free = [trial for trial in trials if not trial.cores.get("server")]
+    if pinned and free and {one.label for one in pinned} != {one.label for one in free}:
+        cores = len(pinned[0].cores["server"])
+        yield (
+            f"{pinned[0].label} was kept to {cores} core{'s' * (cores > 1)} and {free[0].label} "
+            "could use the whole machine: they were not measured alike"
+        )
 
 
 def complaints(trials: Trials) -> Iterator[str]:
@@ -154,5 +187,6 @@ def _name(trial: Trial) -> str:
 
 
 RULES: tuple[Callable[[Trials], Iterator[str]], ...] = (
-    hidden_stalls, nameless, complaints, shared_core, imbalance, others, repeats, size, code,
+    hidden_stalls, nameless, complaints, shared_core, imbalance, idle_workers,
+    unequal_cores, others, repeats, size, code,
 )  # fmt: skip

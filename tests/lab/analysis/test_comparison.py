@@ -6,6 +6,7 @@ from lab.analysis.analyse import analyse
 from lab.analysis.answers import Kind, Question
 from lab.analysis.comparison import gain
 from lab.analysis.statistics import Estimate, Interval
+from lab.records.conditions import Conditions
 from tests.lab.examples import comparison, trial
 
 
@@ -35,6 +36,39 @@ def test_a_difference_of_chance_names_no_winner():
     answer = only(trials, Question.BETTER)
     assert answer.kind is Kind.EVEN
     assert "not distinguishable in throughput" in answer.text
+
+
+def paced(label, mean_ms):
+    """Users who pause a second: the throughput is theirs, whatever the latency."""
+    return [
+        trial(10 * pair + len(label), label, pair, 30_000, mean_ms=mean_ms * luck,
+              conditions=Conditions(users=600, think_time=0.96))
+        for pair, luck in enumerate((0.99, 1.0, 1.02), start=1)
+    ]  # fmt: skip
+
+
+def test_latency_decides_where_the_users_pauses_make_the_throughput():
+    trials = [*paced("django", 20.0), *paced("fastapi", 60.0)]
+    (answer,) = analyse(trials, objective_ms=80).answer(Question.BETTER)
+    assert answer.kind is Kind.ANSWER
+    assert answer.text.startswith("django is faster than fastapi at a throughput that is not")
+    assert "at 0.33 times" in answer.text
+    assert answer.text.endswith(
+        "A p95 below 80 ms: django in 1 of 1 setting, fastapi in 0 of 1 setting."
+    )
+
+
+def test_latencies_that_hardly_differ_name_no_winner():
+    answer = only([*paced("django", 20.0), *paced("fastapi", 21.0)], Question.BETTER)
+    assert answer.kind is Kind.EVEN
+
+
+def test_what_is_invalid_says_why_and_only_once():
+    broken = [replace(one, served_by={"other/1": 30_000}) for one in comparison()]
+    (answer,) = [a for a in analyse(broken).answers if a.about == "django"]
+    assert answer.text.startswith(
+        "I cannot tell anything, because no trial is valid: 30,000 answers"
+    )
 
 
 def test_the_first_that_was_asked_for_is_compared_whatever_was_measured_first():
@@ -79,7 +113,7 @@ def test_over_several_settings_wins_are_counted():
     answer = only(comparison() + more, Question.BETTER)
     assert answer.text == (
         "django serves more than fastapi in 0 of 2 settings, less in 1, not distinguishable in 1: "
-        "0.50 to 1.00 times the throughput."
+        "0.50 to 1.00 times the throughput. Its p95 is lower in 0, higher in 1."
     )
     assert len(answer.evidence) == 2
 

@@ -1,7 +1,9 @@
 """What is said of all trials together."""
 
+from dataclasses import replace
+
 from lab.analysis.rules.doubts import doubts, noise
-from tests.lab.examples import MACHINE, comparison, counters, lasting, processes, trial
+from tests.lab.examples import MACHINE, comparison, counters, lasting, process, processes, trial
 from tests.lab.simulated import Service, simulated
 
 MORE = {"counters": counters(busy=100.0)}
@@ -35,6 +37,26 @@ def test_an_open_load_without_a_stall_is_no_doubt():
 def test_an_address_whose_answers_name_nobody_is_doubted():
     (doubt,) = only(trial(target="http://127.0.0.1:9", served_by={"": 30_000}))
     assert "no response names its server" in doubt
+
+
+def test_a_full_process_beside_an_idle_one_is_doubted():
+    parent, full, idle = (
+        process("server", pid, used) for pid, used in ((11, 0.1), (12, 47.0), (13, 0.2))
+    )
+    others = processes()[1:]
+    (doubt,) = only(trial(processes=(parent, full, idle, *others)))
+    assert "one server process used 0.94 of a core and another 0.00" in doubt
+    assert only(trial(processes=(parent, full, replace(full, pid=13), *others), **MORE)) == []
+
+
+def test_one_implementation_on_one_core_beside_one_on_all_is_doubted():
+    cores = {"server": (), "database": (1,), "generator": (1,)}
+    (doubt,) = doubts([replace(one, cores=cores) if one.label == "fastapi" else one
+                       for one in comparison()])  # fmt: skip
+    assert doubt == (
+        "django was kept to 1 core and fastapi could use the whole machine: they were not measured "
+        "alike"
+    )
 
 
 def test_an_uneven_spread_over_workers_is_doubted():
