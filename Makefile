@@ -34,7 +34,7 @@ bench: install ## measure Django and FastAPI side by side, about five minutes (S
 test: export PYTHONDONTWRITEBYTECODE =
 test: export OPENBLAS_NUM_THREADS = 1
 test: install ## run all tests
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest $(TESTS)
 
 torture: install ## every fault many times, with a table; then poolers, hosts, images, fresh machines, other versions
 	@$(RUN) -m tests.faults $(PARTS)
