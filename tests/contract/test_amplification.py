@@ -112,8 +112,10 @@ def assert_cheap(ask: Ask, question: Question) -> int:
 
 def many(unit: str, begin: str = "[", end: str = "]", between: str = ",") -> bytes:
     """Return a body of a megabyte that repeats a unit, in which `{}` is a number of its own."""
-    count = MEGABYTE // (len(unit.format(0).encode()) + len(between) + 5 * ("{}" in unit))
-    return f"{begin}{between.join(unit.format(n) for n in range(count))}{end}".encode()
+    numbers = unit.count("{}")
+    count = MEGABYTE // (len(unit.format(*[0] * numbers).encode()) + len(between) + 5 * numbers)
+    units = (unit.format(*[n] * numbers) for n in range(count))
+    return f"{begin}{between.join(units)}{end}".encode()
 
 
 def text(unit: str, name: str = "name") -> bytes:

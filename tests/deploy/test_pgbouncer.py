@@ -126,7 +126,7 @@ def test_the_start_says_once_what_to_mend_and_the_service_serves_all_the_same(
     assert answers == [DONE] * 4
     assert said(log, "WARNING") == ([] if kind.carries_prepared_statements else [SHARED])
     (start,) = [line for line in said(log, "INFO") if "workers x" in line]
-    assert "2 database connections to a pooler, prepared statements on; " in start
+    assert "10 database connections to a pooler, prepared statements on; " in start
 
 
 @pytest.mark.torture

@@ -77,8 +77,12 @@ def faults(swamped: Answers, goodput: float, limit: float) -> list[str]:
 
 @contextlib.contextmanager
 def slowed(cluster: Cluster, log: Path, **env: str) -> Iterator[Stage]:
-    """Serve over a link that delays each statement by `DELAY`, until the block ends."""
+    """Serve over a link that delays each statement by `DELAY`, until the block ends.
+
+    One request at a time: a worker whose requests overlap would not notice the delay.
+    """
     cluster.have_item_one()
+    env = {"OVERLAP_LINKS": "0", **env}
     with proxied(cluster) as proxy, staged(cluster, BUFFERED, log, proxy=proxy, env=env) as stage:
         proxy.delay = DELAY
         yield stage

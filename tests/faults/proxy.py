@@ -91,6 +91,7 @@ class Proxy:
         try:
             database.connect(str(self.target))
         except OSError:
+            database.close()
             client.close()
             return
         self._peers |= {client: database, database: client}
