@@ -17,6 +17,7 @@ from lab.analysis.verdicts import Level, drift_in_words
 from lab.errors import CannotTellError
 
 MS = 1000
+AN_HOUR = 3600
 
 
 def limits(settings: Sequence[Setting]) -> Answer:
@@ -108,6 +109,8 @@ def _longer(settings: Sequence[Setting]) -> str:
     ]
     if not needed:
         return ""
+    if median(needed) > AN_HOUR:
+        return " (too noisy for an hour, too)"
     return f" (--seconds {10 * ceil(median(needed) / 10)} would show a growth of 20 %)"
 
 

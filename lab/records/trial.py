@@ -4,6 +4,7 @@ The file of records is the seam between measuring and reporting: a report needs 
 can be computed is a property and is not stored; single requests stand in the compressed log beside.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,9 +98,14 @@ class Trial:
     def in_use(self, slots: int) -> float:
         """Return the mean number of slots that held a request, of so many that requests queue for.
 
-        Where no more is known than how many were inside on average, it is the most that can be.
+        Where no more is known than how many were inside on average (format 2), those that queue are
+        taken for as many as in M/M/1, the most that random arrivals make: L = c p + p^2 / (1 - p).
         """
-        return sum(self.at_least[:slots]) if self.at_least else min(float(slots), self.under_way)
+        if self.at_least:
+            return sum(self.at_least[:slots])
+        inside = self.under_way
+        both = slots + inside
+        return 2 * slots * inside / (both + math.sqrt(both**2 - 4 * (slots - 1) * inside))
 
     @property
     def group_key(self) -> tuple[str, Conditions]:
