@@ -23,7 +23,7 @@ NOTES = (
     "--fields", "id,title,done", "--created", "location", "--update-method", "PATCH",
     "--payload", '{"title": "$unique", "done": false}', "--update-payload", '{"done": true}',
 )  # fmt: skip
-CRUD = ("--mix", "8/3/4/4/1", "--think-time", "0.02", "-u", "4", "-r", "4", "-t", "2")
+CRUD = ("--mix", "8/3/4/4/1", "--think-time", "0.02", "-u", "4", "-r", "4", "-t", "5")
 
 
 def changed(options: tuple[str, ...], **others: str) -> tuple[str, ...]:

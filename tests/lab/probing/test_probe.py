@@ -14,7 +14,7 @@ from lab.probing.payloads import example, from_item, from_schema, template
 from tests.load.conftest import finish, start_headless
 from tests.load.strangers import KEY, notes, serving_fastapi, serving_flask, shop
 
-CRUD = ("--mix", "4/3/4/4/1", "--think-time", "0.02", "-u", "4", "-r", "4", "-t", "2")
+CRUD = ("--mix", "4/3/4/4/1", "--think-time", "0.02", "-u", "4", "-r", "4", "-t", "5")
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def test_what_cannot_be_deleted_is_left_out_of_the_mix(capsys, stack):
     said, options = probed(capsys, f"{url}/log/events")
     assert "no delete: DELETE /log/events/e-1 answered 405" in said
     assert "no update: PATCH" in said
-    run = finish(start_headless(url, *options, "-u", "2", "-t", "2"))
+    run = finish(start_headless(url, *options, "-u", "2", "-t", "5"))
     assert run.code == 0, run.err
 
 
