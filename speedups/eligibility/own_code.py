@@ -23,7 +23,8 @@ import string
 import types
 import unicodedata
 import uuid
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import django.utils.encoding
 import django.utils.html
@@ -59,6 +60,7 @@ CONSTANT = (
 )  # fmt: skip
 CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR",
            "DELETE_SUBSCR", "IMPORT_NAME", "IMPORT_FROM"}  # fmt: skip
+OF_A_VARIABLE = re.compile("(?:LOAD|STORE)_FAST")
 LOOKS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"}
 # What is different for a shared field and in front of Django, by whatever way it is reached.
 OF_ONE_USE = frozenset({
@@ -95,6 +97,25 @@ class _Reading:
         _Code(self, function).check(function.__code__)
 
 
+class _Step(NamedTuple):
+    """One instruction."""
+
+    opname: str
+    argval: Any
+
+
+def _steps(code: types.CodeType) -> Iterator[_Step]:
+    """Yield the instructions; one that is two, as Python 3.13 has LOAD_FAST_LOAD_FAST, as two."""
+    for one in dis.get_instructions(code):
+        if one.opname in {"CACHE", "NOP"}:
+            continue
+        halves = OF_A_VARIABLE.findall(one.opname)
+        if len(halves) == 2:
+            yield from map(_Step, halves, one.argval)
+        else:
+            yield _Step(one.opname, one.argval)
+
+
 class _Code:
     """One function's code."""
 
@@ -107,7 +128,7 @@ class _Code:
         self.self = code.co_varnames[0] if bound else None
 
     def check(self, code: types.CodeType) -> None:
-        steps = [one for one in dis.get_instructions(code) if one.opname not in {"CACHE", "NOP"}]
+        steps = [*_steps(code)]
         for at, (step, after) in enumerate(zip(steps, [*steps[1:], None], strict=True)):
             if step.opname != "STORE_SUBSCR" or not self._is_local(steps[:at]):
                 self._check_step(step, after)
@@ -122,7 +143,7 @@ class _Code:
         while steps and steps[-1].opname == "LOAD_ATTR":  # of the key
             steps = steps[:-1]
         container: Any = steps[-2] if len(steps) > 1 else None
-        is_variable = container is not None and container.opname == "LOAD_FAST"
+        is_variable = container is not None and container.opname.startswith("LOAD_FAST")
         return bool(is_variable and container.argval != self.self)
 
     def _check_step(self, step: Any, after: Any) -> None:
@@ -140,8 +161,6 @@ class _Code:
     def _check_self(self, step: Any, after: Any) -> None:
         """Refuse to let the object itself out of the code's hands."""
         if step.argval != self.self:
-            if isinstance(step.argval, tuple) and self.self in step.argval:
-                self._refuse("hands itself on")
             return
         if after is not None and after.opname in CHANGES:
             self._refuse(f"changes its {after.argval}")
