@@ -69,7 +69,7 @@ def _cpu(settings: Mapping[str, Setting]) -> Chart:
     return draw(
         "cpu", "Where the CPU went", f"Cores in use. {said}.", paint,
         note=f"CPU seconds per second of the window; {_median(settings)}",
-        height=_height(settings, 1.3),
+        height=_height(settings, 1.8),
     )  # fmt: skip
 
 
