@@ -211,7 +211,7 @@ def questions(draw: st.DrawFn) -> Question:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(question=questions())
 def test_no_request_is_dear(ask, question):
     assert_cheap(ask, question)

@@ -4,7 +4,7 @@ import os
 
 from tests.faults.mixing import TROUBLE, wreak
 
-ANSWERS = int(os.environ.get("MIXED_ANSWERS", "6000"))
+ANSWERS = int(os.environ.get("MIXED_ANSWERS", "3000"))
 
 
 def test_every_answer_belongs_to_its_request_while_all_goes_wrong(buffered):

@@ -12,6 +12,8 @@ from tests.load.conftest import Outcome, end, finish, start_headless
 from tests.load.log_reader import read_log
 from tests.load.strangers import KEY, notes, serving_fastapi, serving_flask, shop
 
+pytestmark = pytest.mark.torture  # twenty loads at once
+
 SHOP = (
     "--base-path", "/api/v1/products", "--trailing-slash", "collection", "--id-field", "sku",
     "--item-field", "data", "--list-field", "data.items", "--list-query", "page_size={size}",

@@ -82,7 +82,7 @@ def test_a_known_case_goes_as_with_stock(spec):
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 @how(
-    max_examples=int(EXAMPLES or 25), derandomize=not EXAMPLES, deadline=None, database=None,
+    max_examples=int(EXAMPLES or 8), derandomize=not EXAMPLES, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(specs)

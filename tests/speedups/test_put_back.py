@@ -26,7 +26,10 @@ from tests.speedups.library.conversing import differences
 from tests.speedups.library.drawn import Spec
 from tests.speedups.test_drawn import specs
 
-pytestmark = pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"])
+pytestmark = [
+    pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
+    pytest.mark.torture,
+]  # half a minute
 EXAMPLES = 1500
 FRAMEWORKS = ("rest_framework", "django", "speedups")
 
