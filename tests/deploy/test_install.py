@@ -13,6 +13,7 @@ import pytest
 from lab import ROOT
 
 pytestmark = [
+    pytest.mark.torture,  # environments are made for real
     pytest.mark.skipif(not shutil.which("make"), reason="make is not installed"),
     pytest.mark.timeout(300),  # each environment takes seconds of CPU, and others test as well
 ]
