@@ -24,6 +24,7 @@ def peak(slow) -> Answers:
     return offer(slow, CAPACITY, 2)
 
 
+@pytest.mark.torture  # beside other tests the machine is the limit
 def test_goodput_stays_and_nobody_is_left_waiting(slow, peak):
     with Prober(slow) as prober:
         swamped = offer(slow, 5 * CAPACITY, 3)
