@@ -1,10 +1,9 @@
 """A request as the worker has it, looked at without making a WSGI environment of it."""
 
-import io
 import time
 from typing import Any
 
-from speedups.answers.asked import JSON, Asked, length
+from speedups.answers.asked import Asked, length
 
 
 class AskedOfWorker(Asked):
@@ -21,10 +20,6 @@ class AskedOfWorker(Asked):
         self.started = time.perf_counter()
         self.in_database = 0.0
         self._request = request
-
-    def data(self, parser: Any, context: Any) -> Any:
-        """Return what a parser makes of the body. Raises what the parser raises, `ValueError`."""
-        return parser.parse(io.BytesIO(self.content()), JSON, context)
 
     def content(self) -> bytes:
         """Return the body. Raises `ValueError` for one that is too long."""

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -17,11 +16,10 @@ from speedups.worker.client_socket import ClientSocket
 from speedups.worker.connection import Connection, State
 from speedups.worker.hooks import Hooks
 from speedups.worker.outbox import ClientGoneError
-from speedups.worker.reply import Reply, whole
+from speedups.worker.reply import Reply
 from speedups.worker.sending import LINGER, READ, SLICE, WRITE, Sending
 from speedups.worker.spool import NoRoomError
 
-STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
 MOST_NAMED = 100  # paths that the log names for having held the worker
 
 
@@ -37,7 +35,6 @@ class Answering(Sending):
 
     alive: bool
     hooks: Hooks
-    lane: Any = None  # the application's way to answer many requests at a time, if it has one
 
     def __init__(self, *args: Any) -> None:  # in the master, before the fork
         super().__init__(*args)
@@ -121,7 +118,12 @@ class Answering(Sending):
         """Answer the request in hand, with 503 if it has waited too long."""
         late = self.LONGEST_WAIT and time.monotonic() - connection.arrived > self.LONGEST_WAIT
         refused = late and connection.request.path not in self.NEVER_REFUSED
-        self._guarded(connection, self._shed if refused else self._begin)
+        # What a lane has left was begun in time, and an error in the database is to be explained.
+        self._guarded(connection, self._shed if refused and connection.left is None else self.begin)
+
+    def begin(self, connection: Connection) -> None:
+        """Begin with the request in hand."""
+        self._answer(connection)
 
     def _shed(self, connection: Connection) -> None:
         """Answer 503 as cheaply as it can be done: a new connection would cost more than that."""
@@ -136,53 +138,6 @@ class Answering(Sending):
         if connection.out:
             raise ClientGoneError("it has not read its last answers either")
         self._await_next(connection)
-
-    def _begin(self, connection: Connection) -> None:
-        """Let the request overlap with others, if the application has a lane for it."""
-        if self.lane is not None and connection.left is None:
-            connection.started = time.monotonic()
-            request = connection.request
-            pending = self.lane.begin(request, connection.started - connection.arrived)
-            if pending is not None:
-                pending.client = connection, request
-                return
-        self._answer(connection)
-
-    def take_done(self) -> None:
-        """Send the answers that the lane has got."""
-        for pending in self.lane.done():
-            connection, request = pending.client
-            if connection.request is request:  # else its client has gone
-                self._guarded(connection, partial(self._deliver, pending))
-
-    def _deliver(self, pending: Any, connection: Connection) -> None:
-        answer = pending.answer
-        if pending.is_late:
-            self._shed(connection)
-        elif answer is None:  # the application has to see it
-            connection.left = pending.left
-            self.queue.append(connection)
-        else:
-            request = connection.request
-            self._count_request()
-            connection.closes = request.should_close() or not (self.alive and self.keepalive)
-            status, headers, body = STATUS[answer.status], answer.headers, answer.body
-            connection.out.send(
-                whole(request.version, status, headers, body, closes=connection.closes)
-            )
-            if self.hooks.logs:
-                self._log(connection, status, headers, len(body))
-            connection.request = None
-            self._start_sending(connection)
-
-    def _log(self, connection: Connection, status: str, headers: Any, sent: int) -> None:
-        """Write the line of the access log as for an answer of the application."""
-        request = connection.request
-        connection.environ = request.environ()
-        connection.reply = reply = Reply(request, connection.out.send)
-        reply.start_response(status, headers)
-        reply.headers_sent, reply.sent = True, sent
-        self.end_request(connection)
 
     def _answer(self, connection: Connection) -> None:
         """Let the application answer to the end: until then no other application code runs.

@@ -15,15 +15,15 @@ from gunicorn.config import Config
 
 from speedups.worker import options
 from speedups.worker.acceptor import NEVER, Accepted, Acceptor, loads
-from speedups.worker.answering import Answering
 from speedups.worker.connection import Connection, State
 from speedups.worker.hooks import Hooks
+from speedups.worker.overlapping import Overlapping
 from speedups.worker.request import Head, Parser
 from speedups.worker.sending import EVENTS_AT_ONCE, LINGER, READ, SLICE
 from speedups.worker.spool import Room
 
 
-class BufferedWorker(Answering):
+class BufferedWorker(Overlapping):
     """See `speedups.worker`. The attributes in capitals are settings: subclass to change them."""
 
     def __init__(self, *args: Any) -> None:  # in the master, before the fork
@@ -98,9 +98,7 @@ class BufferedWorker(Answering):
         self.poller.register(self.PIPE[0], select.EPOLLIN)
         self.poller.register(self.writers.fileno(), select.EPOLLIN)
         _let_children_go(self)
-        if not self.hooks.want_all and (lane := getattr(self.wsgi, "overlap", None)) is not None:
-            lane.open(self.poller, self.LONGEST_WAIT)
-            self.lane = lane
+        self.open_lane()
         self.acceptor = Acceptor(
             self.slot, self.cfg.worker_connections, self.poller, self.log,
             shares=not self.cfg.reuse_port,

@@ -103,7 +103,7 @@ def test_lost_links_come_back_and_hardly_a_read_notices(one_worker, database_url
 def test_a_request_that_fails_in_the_database_is_explained_by_django(one_worker, database_url):
     item = Item.objects.create(name="Desk", price=1)
     with (
-        one_worker(4, also="options=-c%20lock_timeout%3D100ms") as server,
+        one_worker(4, also="options=-c%20lock_timeout%3D300ms", MAX_WAIT_SECONDS="0.1") as server,
         httpx.Client(base_url=server.url, timeout=20) as http,
     ):
         eventually(lambda: connections(database_url) >= 4)
