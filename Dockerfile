@@ -23,7 +23,7 @@ COPY --from=install /venv /venv
 WORKDIR /app
 # Readable for its user, whatever umask the checkout was made with.
 COPY --chmod=0644 manage.py gunicorn.conf.py ./
-COPY --chmod=0755 speedups speedups
+COPY --chmod=0755 drf_speedups drf_speedups
 COPY --chmod=0755 crud crud
 COPY --chmod=0755 project project
 # Compiled here, because the root file system may be read-only when it runs.

@@ -17,11 +17,11 @@ from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from speedups import container, serving
-from speedups.lifetime import companions
-from speedups.worker import BufferedWorker
+from drf_speedups import container, serving
+from drf_speedups.lifetime import companions
+from drf_speedups.worker import BufferedWorker
 
-BUFFERED = "speedups.worker.BufferedWorker"
+BUFFERED = "drf_speedups.worker.BufferedWorker"
 MEGABYTE = 1_048_576
 
 

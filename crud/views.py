@@ -7,9 +7,9 @@ from rest_framework.viewsets import ModelViewSet
 
 from crud.models import Item
 from crud.serializers import ItemSerializer
-from speedups.answers import FinishedAnswers
-from speedups.pagination import KeysetPagination
-from speedups.writes import SingleStatementWrites
+from drf_speedups.answers import FinishedAnswers
+from drf_speedups.pagination import KeysetPagination
+from drf_speedups.writes import SingleStatementWrites
 
 
 class ItemViewSet(FinishedAnswers, SingleStatementWrites, ModelViewSet):

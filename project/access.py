@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the views read the settings that name this module
 class BearerKeys(BaseAuthentication):
     """Knows a client by `Authorization: Bearer SECRET`."""
 
-    decides_by = ("HTTP_AUTHORIZATION",)  # see speedups.express
+    decides_by = ("HTTP_AUTHORIZATION",)  # see drf_speedups.express
 
     def authenticate(self, request: Request) -> tuple[Key, None] | None:
         """Return the client's key, nothing for a client that shows none.

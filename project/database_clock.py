@@ -9,8 +9,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
+from drf_speedups.statements import Statement
 from project.postgresql.base import DatabaseWrapper
-from speedups.statements import Statement
 
 # None of them calls another one, so no second is counted twice.
 WAYS = (

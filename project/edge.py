@@ -20,7 +20,7 @@ class Edge:
     answered with 200 (ticket 35838). One byte over `limit` is enough for the caller to answer 413.
     """
 
-    overlap: Any = None  # what the worker asks first: see speedups.overlap
+    overlap: Any = None  # what the worker asks first: see drf_speedups.overlap
 
     def __init__(self, application: WSGIApplication, limit: int) -> None:
         self.application = application

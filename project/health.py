@@ -11,10 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from drf_speedups.serving import draining
 from project.database_trouble import in_short, one_line, warn
 from project.problems import RETRY_AFTER, problem
 from project.readiness import lacking
-from speedups.serving import draining
 
 PATIENCE = 1.0  # seconds that the database may take
 REMEMBERED = 1.0  # seconds for which its answer holds, however often one asks

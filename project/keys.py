@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from drf_speedups.lifetime import Companion
 from project import environment
-from speedups.lifetime import Companion
 
 logger = logging.getLogger(__name__)
 KEY = re.compile(r"(?P<name>[^:]+):(?P<digest>[0-9a-f]{64}):(?P<scope>read|write)")

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from gunicorn import util
 
+from drf_speedups.lifetime import Companion
 from project import database_trouble
 from project.tally import tally
-from speedups.lifetime import Companion
 
 INTERVAL = 0.5  # seconds; what a killed worker takes with it
 PATIENCE = 1.0  # seconds between attempts to get the port of a master that is being replaced

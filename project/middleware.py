@@ -12,13 +12,13 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from drf_speedups.answers.asked import Answer, Asked
+from drf_speedups.security_headers import add_security_headers, security_headers
+from drf_speedups.serving import client_address
 from project.access import key_name
 from project.bursts import Burst
 from project.logs import request_id
 from project.problems import LONGEST, problem
-from speedups.answers.asked import Answer, Asked
-from speedups.security_headers import add_security_headers, security_headers
-from speedups.serving import client_address
 
 logger = logging.getLogger("project.requests")
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

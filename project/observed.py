@@ -6,13 +6,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from drf_speedups.answers.asked import Answer, Asked
+from drf_speedups.express.lane import STARTED
 from project import database_clock
 from project.database_clock import spent
 from project.tally import tally
-from speedups.answers.asked import Answer, Asked
-from speedups.express.lane import STARTED
 
-WAITED = "speedups.waited"  # seconds, from a worker that knows
+WAITED = "drf_speedups.waited"  # seconds, from a worker that knows
 ROUTE = "project.route"  # in the environment of an answered request
 UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
 

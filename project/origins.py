@@ -4,7 +4,7 @@ from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 
-from speedups.answers.asked import Answer, Asked
+from drf_speedups.answers.asked import Answer, Asked
 
 
 class Origins(CorsMiddleware):

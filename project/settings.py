@@ -140,7 +140,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.flag("HSTS_INCLUDE_SUBDOMAINS", def
 SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
-    "security.W001",  # no SecurityMiddleware: speedups.security_headers sends the same headers
+    "security.W001",  # no SecurityMiddleware: drf_speedups.security_headers sends the same headers
     "security.W002",  # no XFrameOptionsMiddleware: likewise
     "security.W005",  # HSTS for subdomains, and
     "security.W021",  # preloading it, are for who runs them all to say: HSTS_INCLUDE_SUBDOMAINS …

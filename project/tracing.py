@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from drf_speedups.lifetime import Companion
 from project.database_clock import WAYS
 from project.observed import ROUTE
-from speedups.lifetime import Companion
 
 NEEDED = "opentelemetry.instrumentation.wsgi", "opentelemetry.exporter.otlp.proto.http"
 PATIENCE = 1.0  # seconds for the collector to take a batch

@@ -5,16 +5,16 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from drf_speedups.lifetime import companions
+from drf_speedups.upkeep import look_before_closing
 from project.edge import Edge
 from project.keys import KeysAnew
-from speedups.lifetime import companions
-from speedups.upkeep import look_before_closing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django = get_wsgi_application()
 
-from speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
-from speedups.overlap import overlapping  # noqa: E402
+from drf_speedups.express import ExpressLane  # noqa: E402  (the framework looks at our settings)
+from drf_speedups.overlap import overlapping  # noqa: E402
 
 look_before_closing()
 companions.append(KeysAnew())

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"project", "crud", "speedups", "lab", "peers", "tests"}
+OURS = {"project", "crud", "drf_speedups", "lab", "peers", "tests"}
 WEB = {"django", "rest_framework", "gunicorn"}
-SERVICE = {"project", "crud", "speedups"}
+SERVICE = {"project", "crud", "drf_speedups"}
 LOCUST = {"locust", "gevent", "geventhttpclient", "flask"}  # with what it stands on
 FRAMEWORKS = {  # of each peer, with what it stands on
     "shared": {"pydantic", "sqlalchemy"},
@@ -59,9 +59,9 @@ def tops(folder: str) -> set[str]:
 
 @pytest.mark.parametrize(("folder", "forbidden"), [
     ("project", OURS - SERVICE),
-    ("crud", OURS - {"crud", "speedups"}),
-    ("speedups", OURS - {"speedups"}),
-    ("gunicorn.conf.py", OURS - {"speedups"} | {"django", "rest_framework"}),
+    ("crud", OURS - {"crud", "drf_speedups"}),
+    ("drf_speedups", OURS - {"drf_speedups"}),
+    ("gunicorn.conf.py", OURS - {"drf_speedups"} | {"django", "rest_framework"}),
     ("lab", OURS - {"lab"} | WEB | {"locust", "gevent"}),
     ("peers", OURS - {"peers"}),
 ])  # fmt: skip
@@ -119,7 +119,7 @@ def test_only_the_settings_and_gunicorn_read_the_environment_of_the_service():
     assert readers == {
         "project/environment.py",
         "project/management/commands/postgres.py",  # hands it on to the command that it runs
-        "speedups/worker/options.py",  # for projects that have no gunicorn.conf.py of ours
+        "drf_speedups/worker/options.py",  # for projects that have no gunicorn.conf.py of ours
     }
 
 
@@ -147,7 +147,7 @@ def documents() -> list[Path]:
 
 
 def test_links_and_paths_in_the_documents_lead_somewhere():
-    folders = "crud|deploy|docs|lab|locust|peers|project|speedups|tests"
+    folders = "crud|deploy|docs|lab|locust|peers|project|drf_speedups|tests"
     for document in documents():
         text = document.read_text()
         links = [document.parent / link for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text)]

@@ -76,9 +76,9 @@ class Target:
         return ROOT / ".peers" / self.name / "versions.json"
 
 
-BUFFERED = "speedups.worker.BufferedWorker"
+BUFFERED = "drf_speedups.worker.BufferedWorker"
 ONE_AT_A_TIME = {"sync", BUFFERED}
-MOST_UNDER_WAY = 256  # requests of one worker that overlap: speedups.overlap
+MOST_UNDER_WAY = 256  # requests of one worker that overlap: drf_speedups.overlap
 
 # The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
 # that both a thread pool and an async pool hold workers x threads database connections.

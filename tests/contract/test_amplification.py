@@ -13,10 +13,10 @@ from gunicorn.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drf_speedups.worker.body import TooLargeError
+from drf_speedups.worker.request import Parser
+from drf_speedups.worker.spool import Room
 from project.bodies import MOST_SEPARATORS
-from speedups.worker.body import TooLargeError
-from speedups.worker.request import Parser
-from speedups.worker.spool import Room
 from tests.project.production import PRODUCTION, ROOT
 
 ROOM = Room(memory=2**24, files=2**24)

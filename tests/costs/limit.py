@@ -93,7 +93,7 @@ def statements() -> dict[str, str]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     from crud.views import ItemViewSet
-    from speedups.answers.view import knowledge
+    from drf_speedups.answers.view import knowledge
 
     actions: Any = knowledge(ItemViewSet).actions
     columns = [field.name for field in actions["create"].fields]

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from django.db import connection
 
-import speedups.pooler
+import drf_speedups.pooler
+from drf_speedups.pooler import SHARED, UNLIMITED, Way
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
-from speedups.pooler import SHARED, UNLIMITED, Way
 from tests.deploy.pgbouncer import SETTINGS, Pooler
 
 DJANGO = TARGETS["django"]
@@ -42,15 +42,15 @@ def seen(monkeypatch, settings):
 
     def seen(pooler: Pooler, *, prepared: bool) -> Way:
         settings.PREPARED_STATEMENTS = prepared
-        monkeypatch.setattr(speedups.pooler, "connection", Behind(pooler))
-        return speedups.pooler.way.__wrapped__()
+        monkeypatch.setattr(drf_speedups.pooler, "connection", Behind(pooler))
+        return drf_speedups.pooler.way.__wrapped__()
 
     return seen
 
 
 @pytest.mark.django_db
 def test_a_database_without_a_pooler_has_no_faults():
-    assert speedups.pooler.way.__wrapped__() == Way()
+    assert drf_speedups.pooler.way.__wrapped__() == Way()
 
 
 @pytest.mark.django_db

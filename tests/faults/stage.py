@@ -18,7 +18,7 @@ from tests.faults.ledger import Row
 from tests.faults.load import NO_ANSWER, Answer, Load, load
 from tests.faults.proxy import Proxy
 
-BUFFERED, GTHREAD = "speedups.worker.BufferedWorker", "gthread"
+BUFFERED, GTHREAD = "drf_speedups.worker.BufferedWorker", "gthread"
 WORKER_CLASSES = {"buffered": BUFFERED, "gthread": GTHREAD}
 LONGEST_RECOVERY = 2.0  # seconds
 IMPATIENT = "options=-c%20statement_timeout%3D500ms%20-c%20lock_timeout%3D200ms"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from speedups.answers.view import knowledge
+from drf_speedups.answers.view import knowledge
 from tests.crud.conftest import client, item
 
 __all__ = ["client", "item"]

@@ -15,7 +15,7 @@ from tests.test_layout import read_names
 # Each line of its input is an environment, which a process of its own starts with.
 STARTS = """
 import json, os, sys, tempfile, traceback
-import dj_database_url, gunicorn.arbiter, psycopg, rest_framework, speedups.worker
+import dj_database_url, gunicorn.arbiter, psycopg, rest_framework, drf_speedups.worker
 import django.core.handlers.wsgi, pythonjsonlogger.json
 
 def start():

@@ -17,15 +17,15 @@ import psycopg
 import pytest
 
 from crud.models import Item
+from drf_speedups.container import default_workers
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
-from speedups.container import default_workers
 from tests.project.production import PRODUCTION, run
 from tests.speedups.worker.serving import eventually
 
 GUNICORN = ("-m", "gunicorn", "project.wsgi")
 DJANGO = TARGETS["django"]
-CLASSES = ["speedups.worker.BufferedWorker", "gthread"]
+CLASSES = ["drf_speedups.worker.BufferedWorker", "gthread"]
 SLOW_SECOND_WORKER = """
 import time
 exec(open("gunicorn.conf.py").read())
@@ -78,7 +78,7 @@ def logged(log: Path) -> list[dict[str, Any]]:
     ("LOG_FORMAT", "xml", "LOG_FORMAT is 'xml', allowed are people, json"),
     ("PORT", "65536", "PORT is '65536', allowed are whole numbers from 1 to 65535"),
     ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
-    ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are speedups."),
+    ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are drf_speedups."),
     ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
     ("METRICS_PORT", "9100/tcp", "METRICS_PORT is '9100/tcp', allowed are whole numbers from 0"),
     ("SERVER_TIMING", "maybe", "SERVER_TIMING is 'maybe', allowed are 1, true, yes, 0, false, no"),

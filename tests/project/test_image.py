@@ -29,7 +29,13 @@ def test_what_is_copied_is_there_and_not_ignored(source):
 
 def test_the_image_holds_the_service_and_nothing_else():
     assert len(STAGES) == 2
-    assert set(copied(FINAL)) == {"manage.py", "gunicorn.conf.py", "speedups", "crud", "project"}
+    assert set(copied(FINAL)) == {
+        "manage.py",
+        "gunicorn.conf.py",
+        "drf_speedups",
+        "crud",
+        "project",
+    }
     assert "requirements-dev" not in RECIPE
 
 

@@ -8,8 +8,8 @@ from rest_framework.test import APIClient
 
 from crud.models import Item
 from crud.views import ItemViewSet
+from drf_speedups.answers.view import knowledge
 from project.access import BearerKeys, HasScope
-from speedups.answers.view import knowledge
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Lamp", "price": "3.00"}
@@ -37,7 +37,7 @@ def way(request, monkeypatch):
 
 
 def without_finished_answers(monkeypatch):
-    monkeypatch.setattr("speedups.eligibility.reasons.wanted", lambda piece: False)
+    monkeypatch.setattr("drf_speedups.eligibility.reasons.wanted", lambda piece: False)
     knowledge.cache_clear()
 
 

@@ -8,7 +8,7 @@ from django.test import override_settings
 from rest_framework.test import APIClient
 
 from crud.views import ItemViewSet
-from speedups.answers.view import knowledge
+from drf_speedups.answers.view import knowledge
 
 
 @pytest.fixture

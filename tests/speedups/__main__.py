@@ -1,4 +1,4 @@
-"""`speedups/` under other versions than the pinned ones, each in a temporary environment.
+"""`drf_speedups/` under other versions than the pinned ones, each in a temporary environment.
 
     python -m tests.speedups --python python3.12 --django 6.1 --drf 3.16 3.17 3.18
 

@@ -15,8 +15,8 @@ from rest_framework.viewsets import ModelViewSet
 from crud.models import Item
 from crud.serializers import ItemSerializer
 from crud.views import ItemViewSet
-from speedups.answers import FinishedAnswers, explained
-from speedups.writes import SingleStatementWrites
+from drf_speedups.answers import FinishedAnswers, explained
+from drf_speedups.writes import SingleStatementWrites
 
 COLLECTION: Any = {"get": "list", "post": "create"}
 DETAIL: Any = {"get": "retrieve", "delete": "destroy"}

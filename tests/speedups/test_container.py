@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from speedups import container
+from drf_speedups import container
 
 GIGABYTE = 2**30
 

@@ -24,13 +24,13 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.routers import SimpleRouter
 
-from speedups.answers import FinishedAnswers
-from speedups.answers.view import Knowledge
-from speedups.eligibility import StepAside
-from speedups.eligibility.members import _undecorated, function_of
-from speedups.pagination import KeysetPagination
-from speedups.shared_fields import SharedFields
-from speedups.writes import SingleStatementWrites
+from drf_speedups.answers import FinishedAnswers
+from drf_speedups.answers.view import Knowledge
+from drf_speedups.eligibility import StepAside
+from drf_speedups.eligibility.members import _undecorated, function_of
+from drf_speedups.pagination import KeysetPagination
+from drf_speedups.shared_fields import SharedFields
+from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library.comparing import NOW, Asked, answer, forget, served
 from tests.speedups.library.conversing import LANE, PIECES
 from tests.speedups.library.odd_models import BigKey

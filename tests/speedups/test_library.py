@@ -9,8 +9,8 @@ import json
 import pytest
 from django.conf import settings
 
-from speedups.answers import explained
-from speedups.express import closed_because
+from drf_speedups.answers import explained
+from drf_speedups.express import closed_because
 from tests.speedups.library.comparing import Asked, answer, assert_alike, only, served, told
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.urls import VIEW_SETS, router

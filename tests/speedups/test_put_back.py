@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, Phase, find
 from hypothesis import settings as how
 from rest_framework.views import APIView
 
-from speedups import json_sql, statements, writes
-from speedups.answers import action, changing, reading, view, writing
-from speedups.eligibility import members, models, serializers, views
-from speedups.express.routes import Stop
+from drf_speedups import json_sql, statements, writes
+from drf_speedups.answers import action, changing, reading, view, writing
+from drf_speedups.eligibility import members, models, serializers, views
+from drf_speedups.express.routes import Stop
 from tests.speedups.library.comparing import forget
 from tests.speedups.library.conversing import differences
 from tests.speedups.library.drawn import Spec
@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.torture,
 ]  # half a minute
 EXAMPLES = 1500
-FRAMEWORKS = ("rest_framework", "django", "speedups")
+FRAMEWORKS = ("rest_framework", "django", "drf_speedups")
 
 
 def nothing(*_args: Any, **_kwargs: Any) -> None:

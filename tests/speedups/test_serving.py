@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from speedups import pooler, serving
+from drf_speedups import pooler, serving
 
 
 @pytest.fixture(autouse=True)

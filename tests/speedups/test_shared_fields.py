@@ -8,9 +8,9 @@ import pytest
 from django.utils import translation
 from rest_framework import serializers
 
-from speedups.eligibility import StepAside
-from speedups.eligibility.serializers import check_shareable
-from speedups.shared_fields import SharedFields, check_own_fields
+from drf_speedups.eligibility import StepAside
+from drf_speedups.eligibility.serializers import check_shareable
+from drf_speedups.shared_fields import SharedFields, check_own_fields
 from tests.speedups.library import serializers as library
 from tests.speedups.library.comparing import languages, only
 from tests.speedups.library.models import Shelf

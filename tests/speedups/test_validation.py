@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rest_framework import serializers
 
 from crud.serializers import ItemSerializer
-from speedups.eligibility import StepAside
-from speedups.validation import Validation
+from drf_speedups.eligibility import StepAside
+from drf_speedups.validation import Validation
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(),

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from speedups.answers import FinishedAnswers, explained
-from speedups.express import closed_because, stepped_aside
-from speedups.express.lane import Lane
-from speedups.overlap import stays_closed
-from speedups.upkeep import look_before_closing
+from drf_speedups.answers import FinishedAnswers, explained
+from drf_speedups.express import closed_because, stepped_aside
+from drf_speedups.express.lane import Lane
+from drf_speedups.overlap import stays_closed
+from drf_speedups.upkeep import look_before_closing
 
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
@@ -22,7 +22,7 @@ without speedups, for the reason given: nothing is wrong, it is only not faster.
 "X.method is its own": X overrides a method of the framework that this action runs. Leave the method
 out, move it to a view set of its own, or keep it.
 """
-WORKER = "speedups.worker.BufferedWorker"
+WORKER = "drf_speedups.worker.BufferedWorker"
 
 
 class Command(BaseCommand):

@@ -25,6 +25,6 @@ def test_a_rival_holds_as_many_as_its_pool():
 
 
 def test_the_most_under_way_is_what_the_lane_allows():
-    from speedups.overlap.lane import MOST
+    from drf_speedups.overlap.lane import MOST
 
     assert MOST == MOST_UNDER_WAY

@@ -13,10 +13,10 @@ def pytest_configure(config: Any) -> None:
     """Mix the pieces in when the framework's tests have configured Django, before they load."""
     from rest_framework import serializers, viewsets
 
-    from speedups.answers import FinishedAnswers
-    from speedups.shared_fields import SharedFields
-    from speedups.upkeep import look_before_closing
-    from speedups.writes import SingleStatementWrites
+    from drf_speedups.answers import FinishedAnswers
+    from drf_speedups.shared_fields import SharedFields
+    from drf_speedups.upkeep import look_before_closing
+    from drf_speedups.writes import SingleStatementWrites
 
     look_before_closing()
     mixins: dict[Any, tuple[type, ...]] = {

@@ -38,7 +38,7 @@ def sources(tmp_path_factory):
         archive.extractall(folder, filter="data")
     beside = folder / "beside"
     beside.mkdir()
-    (beside / "speedups").symlink_to(ROOT / "speedups")
+    (beside / "drf_speedups").symlink_to(ROOT / "drf_speedups")
     shutil.copy(PLUGIN, beside)
     (tests,) = folder.glob("djangorestframework-*/tests")
     return tests.parent, beside

@@ -7,8 +7,8 @@ from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
 
 from crud.models import Item
-from speedups import upkeep
-from speedups.express import ExpressLane
+from drf_speedups import upkeep
+from drf_speedups.express import ExpressLane
 from tests.speedups.express.asking import PLAIN
 
 

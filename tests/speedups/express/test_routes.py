@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from rest_framework.permissions import AllowAny, BasePermission
 
 from crud.views import ItemViewSet
-from speedups.express import closed_because, stepped_aside
+from drf_speedups.express import closed_because, stepped_aside
 from tests.speedups.express.asking import ask, environ
 
 

@@ -19,12 +19,12 @@ from django.db.models import AutoField
 from django.test import RequestFactory, override_settings
 from django.utils import translation
 
-from speedups import shared_fields, upkeep
-from speedups.answers import FinishedAnswers, view
-from speedups.eligibility import changes
-from speedups.express import ExpressLane
-from speedups.shared_fields import SharedFields
-from speedups.writes import SingleStatementWrites
+from drf_speedups import shared_fields, upkeep
+from drf_speedups.answers import FinishedAnswers, view
+from drf_speedups.eligibility import changes
+from drf_speedups.express import ExpressLane
+from drf_speedups.shared_fields import SharedFields
+from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library.models import (
     Author,
     Book,

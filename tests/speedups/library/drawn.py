@@ -26,10 +26,10 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny, BasePermission
 
-from speedups.answers import FinishedAnswers
-from speedups.pagination import KeysetPagination
-from speedups.shared_fields import SharedFields
-from speedups.writes import SingleStatementWrites
+from drf_speedups.answers import FinishedAnswers
+from drf_speedups.pagination import KeysetPagination
+from drf_speedups.shared_fields import SharedFields
+from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library.odd_models import ODD_MODELS, ODD_ROWS
 
 calls: Counter[str] = Counter()  # of authentication and permissions, by class

@@ -10,9 +10,9 @@ from rest_framework import (
 )
 from rest_framework.parsers import FormParser, JSONParser
 
-from speedups.answers import FinishedAnswers
-from speedups.pagination import KeysetPagination
-from speedups.writes import SingleStatementWrites
+from drf_speedups.answers import FinishedAnswers
+from drf_speedups.pagination import KeysetPagination
+from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library import serializers as library
 from tests.speedups.library.models import (
     Author,

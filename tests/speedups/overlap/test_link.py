@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from speedups.overlap.link import Call, Link, was_aborted
-from speedups.statements import DONE, Native, rows_of, sqlstate
+from drf_speedups.overlap.link import Call, Link, was_aborted
+from drf_speedups.statements import DONE, Native, rows_of, sqlstate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from speedups.overlap import links as module
-from speedups.overlap.link import Call
-from speedups.overlap.links import Links
+from drf_speedups.overlap import links as module
+from drf_speedups.overlap.link import Call
+from drf_speedups.overlap.links import Links
 from tests.speedups.worker.serving import eventually
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from flask import Flask
 
-from speedups.worker.client_socket import ClientSocket
+from drf_speedups.worker.client_socket import ClientSocket
 
-OURS = "speedups."  # what our worker adds, and no other has
+OURS = "drf_speedups."  # what our worker adds, and no other has
 PLAIN = (str, int, bool, tuple)  # what JSON can carry; the rest of an environment is objects
 
 

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from speedups.worker import BufferedWorker
+from drf_speedups.worker import BufferedWorker
 
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112

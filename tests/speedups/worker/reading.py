@@ -7,9 +7,9 @@ from gunicorn.config import Config
 from gunicorn.http import errors, wsgi
 from gunicorn.http.parser import RequestParser
 
-from speedups.worker.body import TooLargeError
-from speedups.worker.request import Parser
-from speedups.worker.spool import Room
+from drf_speedups.worker.body import TooLargeError
+from drf_speedups.worker.request import Parser
+from drf_speedups.worker.spool import Room
 from tests.speedups.worker.applications import visible
 
 PEER, SERVER = ("127.0.0.1", 5), ("127.0.0.1", 80)

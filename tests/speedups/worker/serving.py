@@ -15,11 +15,11 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from drf_speedups.worker import BufferedWorker
+from drf_speedups.worker.connection import Connection
 from lab.running.processes import Program, program
-from speedups.worker import BufferedWorker
-from speedups.worker.connection import Connection
 
-BUFFERED = "speedups.worker.BufferedWorker"
+BUFFERED = "drf_speedups.worker.BufferedWorker"
 Address = tuple[str, int]
 
 

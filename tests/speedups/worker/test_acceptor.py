@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from speedups.worker.acceptor import Acceptor, loads
-from speedups.worker.balance import NOT_ACCEPTING
+from drf_speedups.worker.acceptor import Acceptor, loads
+from drf_speedups.worker.balance import NOT_ACCEPTING
 
 
 class Owner:

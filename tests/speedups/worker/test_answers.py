@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from speedups.worker.answering import Answering
+from drf_speedups.worker.answering import Answering
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering, failing, flask
 from tests.speedups.worker.serving import body, inside, talk

@@ -16,9 +16,9 @@ import psutil
 import pytest
 from gunicorn.config import Config
 
+from drf_speedups.worker import BufferedWorker
+from drf_speedups.worker.sending import EVENTS_AT_ONCE
 from lab.running.processes import program
-from speedups.worker import BufferedWorker
-from speedups.worker.sending import EVENTS_AT_ONCE
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.serving import eventually, gunicorn, inside, receive_all, talk
 
@@ -189,7 +189,7 @@ def test_what_it_cannot_do_ends_the_start_with_a_line_that_says_so(setting, valu
 
 def test_a_master_that_is_told_to_serve_tls_ends_at_once(tmp_path):
     application = "tests.speedups.worker.applications:simple"
-    command = (sys.executable, "-m", "gunicorn", "-k", "speedups.worker.BufferedWorker",
+    command = (sys.executable, "-m", "gunicorn", "-k", "drf_speedups.worker.BufferedWorker",
                "--certfile", __file__, "--no-control-socket", application)  # fmt: skip
     with program(command, log=tmp_path / "log", env={}) as started:
         assert started.wait(20) == 2

@@ -7,8 +7,8 @@ import tempfile
 import pytest
 from gunicorn.config import Config
 
+from drf_speedups.worker import BufferedWorker, options
 from lab.running.processes import program
-from speedups.worker import BufferedWorker, options
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import answering
 from tests.speedups.worker.serving import inside, talk
@@ -85,7 +85,7 @@ def test_bodies_that_memory_cannot_hold_need_a_folder_for_files(monkeypatch):
 def test_a_project_without_our_configuration_sets_all_on_the_command_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = probe.getsockname()
-    command = (sys.executable, "-m", "gunicorn", "-k", "speedups.worker.BufferedWorker",
+    command = (sys.executable, "-m", "gunicorn", "-k", "drf_speedups.worker.BufferedWorker",
                "-c", "/dev/null", "--env", "BUFFERED_LARGEST_BODY=many", "--no-control-socket",
                "-b", f"127.0.0.1:{address[1]}",
                "tests.speedups.worker.applications:simple")  # fmt: skip

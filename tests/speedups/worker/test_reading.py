@@ -2,7 +2,7 @@
 
 import pytest
 
-from speedups.worker.request import GunicornRequest, Parser
+from drf_speedups.worker.request import GunicornRequest, Parser
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.raw_requests import ALL, VALID
 from tests.speedups.worker.reading import (

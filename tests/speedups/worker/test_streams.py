@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from speedups.worker.connection import State
+from drf_speedups.worker.connection import State
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering, failing
 from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk

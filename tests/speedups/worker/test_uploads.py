@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from speedups.worker.spool import Room
+from drf_speedups.worker.spool import Room
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
 

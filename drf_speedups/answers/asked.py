@@ -1,0 +1,125 @@
+"""What an action looks at of a request and what it answers, whether Django is asked or not."""
+
+import functools
+import io
+import time
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.datastructures import MultiValueDict
+from rest_framework.negotiation import DefaultContentNegotiation
+
+JSON = "application/json"
+Headers = list[tuple[str, str]]
+
+
+class Answer:
+    """An answer before it is Django's or the server's; the view's own headers come on top."""
+
+    __slots__ = ("body", "headers", "route", "status")
+
+    def __init__(self, body: bytes, status: int, headers: Headers) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers
+        self.route = ""  # the URL pattern, where the lane has found one
+
+    def response(self) -> HttpResponse:
+        """Return it as Django's response. Raises `BadHeaderError`."""
+        response = HttpResponse(self.body, status=self.status)
+        del response.headers["Content-Type"]
+        for name, value in self.headers:
+            response.headers[name] = value
+        return response
+
+
+class Asked:
+    """A request in the express lane: its WSGI environment is all there is."""
+
+    view: Any = None  # that of the request, once the framework has made one
+    waited: float | None = None  # seconds in the worker, where that is known
+    in_database = 0.0  # seconds, where that is known
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.META = environ
+        self.path: str = environ["PATH_INFO"]
+        self.method: str = environ["REQUEST_METHOD"]
+        self.query_string: str = environ.get("QUERY_STRING", "")
+        self.started = time.perf_counter()
+        self.waited = environ.get("drf_speedups.waited")
+
+    def origin(self) -> str:
+        """Return scheme and host. Raises `DisallowedHost`."""
+        return f"{self.META['wsgi.url_scheme']}://{_allowed(self.META['HTTP_HOST'])}"
+
+    def query(self) -> MultiValueDict[str, str]:
+        """Return the parameters in the URL. Raises what Django raises for too many of them."""
+        return QueryDict(self.query_string.encode("latin-1"))  # as WSGI has it
+
+    def data(self, parser: Any, context: Any) -> Any:
+        """Return what a parser makes of the body, which stays readable for others.
+
+        Raises what the parser raises, and `ValueError` for a body that is too long.
+        """
+        return parser.parse(io.BytesIO(self.content()), JSON, context)
+
+    def content(self) -> bytes:
+        """Return the body. Raises `ValueError` for one that is too long."""
+        body: bytes = self.META["wsgi.input"].read(length(self.META))
+        self.META["wsgi.input"] = io.BytesIO(body)
+        return body
+
+
+class AskedOfDjango(Asked):
+    """A request that the framework has let in; the request is its own."""
+
+    def __init__(self, view: Any) -> None:
+        self.view = view
+        self._request = view.request
+        self._django: HttpRequest = view.request._request
+        self.META = self._django.META
+        self.path = self._django.path
+
+    def origin(self) -> str:
+        """Return scheme and host. Raises `DisallowedHost`."""
+        return f"{self._django.scheme}://{self._django.get_host()}"
+
+    def query(self) -> MultiValueDict[str, str]:
+        """Return the parameters in the URL."""
+        return self._django.GET
+
+    def data(self, parser: Any, context: Any) -> Any:
+        """Return the same; what a permission has had parsed is not parsed again.
+
+        Raises `ValueError` where the framework would choose the parser in another way, too.
+        """
+        if type(self._request.negotiator) is not DefaultContentNegotiation:
+            raise ValueError("who chooses the parser is not known")
+        if isinstance(vars(self._request).get("_full_data"), dict | list):
+            return self._request.data
+        return super().data(parser, context)
+
+    def content(self) -> bytes:
+        """Return the body. Raises `ValueError` for one that is too long or read by somebody."""
+        length(self.META)
+        try:
+            return self._django.body
+        except Exception as error:
+            raise ValueError("the body cannot be read again") from error
+
+
+def length(environ: dict[str, Any]) -> int:
+    """Return the bytes of a body. Raises `ValueError` for more than Django takes."""
+    said = str(environ.get("CONTENT_LENGTH") or "0")
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if not said.isdigit() or (most is not None and int(said) > most):
+        raise ValueError("the body is too long")
+    return int(said)
+
+
+@functools.lru_cache(256)
+def _allowed(host: str) -> str:
+    request = HttpRequest()
+    request.META["HTTP_HOST"] = host
+    return request.get_host()

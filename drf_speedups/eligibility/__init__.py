@@ -1,0 +1,22 @@
+"""Eligibility: when a piece may do the framework's work, in one vocabulary for all pieces.
+
+The rule is not "nothing is different that we know of" but "everything is known". Each kind of thing
+on the way of a request (view set, serializer, field, validator, paginator, parser, renderer,
+permission, model, column, manager, query set, database) has a `Role`: the framework's class whose
+behaviour the pieces have, and what else may stand in a class that takes this role. `check_members`
+walks all classes in the order of resolution and compares what it finds by identity; whatever is in
+no list makes the piece step aside with a reason.
+
+    members       whose code a class runs
+    own_code      code of a project's own that may run because nobody can tell
+    views, serializers, models, database
+                  the roles
+    reasons       `StepAside`
+
+All of it is looked at once for each class. What may change later costs next to nothing to look at:
+`models.Silence` (who listens to signals) and `views.in_default_timezone`.
+"""
+
+from drf_speedups.eligibility.reasons import StepAside, switched_on, unless, wanted
+
+__all__ = ["StepAside", "switched_on", "unless", "wanted"]

@@ -1,0 +1,135 @@
+"""Whose code a class runs, told by identity.
+
+A function is the framework's if it *is* the one in the framework's class, compiled from the source
+of that class's module. Its name and `__module__` say nothing: `functools.wraps` copies both.
+"""
+
+import contextlib
+import functools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial, partialmethod
+from types import FunctionType
+from typing import Any
+
+from django.utils.asyncio import async_unsafe
+
+from drf_speedups.eligibility.reasons import StepAside
+
+# What Python itself writes into every class.
+PYTHON_S = frozenset({
+    "__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__",
+    "__annotate__", "__annotate_func__", "__annotations_cache__", "__slots__",
+    "__slotnames__",
+    "__static_attributes__", "__firstlineno__", "__orig_bases__", "__parameters__",
+    "__type_params__", "__classcell__", "__abstractmethods__", "_abc_impl",
+})  # fmt: skip
+
+
+_nothing = object()
+PIECES: set[type] = set()  # our own mixins: their code is known wherever they stand
+
+
+def piece(mixin: type) -> type:
+    """Count a mixin among what is known; a decorator."""
+    PIECES.add(mixin)
+    return mixin
+
+
+# The code of the functions that decorators of Django's methods put around them.
+decorators: tuple[Any, ...] = (async_unsafe(""), contextlib.contextmanager)
+DECORATORS = {around(lambda: None).__code__ for around in decorators}
+
+
+@dataclass(frozen=True)
+class Role:
+    """What one kind of thing does on the way of a request, and what is known of it.
+
+    Whatever is found in a class of this role and stands in none of these makes a piece step aside.
+    """
+
+    base: type  # whose behaviour the pieces have
+    also: frozenset[type] = frozenset()  # other classes whose code is known
+    values: frozenset[str] = frozenset()  # attributes that are looked at or do not matter
+    run: frozenset[str] = frozenset()  # methods that are run as ever, whoever wrote them
+    asked_for: frozenset[str] = frozenset()  # looked up by the framework though `base` has none
+    prefixes: tuple[str, ...] = field(default=())  # the same for names that are put together
+
+    def known(self) -> frozenset[type]:
+        """Return the classes whose own code is known."""
+        return self.also.union(self.base.__mro__)
+
+    def is_asked_for(self, name: str) -> bool:
+        """Tell whether anybody but the project's own code looks for an attribute of this name."""
+        special = name.startswith("__") and name.endswith("__")
+        return (
+            special
+            or hasattr(self.base, name)
+            or name in self.asked_for
+            or name.startswith(self.prefixes)
+        )
+
+
+def check_members(subject: type, role: Role, ignored: frozenset[str] = frozenset()) -> None:
+    """Raise `StepAside` if a class has code of its own that somebody runs and no piece knows.
+
+    `ignored` are methods that are not on the way.
+    """
+    if type(subject) is not type(role.base):
+        raise StepAside(f"{subject.__name__} has a metaclass of its own")
+    for kind, name, member in own_members(subject, role.known()):
+        if name in ignored or name in role.run or not role.is_asked_for(name):
+            continue
+        if name in role.values:
+            if hasattr(type(member), "__get__"):
+                raise StepAside(f"{kind.__name__}.{name} is computed: give it a plain value")
+            continue
+        raise StepAside(f"{kind.__name__}.{name} is its own")
+
+
+def own_members(subject: type, known: frozenset[type]) -> Iterator[tuple[type, str, Any]]:
+    """Yield what is not known of a class and its bases: the class, the name, what it is."""
+    for kind in subject.__mro__:
+        for name, member in vars(kind).items():
+            if name in PYTHON_S or kind is object:
+                continue
+            owner = kind if kind in known or kind in PIECES else _lender(name, member, known)
+            if owner is None or not is_genuine(owner, member):
+                yield kind, name, member
+
+
+def _lender(name: str, member: Any, known: frozenset[type]) -> type | None:
+    """Return the framework's class whose own member another class has taken over."""
+    return next((one for one in known if vars(one).get(name, _nothing) is member), None)
+
+
+def is_genuine(kind: type, member: Any) -> bool:
+    """Tell whether a member of a framework's class is what the class's own source defines.
+
+    Values count as genuine: whoever depends on one looks at it.
+    """
+    code = function_of(member)
+    if isinstance(code, FunctionType):
+        code = _undecorated(code)
+        source = vars(sys.modules[kind.__module__])
+        within = code.__code__.co_qualname.startswith(f"{kind.__qualname__}.")
+        compared = code.__globals__ is vars(functools)  # by total_ordering
+        return (code.__globals__ is source and within) or compared
+    return isinstance(code, type) or not callable(code) or type(code) is type(len)
+
+
+def _undecorated(function: Any) -> Any:
+    """Return the method below the decorators that Django puts around its own."""
+    while function.__code__ in DECORATORS:
+        cells = zip(function.__code__.co_freevars, function.__closure__, strict=True)
+        function = next(cell.cell_contents for name, cell in cells if name == "func")
+    return function
+
+
+def function_of(member: Any) -> Any:
+    """Return the function in a property, a class method and the like; else the member."""
+    if isinstance(member, partial | partialmethod):
+        return member.func
+    within = (getattr(member, name, None) for name in ("fget", "func", "__func__"))
+    return next((one for one in within if isinstance(one, FunctionType)), member)

@@ -1,0 +1,234 @@
+"""Code of a project's own that may run where the framework's would, because nobody can tell.
+
+A field's conversion, a validator, a parser: the pieces run them too, but with a shared field, in
+front of Django, a second time before the framework says what is wrong. That is the same if the code
+computes from its arguments and from settings that never change, and changes nothing. Whether it
+does is read from its bytecode: everything that it names has to be known.
+"""
+
+import builtins
+import codecs
+import datetime
+import decimal
+import dis
+import functools
+import heapq
+import html
+import itertools
+import json
+import math
+import operator
+import re
+import string
+import types
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import django.utils.encoding
+import django.utils.html
+import django.utils.http
+import django.utils.text
+import django.utils.timezone
+import django.utils.translation
+from django.conf import LazySettings
+from django.utils.functional import Promise
+from rest_framework.settings import APISettings
+
+from drf_speedups.eligibility.reasons import StepAside
+
+LIBRARIES = (
+    codecs, datetime, decimal, heapq, html, itertools, json, math,
+    operator, re, string, unicodedata, uuid,
+    django.utils.encoding, django.utils.html, django.utils.http, django.utils.text,
+    django.utils.timezone, django.utils.translation,
+)  # fmt: skip
+NOT_OF_LIBRARIES = {"open", "activate", "deactivate", "deactivate_all", "override", "register"}
+BUILTINS = frozenset(
+    getattr(builtins, name)
+    for name in ("abs", "all", "any", "ascii", "bin", "bool", "bytes", "callable", "chr", "dict",
+                 "divmod", "enumerate", "filter", "float", "frozenset", "hash", "hex", "int",
+                 "isinstance", "issubclass", "iter", "len", "list", "map", "max", "min", "next",
+                 "oct", "ord", "pow", "range", "repr", "reversed", "round", "set", "slice",
+                 "sorted", "str", "sum", "tuple", "type", "zip")
+)  # fmt: skip
+CONSTANT = (
+    str, bytes, int, float, complex, type(None), type(...), decimal.Decimal, re.Pattern, uuid.UUID,
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, Promise, json.JSONDecoder,
+    LazySettings, APISettings,
+)  # fmt: skip
+CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR",
+           "DELETE_SUBSCR", "IMPORT_NAME", "IMPORT_FROM"}  # fmt: skip
+OF_A_VARIABLE = re.compile("(?:LOAD|STORE)_FAST")
+LOOKS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"}
+# What is different for a shared field and in front of Django, by whatever way it is reached.
+OF_ONE_USE = frozenset({
+    "context", "parent", "root", "instance", "initial_data", "request", "view", "get_object",
+    "_context", "_request", "__dict__", "__class__", "__setattr__",
+})  # fmt: skip
+
+
+def check_computes(function: Any, of_self: frozenset[str] = frozenset(), owner: Any = None) -> None:
+    """Raise `StepAside` unless a function only computes.
+
+    `of_self` are the attributes of its first argument that it may look at; other methods of the
+    class `owner` may be called if they only compute, too.
+    """
+    _Reading(of_self, owner).read(function)
+
+
+class _Reading:
+    """What has been read already, so that functions may call each other."""
+
+    def __init__(self, of_self: frozenset[str], owner: Any) -> None:
+        self.of_self = of_self
+        self.owner = owner
+        self.seen: set[Any] = set()
+
+    def read(self, function: Any) -> None:
+        if isinstance(function, functools._lru_cache_wrapper):
+            function = function.__wrapped__
+        if not isinstance(function, types.FunctionType):
+            raise StepAside(f"{function!r} is no plain function")
+        if function in self.seen:
+            return
+        self.seen.add(function)
+        _Code(self, function).check(function.__code__)
+
+
+class _Step(NamedTuple):
+    """One instruction."""
+
+    opname: str
+    argval: Any
+
+
+def _steps(code: types.CodeType) -> Iterator[_Step]:
+    """Yield the instructions; one that is two, as Python 3.13 has LOAD_FAST_LOAD_FAST, as two."""
+    for one in dis.get_instructions(code):
+        if one.opname in {"CACHE", "NOP"}:
+            continue
+        halves = OF_A_VARIABLE.findall(one.opname)
+        if len(halves) == 2:
+            yield from map(_Step, halves, one.argval)
+        else:
+            yield _Step(one.opname, one.argval)
+
+
+class _Code:
+    """One function's code."""
+
+    def __init__(self, reading: _Reading, function: types.FunctionType) -> None:
+        self.reading = reading
+        self.function = function
+        self.name = function.__qualname__
+        code = function.__code__
+        bound = code.co_argcount and getattr(reading.owner, code.co_name, None) is function
+        self.self = code.co_varnames[0] if bound else None
+
+    def check(self, code: types.CodeType) -> None:
+        steps = [*_steps(code)]
+        for at, (step, after) in enumerate(zip(steps, [*steps[1:], None], strict=True)):
+            if step.opname != "STORE_SUBSCR" or not self._is_local(steps[:at]):
+                self._check_step(step, after)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self.check(constant)
+            elif isinstance(constant, str) and constant in OF_ONE_USE:
+                self._refuse(f"names {constant!r}")
+
+    def _is_local(self, steps: list[Any]) -> bool:
+        """Tell whether the item that is set next is one of a variable of the code's own."""
+        while steps and steps[-1].opname == "LOAD_ATTR":  # of the key
+            steps = steps[:-1]
+        container: Any = steps[-2] if len(steps) > 1 else None
+        is_variable = container is not None and container.opname.startswith("LOAD_FAST")
+        return bool(is_variable and container.argval != self.self)
+
+    def _check_step(self, step: Any, after: Any) -> None:
+        if step.opname in CHANGES:
+            self._refuse(f"changes something ({step.argval})")
+        if step.opname in LOOKS and step.argval in OF_ONE_USE - self.reading.of_self:
+            self._refuse(f"looks at its {step.argval}")
+        if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            self._check_global(step.argval, after)
+        elif step.opname == "LOAD_DEREF" and step.argval not in {self.self, "__class__"}:
+            self._check_free(step.argval)
+        if self.self is not None and step.opname.startswith(("LOAD_FAST", "LOAD_DEREF")):
+            self._check_self(step, after)
+
+    def _check_self(self, step: Any, after: Any) -> None:
+        """Refuse to let the object itself out of the code's hands."""
+        if step.argval != self.self:
+            return
+        if after is not None and after.opname in CHANGES:
+            self._refuse(f"changes its {after.argval}")
+        if after is None or after.opname not in LOOKS:
+            self._refuse("hands itself on")
+        name = after.argval
+        if name in self.reading.of_self or after.opname.startswith("LOAD_SUPER"):
+            return
+        found = getattr(self.reading.owner, name, None)
+        if isinstance(found, types.FunctionType):
+            self.reading.read(found)
+        elif not is_constant(found) or found is None:
+            self._refuse(f"looks at its {name}")
+
+    def _check_global(self, name: str, after: Any) -> None:
+        known = vars(builtins)
+        if name in self.function.__globals__:
+            self._check_value(name, self.function.__globals__[name], after)
+        elif name != "super" and known.get(name) not in BUILTINS and not _is_error(known.get(name)):
+            self._refuse(f"uses {name}")
+
+    def _check_free(self, name: str) -> None:
+        cells = dict(
+            zip(self.function.__code__.co_freevars, self.function.__closure__ or (), strict=True)
+        )
+        if name in cells:  # else it is a variable of the function around a comprehension
+            self._check_value(name, cells[name].cell_contents, None)
+
+    def _check_value(self, name: str, value: Any, after: Any) -> None:
+        if isinstance(value, types.ModuleType):
+            inner = after.argval if after is not None else None
+            found = getattr(value, inner, None) if isinstance(inner, str) else None
+            if found is None or isinstance(found, types.ModuleType):
+                self._refuse(f"uses the module {name}")
+            if value in LIBRARIES and inner not in NOT_OF_LIBRARIES:
+                return
+            name, value = f"{name}.{inner}", found
+        if is_harmless(value):
+            return
+        if isinstance(value, types.FunctionType | functools._lru_cache_wrapper):
+            self.reading.read(value)
+            return
+        self._refuse(f"uses {name}")
+
+    def _refuse(self, what: str) -> None:
+        raise StepAside(f"{self.name} {what}")
+
+
+def is_constant(value: Any) -> bool:
+    """Tell whether a value can never change."""
+    if isinstance(value, tuple | frozenset):
+        return all(map(is_constant, value))
+    return isinstance(value, (*CONSTANT, type))
+
+
+def is_harmless(value: Any) -> bool:
+    """Tell whether whoever uses a value, or calls it, changes nothing and learns nothing."""
+    if isinstance(value, type):
+        return value in BUILTINS or _is_error(value) or issubclass(value, CONSTANT)
+    if isinstance(value, types.BuiltinFunctionType):
+        owner = getattr(value, "__self__", None)
+        return value in BUILTINS or owner in LIBRARIES or is_harmless(owner)
+    if isinstance(value, types.FunctionType):
+        return any(value.__globals__ is vars(one) for one in LIBRARIES)
+    if isinstance(value, functools._lru_cache_wrapper):
+        return is_harmless(value.__wrapped__)
+    return is_constant(value)
+
+
+def _is_error(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)

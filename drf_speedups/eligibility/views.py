@@ -1,0 +1,167 @@
+"""What is known of view sets, and of who lets requests in."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet, ViewSetMixin
+
+from drf_speedups.eligibility.members import PYTHON_S, Role, check_members, own_members
+from drf_speedups.eligibility.reasons import StepAside, named, unless
+
+JSON = "application/json"
+# Attributes that say what a view set is; `as_view`, `__init__` or a request may give it others.
+DESCRIBING = (
+    "queryset", "serializer_class", "pagination_class", "filter_backends", "lookup_field",
+    "lookup_url_kwarg", "parser_classes", "http_method_names", "permission_classes",
+)  # fmt: skip
+# What the framework itself puts into a view set for each request.
+OF_A_REQUEST = frozenset({
+    "action_map", "action", "request", "args", "kwargs", "headers", "format_kwarg", "_negotiator",
+    "basename", "detail", "suffix", "name", "description",
+    "get", "post", "put", "patch", "delete", "head", "options", "trace",
+})  # fmt: skip
+# Run by the framework around an action, whoever wrote them: who is it, may they, what went wrong.
+AROUND = frozenset({
+    "initial", "initialize_request", "perform_authentication", "check_permissions",
+    "check_throttles", "determine_version", "get_authenticators", "get_throttles",
+    "get_authenticate_header", "permission_denied", "throttled", "perform_content_negotiation",
+    "get_renderers", "get_content_negotiator", "get_format_suffix", "default_response_headers",
+    "handle_exception", "get_exception_handler", "get_exception_handler_context",
+    "raise_uncaught_exception", "http_method_not_allowed", "options", "get_view_name",
+    "get_view_description", "get_extra_actions", "get_extra_action_url_map", "reverse_action",
+})  # fmt: skip
+VIEW_SET = Role(
+    ModelViewSet,
+    also=frozenset(ReadOnlyModelViewSet.__mro__),
+    run=AROUND,
+    values=frozenset({
+        *DESCRIBING, "renderer_classes", "authentication_classes", "throttle_classes",
+        "versioning_class", "content_negotiation_class", "metadata_class", "settings", "schema",
+        "basename", "detail", "suffix", "name", "description", "_paginator", "view_is_async",
+    }),
+    asked_for=frozenset({"get", "post", "put", "patch", "delete", "head", "trace"}),
+)  # fmt: skip
+OF_ROWS = frozenset({"get_object", "check_object_permissions", "get_permissions"})
+# Methods that only some actions run.
+OF_ACTIONS = {
+    "retrieve": frozenset({"retrieve"}) | OF_ROWS,
+    "list": frozenset({"list", "paginator", "paginate_queryset", "get_paginated_response"}),
+    "create": frozenset({"create", "perform_create", "get_parsers", "get_parser_context"}),
+    "update": frozenset({"update", "perform_update", "get_parsers", "get_parser_context"})
+    | OF_ROWS,
+    "destroy": frozenset({"destroy", "perform_destroy"}) | OF_ROWS,
+}
+OF_ACTIONS["partial_update"] = OF_ACTIONS["update"] | {"partial_update"}
+# Looked at beside: only a new row has them, and they are run whoever wrote them.
+HEADERS = "get_success_headers"
+PAGES = Role(
+    CursorPagination,
+    values=frozenset({
+        "page_size", "max_page_size", "page_size_query_description", "template",
+        "cursor_query_description", "invalid_cursor_message", "ordering", "cursor_query_param",
+        "page_size_query_param", "offset_cutoff",
+    }),
+    run=frozenset({"get_paginated_response_schema", "get_schema_operation_parameters"}),
+)  # fmt: skip
+
+
+def check_view_set(kind: Any, name: str) -> None:
+    """Raise `StepAside` unless the action of this name is all the framework's own in a view set."""
+    unless(issubclass(kind, ViewSetMixin), "it is no view set")
+    of_others = frozenset().union(*OF_ACTIONS.values(), {HEADERS}) - OF_ACTIONS[name]
+    check_members(kind, VIEW_SET, of_others)
+    unless(kind.queryset is not None, "there is no queryset")
+    unless(kind.serializer_class is not None, "there is no serializer_class")
+    unless(
+        not kind.filter_backends,
+        "there are filter backends: set filter_backends = [] where it filters nothing",
+    )
+    if "get_permissions" in OF_ACTIONS[name]:
+        check_permissions(kind.permission_classes)
+
+
+def check_permissions(classes: Any) -> None:
+    """Raise `StepAside` if one of these permissions looks at rows."""
+    stock: Any = BasePermission.has_object_permission
+    for one in classes:
+        made = one()
+        plain = "has_object_permission" not in getattr(made, "__dict__", {})
+        looks = getattr(type(made), "has_object_permission", None)
+        unless(plain and looks is stock, f"the permission {named(made)} looks at rows")
+
+
+def check_pages(paginator: Any, known: type) -> None:
+    """Raise `StepAside` unless pages are those of a paginator that is known."""
+    unless(
+        paginator and issubclass(paginator, known),
+        "pages are not keyset pages: set pagination_class = KeysetPagination",
+    )
+    check_members(paginator, Role(known, values=PAGES.values, run=PAGES.run))
+
+
+def deciding(kind: Any) -> tuple[str, ...]:
+    """Return the environment keys that decide who gets in. Raises `StepAside` if anything may."""
+    names: list[str] = []
+    for gate in (*kind.authentication_classes, *kind.permission_classes):
+        names += () if gate is AllowAny else _decides_by(gate)
+    return tuple(names)
+
+
+def _decides_by(gate: Any) -> tuple[str, ...]:
+    """Return what a class promises for the code that it has, not for that of a subclass."""
+    for owner in getattr(gate, "__mro__", ()):
+        if "decides_by" in vars(owner):
+            return tuple(vars(owner)["decides_by"])
+        own = [name for name, member in vars(owner).items() if name not in PYTHON_S
+               and (callable(member) or hasattr(type(member), "__get__"))]  # fmt: skip
+        if own:
+            break
+    name = getattr(gate, "__name__", "a composed permission")
+    raise StepAside(f"{name} does not say what it decides by: give it decides_by")
+
+
+def is_open(kind: Any) -> bool:
+    """Tell whether nobody is asked who may come in."""
+    return not kind.authentication_classes and all(
+        one is AllowAny for one in kind.permission_classes
+    )
+
+
+def check_lane(kind: Any) -> None:
+    """Raise `StepAside` unless nothing around the actions of a view set is its own."""
+    for owner, name, _ in own_members(kind, VIEW_SET.known()):
+        unless(name not in AROUND, f"{owner.__name__} has its own {name}")
+    unless(not kind.throttle_classes, "requests are counted for throttling (throttle_classes)")
+    unless(kind.versioning_class is None, "requests have versions (versioning_class)")
+    unless(kind.settings.URL_FORMAT_OVERRIDE is None, "the query may choose the format: set "
+           "URL_FORMAT_OVERRIDE to None")  # fmt: skip
+    negotiates = kind.content_negotiation_class is DefaultContentNegotiation
+    unless(negotiates, "the media type is negotiated in a way of its own")
+    check_members(DefaultContentNegotiation, Role(DefaultContentNegotiation))
+
+
+def gives_json(request: Any) -> bool:
+    """Tell whether the framework has chosen plain JSON, written by its own renderer."""
+    renderer = request.accepted_renderer
+    return type(renderer) is JSONRenderer and request.accepted_media_type == JSON
+
+
+def check_renderer() -> None:
+    """Raise `StepAside` if somebody has changed the framework's renderer of JSON."""
+    check_members(JSONRenderer, Role(JSONRenderer))
+
+
+# The context variable behind what `timezone.activate` sets, as long as asgiref keeps it there.
+_chosen: Any = getattr(getattr(getattr(timezone, "_active", None), "_storage", None), "_data", None)
+
+
+def in_default_timezone() -> bool:
+    """Tell whether times are written in the timezone of the settings."""
+    # Where nobody ever chose another one, asking Django for it costs more than a route.
+    if _chosen is not None and _chosen.get(None) is None:
+        return True
+    return timezone.get_current_timezone() is timezone.get_default_timezone()

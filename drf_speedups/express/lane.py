@@ -1,0 +1,125 @@
+"""The WSGI application, and when it may answer."""
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from drf_speedups import upkeep
+from drf_speedups.answers.asked import Answer, Asked
+from drf_speedups.answers.view import FAILED
+from drf_speedups.eligibility.reasons import StepAside, switched_on, unless
+from drf_speedups.express.routes import Routes, Stop
+
+# They have nothing to do for an answer of a view set.
+IDLE_MIDDLEWARE = {"whitenoise.middleware.WhiteNoiseMiddleware"}
+STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
+
+STARTED = "drf_speedups.started"  # when the lane took up what it leaves to Django with an error
+
+Environ = dict[str, Any]
+
+
+class ExpressLane:
+    """Answers what it can and gives `application`, which is Django's, everything else."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+        self._lane: Lane | None = None
+        get_resolver().url_patterns  # noqa: B018  (loads the routes: before a fork all share them)
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        lane = self._lane or self.open()
+        answer = lane.answer(environ) if lane.is_open else None
+        if answer is None:
+            return self.application(environ, start_response)
+        start_response(STATUS[answer.status], answer.headers)
+        return [answer.body]
+
+    def open(self) -> "Lane":
+        """Look at all routes, at the first request or before: needs no database."""
+        self._lane = Lane()
+        return self._lane
+
+
+class Lane:
+    """All routes and the middleware around them, or why there is no lane."""
+
+    def __init__(self) -> None:
+        self.closed_because = ""
+        try:
+            self.middleware = _middleware()
+            self.routes = Routes()
+        except StepAside as reason:
+            self.closed_because = str(reason)
+        self.is_open = not self.closed_because
+
+    def answer(self, environ: Environ) -> Answer | None:
+        """Return the answer; None if it is Django's to give."""
+        path = environ["PATH_INFO"]
+        odd = environ.get("SCRIPT_NAME") or "HTTP_HOST" not in environ or not path.isascii()
+        if odd or not upkeep.alone() or not self.admits(environ):
+            return None
+        found = self.routes.find(path)
+        if found is None:
+            return None
+        stop, kwargs = found
+        action = stop.action(environ)
+        if action is None:
+            return None
+        upkeep.look_at(action.using)
+        asked = Asked(environ)
+        try:
+            answer = action.answer(asked, kwargs)
+        except Exception as error:  # noqa: BLE001  (a change must not be tried again: Django explains)
+            environ[FAILED], environ[STARTED] = error, asked.started
+            return None
+        if answer is None:
+            environ[FAILED] = None  # and the view would find the same
+            return None
+        self.complete(asked, answer, stop)
+        upkeep.look_at(action.using)
+        return answer
+
+    def admits(self, environ: Environ) -> bool:
+        """Tell whether all middleware lets a block of headers into the lane."""
+        return all(one.admits(environ) for one in self.middleware)
+
+    def complete(self, asked: Asked, answer: Answer, stop: Stop) -> None:
+        """Do for an answer what the view and all middleware do for it."""
+        answer.headers += stop.headers
+        answer.route = stop.route
+        for one in self.middleware:
+            one.complete(asked, answer)
+
+
+def closed_because() -> str:
+    """Return why the lane is closed, nothing if it is open."""
+    return Lane().closed_because
+
+
+def _middleware() -> list[Any]:
+    """Return the middleware that takes part, the innermost first. Raises `StepAside`."""
+    switched_on("express")
+    unless(not settings.DEBUG, "DEBUG is on")
+    ways = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT",
+            "FORCE_SCRIPT_NAME")  # fmt: skip
+    for name in ways:
+        unless(not getattr(settings, name), f"{name} is set")
+    unless(not upkeep.others(), "others wait for the signals around a request")
+    for alias in connections:
+        around = connections[alias].settings_dict["ATOMIC_REQUESTS"]
+        unless(not around, "ATOMIC_REQUESTS is on")
+    taking_part = []
+    for name in reversed(settings.MIDDLEWARE):
+        if name not in IDLE_MIDDLEWARE:
+            one: Any = import_string(name)
+            able = hasattr(one, "admits") and hasattr(one, "complete")
+            unless(able, f"{name} looks at each request")
+            taking_part.append(one)
+    return taking_part

@@ -1,0 +1,210 @@
+"""From a path to a view set's action, as Django's resolver and the framework's `as_view` do it."""
+
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern
+from rest_framework.exceptions import APIException
+from rest_framework.viewsets import ModelViewSet
+
+from drf_speedups.answers.action import Action
+from drf_speedups.answers.view import LONGEST_REMEMBERED, FinishedAnswers, knowledge
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.eligibility.views import (
+    check_lane,
+    deciding,
+    gives_json,
+    in_default_timezone,
+    is_open,
+)
+
+AS_VIEW: Any = ModelViewSet.as_view({"get": "list"})
+OF_A_ROUTE = {"basename", "detail", "suffix", "name", "description"}  # what routers give a view
+MOST_REMEMBERED = 256  # Accept headers
+NO_VIEW_SET = "it is no view set with finished answers"
+
+Kwargs = dict[str, Any]
+
+
+class Stop:
+    """A route to a view set that may be answered in the lane."""
+
+    def __init__(self, callback: Any, route: str) -> None:
+        given = _given(callback)
+        kind = given["cls"]
+        extra = set(given["initkwargs"]) - OF_A_ROUTE
+        unless(not extra, f"as_view() was given {', '.join(sorted(extra))}")
+        check_lane(kind)
+        deciding(kind)
+        self.route = route
+        self._make: Callable[[], Any] = lambda: kind(**given["initkwargs"])
+        self._actions: dict[str, str] = given["actions"]
+        self.known = knowledge(kind)
+        view = self._make()
+        unless(self.known.describes(view), "its view sets get something of their own when made")
+        view.action_map = self._actions
+        for method, name in self._actions.items():
+            setattr(view, method, getattr(view, name))
+        if "get" in self._actions:  # as the framework does it at the first request
+            view.head = view.get
+        self.headers = [*view.default_response_headers.items()]
+        self._gated = not is_open(kind)
+        self._accepted: dict[str | None, bool] = {}
+        self._by_method = {
+            action.method: action
+            for method, name in self._actions.items()
+            if isinstance(action := self.known.actions.get(name), Action)
+            and action.method == method.upper()
+            and action.lane
+        }
+        unless(self._by_method, self._reason())
+
+    def _reason(self) -> str:
+        """Return why no action is in the lane."""
+        found = [self.known.actions.get(name) for name in self._actions.values()]
+        reasons = [str(one) for one in found if isinstance(one, StepAside)]
+        return reasons[0] if reasons else "the lane has not what it looks at of each request"
+
+    def action(self, environ: dict[str, Any]) -> Action | None:
+        """Return the action of a request that may be answered; None if it is Django's."""
+        action = self._by_method.get(environ["REQUEST_METHOD"])
+        if action is None or not in_default_timezone():
+            return None
+        if self._gated and not self.known.lets_in(action, environ):
+            return None  # and if the framework lets it in, it remembers that
+        accept = environ.get("HTTP_ACCEPT")
+        accepted = self._accepted.get(accept)
+        if accepted is None:
+            accepted = self._remember(accept, environ)
+        return action if accepted else None
+
+    def _remember(self, accept: str | None, environ: dict[str, Any]) -> bool:
+        """Return whether a client gets plain JSON; its Accept header alone decides that."""
+        if accept and len(accept) > LONGEST_REMEMBERED:
+            return False
+        if len(self._accepted) >= MOST_REMEMBERED:
+            self._accepted.clear()
+        view = self._make()
+        view.action_map, view.format_kwarg = self._actions, None
+        try:
+            asked = view.initialize_request(WSGIRequest(environ))
+            chosen = view.perform_content_negotiation(asked)
+            asked.accepted_renderer, asked.accepted_media_type = chosen
+        except APIException:
+            accepted = False
+        except (SuspiciousOperation, ValueError):  # too many parameters, say: Django refuses it
+            return False
+        else:
+            accepted = gives_json(asked)
+        self._accepted[accept] = accepted
+        return accepted
+
+
+class Routes:
+    """All routes in the order in which Django tries them, as far as the last one of a stop."""
+
+    def __init__(self) -> None:
+        chains = [*_chains(get_resolver())]
+        while chains and not isinstance(chains[-1][1], Stop):
+            chains.pop()
+        self._chains = [
+            (_matcher(patterns), stop if isinstance(stop, Stop) else None)
+            for patterns, stop in chains
+        ]
+
+    def find(self, path: str) -> tuple[Stop, Kwargs] | None:
+        """Return the first route that matches, None if it is no stop's or there is none."""
+        for match, stop in self._chains:
+            kwargs = match(path)
+            if kwargs is not None:
+                return (stop, kwargs) if stop else None
+        return None
+
+
+def _matcher(patterns: tuple[Any, ...]) -> Callable[[str], Kwargs | None]:
+    """Return what tells whether a path matches these patterns, and the keywords in it."""
+    root, *others = patterns
+    if len(others) == 1 and type(others[0]) is RegexPattern and str(root) == "^/":
+        return _expression(others[0])
+
+    def match(path: str) -> Kwargs | None:
+        kwargs: Kwargs = {}
+        for pattern in patterns:
+            found = pattern.match(path)
+            if found is None:
+                return None
+            path, _, more = found
+            kwargs |= more
+        return kwargs
+
+    return match
+
+
+def _expression(pattern: Any) -> Callable[[str], Kwargs | None]:
+    """Return the same for a regular expression right below the root, without its detours."""
+    regex = pattern.regex
+    whole = pattern._is_endpoint and regex.pattern.endswith("$")
+    search = regex.fullmatch if whole else regex.search
+
+    def match(path: str) -> Kwargs | None:
+        found = search(path[1:]) if path[:1] == "/" else None
+        if found is None:
+            return None
+        return {name: value for name, value in found.groupdict().items() if value is not None}
+
+    return match
+
+
+def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    """Yield the patterns that a path has to match one after the other, and the stop, if any."""
+    patterns = (*before, resolver.pattern)
+    for one in resolver.url_patterns:
+        if isinstance(one, URLResolver):
+            yield from _chains(one, patterns)
+        else:
+            chain = (*patterns, one.pattern)
+            yield chain, _stop(one, "".join(str(pattern) for pattern in chain[1:]))
+
+
+def _stop(pattern: URLPattern, route: str) -> Stop | StepAside:
+    try:
+        unless(not pattern.default_args, "the route has arguments of its own")
+        named = not isinstance(pattern.pattern, RegexPattern) or (
+            pattern.pattern.regex.groups == len(pattern.pattern.regex.groupindex)
+        )
+        unless(named, "the route has arguments without names")
+        return Stop(pattern.callback, route)
+    except StepAside as reason:
+        return reason
+
+
+def stepped_aside() -> Iterator[tuple[str, str]]:
+    """Yield the routes to view sets with finished answers that are not in the lane, and why."""
+    for patterns, stop in _chains(get_resolver()):
+        if isinstance(stop, StepAside) and str(stop) != NO_VIEW_SET:
+            yield "".join(str(pattern) for pattern in patterns[1:]), str(stop)
+
+
+def _given(callback: Any) -> dict[str, Any]:
+    """Return what `as_view` was given. Raises `StepAside` for anything but what it returns."""
+    kind = getattr(callback, "cls", None)
+    ours = isinstance(kind, type) and issubclass(kind, FinishedAnswers)
+    unless(ours, NO_VIEW_SET)
+    made = _enclosed(callback, AS_VIEW)
+    view = made and _enclosed(made.get("view_func"), AS_VIEW.__wrapped__)
+    if not view:
+        raise StepAside("something is wrapped around the view")
+    return view
+
+
+def _enclosed(function: Any, like: Any) -> dict[str, Any] | None:
+    """Return what a function has enclosed if its code is the very code of another one."""
+    same = isinstance(function, FunctionType) and function.__code__ is like.__code__
+    if not same:
+        return None
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return {name: cell.cell_contents for name, cell in cells}

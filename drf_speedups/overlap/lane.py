@@ -1,0 +1,268 @@
+"""What a worker asks for each request: may it overlap, and which answers are there.
+
+The worker knows no Django, and this knows no client's socket. What depends on the header block only
+is decided once for each block that the worker remembers (`Head`), and not for each request.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from django.db import connections
+
+from drf_speedups import upkeep
+from drf_speedups.answers.action import Action, Plan
+from drf_speedups.answers.asked import Answer
+from drf_speedups.answers.view import FAILED
+from drf_speedups.eligibility.reasons import wanted
+from drf_speedups.eligibility.views import in_default_timezone
+from drf_speedups.express.lane import ExpressLane, Lane
+from drf_speedups.express.routes import Stop
+from drf_speedups.overlap.asked import AskedOfWorker
+from drf_speedups.overlap.link import Call, Link, is_prepared_already, was_aborted
+from drf_speedups.overlap.links import Links
+from drf_speedups.pooler import prepares
+from drf_speedups.statements import DONE, PREPARE_AGAIN, error_of, rows_of, sqlstate, text_of
+from drf_speedups.writes import DEADLOCK_OR_SERIALIZATION_FAILURE
+
+MOST = 256  # requests under way in one worker
+READ_ONLY = b"25006"
+WAITING = 0.05  # seconds between two looks at who waits for a link
+SACRIFICED = {state.encode() for state in DEADLOCK_OR_SERIALIZATION_FAILURE}
+
+
+class Pending:
+    """A request whose statement is under way."""
+
+    __slots__ = ("answer", "asked", "attempts", "call", "client", "is_late", "left", "plan", "stop")
+
+    def __init__(self, asked: AskedOfWorker, stop: Stop, plan: Plan, call: Call) -> None:
+        self.asked = asked
+        self.stop = stop
+        self.plan = plan
+        self.call = call
+        self.attempts = 1
+        self.client: Any = None  # the worker's
+        self.answer: Answer | None = None  # None: the WSGI application has to answer
+        self.left: dict[str, Any] = {}  # what that then finds in its environment
+        self.is_late = False  # it has waited for a link for too long, and nothing was done
+
+
+class OverlapLane:
+    """Answers what an express lane would answer, many at a time."""
+
+    def __init__(self, lane: Lane, alias: str, links: int) -> None:
+        self.lane = lane
+        self.alias = alias
+        self.most_links = links
+        self.under_way = 0
+        self._done: list[Pending] = []
+        self._waiting: tuple[deque[Pending], ...] = (deque(), deque(), deque())
+        self.links: Links
+
+    def open(self, poller: Any, longest_wait: float) -> None:
+        """Begin in a worker, whose poller tells it of the links.
+
+        `longest_wait`: seconds that a request may wait for a link, 0 for any time.
+        """
+        self.links = Links(self.most_links, self._connect, poller)
+        self._longest_wait = longest_wait or float("inf")
+
+    def close(self) -> None:
+        """End the links."""
+        self.links.close()
+
+    def is_full(self) -> bool:
+        """Tell whether as many requests are under way as may be."""
+        return self.under_way >= MOST
+
+    def patience(self, seconds: float) -> float:
+        """Return for how long the poller may wait, at most `seconds`."""
+        if self._done:
+            return 0.0
+        return min(seconds, WAITING) if any(self._waiting) else seconds
+
+    def begin(self, request: Any, waited: float) -> Pending | None:
+        """Send the statement of a request, now or when a link is free; None: it is no lane's.
+
+        `waited` is how long it has waited in the worker, in seconds.
+        """
+        link = self.links.connection
+        if link is None or not upkeep.alone() or not in_default_timezone():
+            return None
+        path = request.path
+        odd = "%" in path or request.spool is not None or request.head.chunked is not None
+        found = None if odd else self.lane.routes.find(path)
+        if found is None:
+            return None
+        stop, kwargs = found
+        action = self._action(request, stop)
+        if action is None:
+            return None
+        asked = AskedOfWorker(request, waited)
+        try:
+            plan = action.plan(asked, kwargs) if action.silence else None
+        except Exception:  # noqa: BLE001  (nothing is done yet: Django meets it again)
+            return None
+        if plan is None:
+            return None
+        texts = [text_of(value, link) for value in plan.values]
+        if NotImplemented in texts:
+            return None
+        call = Call(plan.statement.native(link), texts, None, is_alone=action.may_wait)
+        call.owner = pending = Pending(asked, stop, plan, call)
+        self.under_way += 1
+        self._send(pending)
+        return pending
+
+    def _send(self, pending: Pending, *, again: bool = False) -> None:
+        """Send a statement, now or when a link is free; reads, INSERTs and others wait apart."""
+        call, changes = pending.call, pending.plan.changes
+        if not self.links.send(call, changes=changes, alone=again):
+            self._waiting[changes + call.is_alone].append(pending)
+
+    def receive(self, fd: int) -> None:
+        """Read what has come for the poller's descriptor, if that is a link's."""
+        if self.links.is_ours(fd):
+            for call in self.links.receive(fd):
+                self._take(call)
+
+    def flush(self) -> None:
+        """Send the statements of all requests that were begun since the last time."""
+        self.links.flush()
+
+    def done(self) -> Iterator[Pending]:
+        """Yield the requests that can be answered now."""
+        for call in self.links.lost():
+            self._take(call)
+        for waiting in self._waiting:
+            if waiting:
+                self._send_waiting(waiting)
+        self.links.flush()
+        done, self._done = self._done, []
+        self.under_way -= len(done)
+        yield from done
+
+    def _send_waiting(self, waiting: "deque[Pending]") -> None:
+        """Send those for which a link is free, oldest first; refuse who has waited too long."""
+        nobody = self.links.connection is None  # then Django says that the database is away
+        while waiting:
+            asked, plan, call = waiting[0].asked, waiting[0].plan, waiting[0].call
+            late = asked.waited + time.perf_counter() - asked.started > self._longest_wait
+            if not (late or nobody) and not self.links.send(call, changes=plan.changes):
+                return
+            pending = waiting.popleft()
+            if late or nobody:
+                pending.is_late = late
+                self._done.append(pending)
+
+    def _take(self, call: Call) -> None:
+        """Make the answer of a statement that is done, or send it once more."""
+        pending: Pending = call.owner
+        pending.asked.in_database += call.seconds
+        result = call.result
+        if result is not None and result.status in DONE:
+            self._answer(pending, result)
+        elif not self._again(pending, call):
+            self._leave(pending, call)
+            self._done.append(pending)
+
+    def _answer(self, pending: Pending, result: Any) -> None:
+        try:
+            answer = pending.plan.answer(rows_of(result))
+            if answer is None:
+                pending.left[FAILED] = None  # and the view would find the same
+            else:
+                self.lane.complete(pending.asked, answer, pending.stop)
+                pending.answer = answer
+        except Exception as error:  # noqa: BLE001  (a change must not be done again: Django explains)
+            pending.left[FAILED] = error
+        self._done.append(pending)
+
+    def _again(self, pending: Pending, call: Call) -> bool:
+        """Send a statement a second time if it was not begun, or if it was a deadlock's victim."""
+        result = call.result
+        if result is None or pending.attempts > 1:
+            return False
+        state = sqlstate(result)
+        unprepared = state in PREPARE_AGAIN or is_prepared_already(result)
+        sacrificed = pending.plan.changes and state in SACRIFICED
+        if not (unprepared or sacrificed or was_aborted(result)):
+            return False
+        if unprepared:
+            for link in self.links.by_fd.values():
+                link.forget()
+        pending.attempts += 1
+        pending.call = Call(call.native, call.texts, pending, is_alone=call.is_alone)
+        self._send(pending, again=True)
+        return True
+
+    def _leave(self, pending: Pending, call: Call) -> None:
+        """Leave a request to Django: a read as it came, a change together with its error."""
+        link = self.links.connection
+        if not pending.plan.changes and _is_lost(call.result):
+            return  # with its link: Django reads once more
+        if call.result is not None and sqlstate(call.result) == READ_ONLY:
+            self.links.renew()  # the server is no primary any more
+        error = (
+            psycopg.OperationalError("the connection is lost")
+            if call.result is None or link is None
+            else error_of(call.result, link)
+        )
+        try:
+            with connections[self.alias].wrap_database_errors:
+                raise error
+        except Exception as wrapped:  # noqa: BLE001
+            pending.left[FAILED] = wrapped
+
+    # Once for a block of headers
+
+    def _action(self, request: Any, stop: Stop) -> Action | None:
+        """Return the action of a request that may overlap."""
+        verdicts = request.head.verdicts
+        key = (request.method, stop)
+        action: Action | None = verdicts.get(key)
+        if action is None:
+            environ = request.environ()
+            if _is_plain(environ) and self.lane.admits(environ):
+                action = stop.action(environ)
+            if action is not None:
+                verdicts[key] = action
+        return action
+
+    def _connect(self) -> Link:
+        """Connect as Django does, with the same parameters and session settings."""
+        wrapper: Any = connections.create_connection(self.alias)
+        wrapper.connect()
+        wrapper.connection.set_autocommit(True)
+        return Link(wrapper.connection, prepares=prepares())
+
+
+def _is_lost(result: Any) -> bool:
+    """Tell whether a statement has failed because its link is lost."""
+    state = None if result is None else sqlstate(result)
+    return state is None or state.startswith((b"57P", b"08"))
+
+
+def overlapping(express: ExpressLane, links: int = 4, alias: str = "default") -> OverlapLane | None:
+    """Return the lane of an application, None where its requests cannot overlap."""
+    lane = express.open()
+    return None if stays_closed(lane, links) else OverlapLane(lane, alias, links)
+
+
+def stays_closed(lane: Lane, links: int) -> str:
+    """Return why requests cannot overlap, nothing if they can."""
+    reasons = {
+        f"the express lane is closed: {lane.closed_because}": not lane.is_open,
+        "the setting SPEEDUPS leaves out 'overlap'": not wanted("overlap"),
+        "no links are allowed": links < 1,
+        "CONN_MAX_AGE is 0: connections end with each request":
+            connections["default"].settings_dict["CONN_MAX_AGE"] == 0,
+    }  # fmt: skip
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _is_plain(environ: dict[str, Any]) -> bool:
+    return not environ.get("SCRIPT_NAME") and "HTTP_HOST" in environ

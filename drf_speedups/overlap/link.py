@@ -1,0 +1,154 @@
+"""One connection to PostgreSQL that keeps many statements under way: libpq's pipeline mode.
+
+Each statement has a Sync of its own, so it is a transaction of its own and its error is its own.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+import psycopg
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from drf_speedups.statements import ALREADY_PREPARED, DONE, Native, sqlstate
+
+SYNC, ABORTED = ExecStatus.PIPELINE_SYNC, ExecStatus.PIPELINE_ABORTED
+
+
+class Call:
+    """A statement that is to be executed once; `owner` is whoever waits for its result."""
+
+    __slots__ = ("is_alone", "native", "owner", "result", "seconds", "sent", "texts")
+
+    def __init__(
+        self, native: Native, texts: Sequence[bytes | None], owner: Any, *, is_alone: bool = False
+    ) -> None:
+        self.native = native
+        self.texts = texts
+        self.owner = owner
+        self.is_alone = is_alone  # it may wait for a lock: nothing may wait behind it
+        self.result: PGresult | None = None  # None while it is under way, or when its link is lost
+        self.sent = 0.0  # perf_counter() seconds
+        self.seconds = 0.0  # between sending it and reading its result
+
+
+class Link:
+    """A psycopg connection in pipeline mode. Its methods raise `psycopg.OperationalError`."""
+
+    def __init__(self, connection: Any, *, prepares: bool) -> None:
+        self.connection = connection
+        self.depth = 0  # statements under way
+        self.is_writing = False  # the kernel has not taken all yet
+        self.is_retired = False  # it is closed when nothing is under way any more
+        self.fastest = 1.0  # seconds: the shortest time in which a result came, slowly forgotten
+        self._expected: deque[Call | None] = deque()  # in the order of sending; None is a Sync
+        self._ends_preparing: set[Call] = set()  # whose next end is that of its preparation
+        self._pgconn = connection.pgconn
+        self._pgconn.nonblocking = 1
+        self._pgconn.enter_pipeline_mode()
+        self._prepares = prepares
+        self._prepared: set[bytes] = set()
+        self._needs_sync = False
+        # To be watched: libpq closes its own as soon as it meets an error, and somebody else gets
+        # that number.
+        self.fd = os.dup(self._pgconn.socket)
+
+    def oldest(self) -> Call | None:
+        """Return the statement that has been under way for longest."""
+        return (self._expected[0] or self._expected[1]) if self.depth else None
+
+    def put(self, call: Call, now: float, *, syncs: bool) -> None:
+        """Put a statement behind those that are under way; it goes out with the next `flush`.
+
+        A change `syncs`: it is a transaction of its own. Reads share the Sync of a `flush`; what an
+        error of one of them aborts was not done and may be sent again. `now`: perf_counter().
+        """
+        call.sent = now
+        self._expected.append(call)  # first: when this fails it is lost with the others
+        self.depth += 1
+        native, pgconn = call.native, self._pgconn
+        if native.name in self._prepared:
+            pgconn.send_query_prepared(native.name, native.parameters(call.texts))
+        elif self._prepares:
+            pgconn.send_prepare(native.name, native.sql, native.types)
+            pgconn.send_query_prepared(native.name, native.parameters(call.texts))
+            self._ends_preparing.add(call)
+            self._prepared.add(native.name)
+        else:
+            pgconn.send_query_params(native.sql, native.parameters(call.texts), native.types)
+        self._needs_sync = True
+        if syncs:
+            self._sync()
+
+    def flush(self) -> bool:
+        """Send what was put; tell whether the kernel has taken all of it."""
+        if self._needs_sync:
+            self._sync()
+        self.is_writing = bool(self._pgconn.flush())
+        return not self.is_writing
+
+    def _sync(self) -> None:
+        self._pgconn.pipeline_sync()
+        self._expected.append(None)
+        self._needs_sync = False
+
+    def receive(self) -> Iterator[Call]:
+        """Read what has come; yield each statement that is done, with its result."""
+        pgconn, expected = self._pgconn, self._expected
+        pgconn.consume_input()
+        while expected and not pgconn.is_busy():
+            result = pgconn.get_result()
+            head = expected[0]
+            if (head is None) is not (result is not None and result.status == SYNC):
+                raise psycopg.OperationalError("the connection is out of step")
+            if head is None:
+                expected.popleft()
+            elif result is not None:
+                self._note(head, result)
+            elif head in self._ends_preparing:
+                self._ends_preparing.remove(head)
+            else:
+                expected.popleft()
+                self.depth -= 1
+                head.seconds = perf_counter() - head.sent
+                self.fastest = min(1.01 * self.fastest, head.seconds)
+                yield head
+        if pgconn.status != ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
+
+    def _note(self, call: Call, result: PGresult) -> None:
+        """Keep the result of a statement, or the first error of it and of its preparation."""
+        if call.result is not None and call.result.status not in DONE:
+            return  # what follows an error is only ABORTED
+        call.result = result
+        if call in self._ends_preparing and result.status not in DONE:
+            self._prepared.discard(call.native.name)
+
+    def forget(self) -> None:
+        """Prepare nothing any more: a pooler changed the session, or a migration the table."""
+        self._prepared.clear()
+        self._prepares = False
+
+    def close(self) -> list[Call]:
+        """Close the connection; return what was under way, whose results nobody knows."""
+        lost = [call for call in self._expected if call is not None]
+        self._expected.clear()
+        self.depth = 0
+        for call in lost:
+            call.result = None
+        os.close(self.fd)
+        self.connection.close()
+        return lost
+
+
+def was_aborted(result: PGresult) -> bool:
+    """Tell whether a statement was not begun because one before it, under the same Sync, failed."""
+    return result.status == ABORTED
+
+
+def is_prepared_already(result: PGresult) -> bool:
+    """Tell whether preparing failed only because the name is taken: by the same statement."""
+    return sqlstate(result) == ALREADY_PREPARED

@@ -1,0 +1,91 @@
+"""Django's upkeep around each request, without what has nothing to do.
+
+Django connects four receivers to the signals that begin and end a request: each asks every
+database connection and every cache whether it is to be closed. With persistent connections the
+answer is no, unless one has erred, has reached its age or is to be checked, and that can be seen by
+looking. `CONN_MAX_AGE` and `CONN_HEALTH_CHECKS` hold as ever, before a request and after it.
+"""
+
+from typing import Any
+
+from django import db
+from django.core import cache, signals
+from django.core.handlers.base import reset_urlconf
+from django.db import connections
+
+from drf_speedups.eligibility.reasons import wanted
+
+
+def look_before_closing() -> None:
+    """Put ours in the place of Django's receivers; call it when the application is loaded.
+
+    Ours are known to the signals by the identity of Django's: whoever disconnects one of those, as
+    test clients do to keep their connection, disconnects ours.
+    """
+    if not wanted("upkeep"):
+        return
+    for signal, stock, ours in IN_PLACE:
+        if signal.disconnect(stock):
+            signal.connect(ours, dispatch_uid=id(stock))
+
+
+def alone() -> bool:
+    """Tell whether nobody else waits for the begin or the end of a request."""
+    begin, end = signals.request_started.receivers, signals.request_finished.receivers
+    return len(begin) == len(AT_THE_BEGIN) and len(end) == len(AT_THE_END)
+
+
+def others() -> bool:
+    """Tell the same, by looking at who they are."""
+    begin, end = (
+        {receiver[1]() for receiver in signal.receivers}
+        for signal in (signals.request_started, signals.request_finished)
+    )
+    return begin != AT_THE_BEGIN or end != AT_THE_END
+
+
+def look_at(alias: str) -> None:
+    """Do before a request, or after one without an error, what is due for its connection."""
+    settings = connections.settings[alias]
+    if settings["CONN_MAX_AGE"] is not None or settings["CONN_HEALTH_CHECKS"]:
+        _look_at(connections[alias], odd=False)
+
+
+def _forget_queries(**_kwargs: Any) -> None:
+    for connection in connections.all(initialized_only=True):
+        if connection.queries_logged:
+            connection.queries_log.clear()
+
+
+def _close_what_is_old(**_kwargs: Any) -> None:
+    """Do what the time since the last request makes due."""
+    for connection in connections.all(initialized_only=True):
+        _look_at(connection, odd=False)
+
+
+def _close_what_needs_it(**_kwargs: Any) -> None:
+    """Do the same, and what the request itself has made due."""
+    for connection in connections.all(initialized_only=True):
+        _look_at(connection, connection.errors_occurred or not connection.autocommit)
+
+
+def _look_at(connection: Any, odd: bool) -> None:
+    due = odd or connection.close_at is not None or connection.health_check_enabled
+    if due and connection.connection is not None:
+        connection.close_if_unusable_or_obsolete()
+
+
+def _close_caches(**_kwargs: Any) -> None:
+    for one in cache.caches.all(initialized_only=True):
+        one.close()
+
+
+IN_PLACE: tuple[tuple[Any, Any, Any], ...] = (
+    (signals.request_started, db.reset_queries, _forget_queries),
+    (signals.request_started, db.close_old_connections, _close_what_is_old),
+    (signals.request_finished, db.close_old_connections, _close_what_needs_it),
+    (signals.request_finished, cache.close_caches, _close_caches),
+)
+AT_THE_BEGIN = {_forget_queries, _close_what_is_old}
+# Django's resets what a middleware may have chosen for one request.
+AT_THE_END = {_close_what_needs_it, _close_caches, reset_urlconf}

@@ -1,0 +1,131 @@
+"""What a client is sent: straight to its socket, and what the kernel will not take waits."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+import termios
+from typing import BinaryIO
+
+from drf_speedups.worker.spool import Data, Room, Spool
+
+AT_ONCE = 2**20  # bytes sent to one client before the others get their turn
+
+
+class ClientGoneError(ConnectionError):
+    """The client has closed or reset its connection: nobody waits for the answer."""
+
+
+class Outbox:
+    """The bytes of one connection that its client has not taken, oldest first."""
+
+    __slots__ = ("_base", "_offset", "_rest", "_room", "_seen", "_sent", "_sock", "_spool")
+
+    def __init__(self, sock: socket.socket, room: Room) -> None:
+        self._sock = sock
+        self._room = room
+        self._spool: Spool | None = None
+        self._offset = 0  # bytes of the spool that are sent
+        self._rest: Data = b""  # of a block for which no room was left
+        self._sent = 0  # bytes that the kernel took
+        self._base = self._seen = 0  # of them taken by the client when we began to wait, and since
+
+    def __bool__(self) -> bool:
+        return self._spool is not None
+
+    def is_full(self) -> bool:
+        """Tell whether no room is left: whoever makes more has to wait."""
+        return bool(self._rest)
+
+    def waiting(self) -> int:
+        """Return the bytes that wait in memory or in a file."""
+        return (self._spool.size - self._offset if self._spool else 0) + len(self._rest)
+
+    def send(self, data: Data) -> None:
+        """Send as much as the kernel takes and keep the rest. Raises `ClientGoneError`.
+
+        Not to be called while the outbox is full.
+        """
+        if self._spool is None or self.flush():
+            sent = self._push(data)
+            if sent == len(data):
+                return
+            data = memoryview(data)[sent:]
+        self._keep(data)
+
+    def flush(self) -> bool:
+        """Send what was kept; tell whether all of it is gone. Raises `ClientGoneError`."""
+        spool = self._spool
+        if spool is None:
+            return True
+        self._offset += (
+            self._push(memoryview(spool.buffer)[self._offset :])
+            if spool.file is None
+            else self._push_file(spool.file, min(AT_ONCE, spool.size - self._offset))
+        )
+        if self._offset < spool.size:
+            return False
+        rest, self._rest = self._rest, b""
+        self.drop()
+        if rest:
+            self.send(rest)
+        return self._spool is None
+
+    def drop(self) -> None:
+        """Forget what was not sent."""
+        if self._spool is not None:
+            self._spool.close()
+        self._spool, self._offset, self._rest = None, 0, b""
+
+    def hang_up(self) -> None:
+        """Make all further sending fail, should an application go on after `ClientGoneError`."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def begin(self) -> None:
+        """Begin to wait for the client."""
+        self._base = self._seen = self._taken()
+
+    def progress(self) -> int:
+        """Return the bytes that the client has taken since `begin`, 0 if none since the last look.
+
+        The kernel holds megabytes and asks for more only when a third of them is gone, so what
+        counts is what the client has confirmed.
+        """
+        before, self._seen = self._seen, self._taken()
+        return self._seen - self._base if self._seen > before else 0
+
+    def _taken(self) -> int:
+        try:
+            queued = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)  # SIOCOUTQ
+        except OSError:
+            return self._sent
+        return self._sent - int(struct.unpack("i", queued)[0])
+
+    def _keep(self, data: Data) -> None:
+        if self._spool is None:
+            self._spool = Spool(self._room)
+        kept = self._spool.write(data)
+        if kept < len(data):  # an empty view would still hold all of the block
+            self._rest = memoryview(data)[kept:]
+
+    def _push(self, data: Data) -> int:
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise ClientGoneError(*error.args) from error
+        self._sent += sent
+        return sent
+
+    def _push_file(self, file: BinaryIO, most: int) -> int:
+        try:
+            sent = os.sendfile(self._sock.fileno(), file.fileno(), self._offset, most)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise ClientGoneError(*error.args) from error
+        self._sent += sent
+        return sent

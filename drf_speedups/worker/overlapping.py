@@ -1,0 +1,76 @@
+"""Requests that an application's lane answers: many are under way while one worker goes on.
+
+An application has a lane if it has an attribute `overlap` (see `drf_speedups.overlap`). The worker
+knows nothing of databases, the lane nothing of clients.
+"""
+
+import time
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from drf_speedups.worker.answering import Answering
+from drf_speedups.worker.connection import Connection
+from drf_speedups.worker.reply import Reply, whole
+
+STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
+
+
+class Overlapping(Answering):
+    """Asks the lane before it makes a WSGI environment."""
+
+    lane: Any = None  # the application's, if it has one
+
+    def open_lane(self) -> None:
+        """Use the application's lane, unless somebody's hooks want to see each request."""
+        lane = getattr(self.wsgi, "overlap", None)
+        if lane is not None and not self.hooks.want_all:
+            lane.open(self.poller, self.LONGEST_WAIT)
+            self.lane = lane
+
+    def begin(self, connection: Connection) -> None:
+        """Let the request overlap with others, if the application has a lane for it."""
+        if self.lane is not None and connection.left is None:
+            connection.started = time.monotonic()
+            request = connection.request
+            pending = self.lane.begin(request, connection.started - connection.arrived)
+            if pending is not None:
+                pending.client = connection, request
+                return
+        super().begin(connection)
+
+    def take_done(self) -> None:
+        """Send the answers that the lane has got."""
+        for pending in self.lane.done():
+            connection, request = pending.client
+            if connection.request is request:  # else its client has gone
+                self._guarded(connection, partial(self._deliver, pending))
+
+    def _deliver(self, pending: Any, connection: Connection) -> None:
+        answer = pending.answer
+        if pending.is_late:
+            self._shed(connection)
+        elif answer is None:  # the application has to see it
+            connection.left = pending.left
+            self.queue.append(connection)
+        else:
+            request = connection.request
+            self._count_request()
+            connection.closes = request.should_close() or not (self.alive and self.keepalive)
+            status, headers, body = STATUS[answer.status], answer.headers, answer.body
+            connection.out.send(
+                whole(request.version, status, headers, body, closes=connection.closes)
+            )
+            if self.hooks.logs:
+                self._log(connection, status, headers, len(body))
+            connection.request = None
+            self._start_sending(connection)
+
+    def _log(self, connection: Connection, status: str, headers: Any, sent: int) -> None:
+        """Write the line of the access log as for an answer of the application."""
+        request = connection.request
+        connection.environ = request.environ()
+        connection.reply = reply = Reply(request, connection.out.send)
+        reply.start_response(status, headers)
+        reply.headers_sent, reply.sent = True, sent
+        self.end_request(connection)

@@ -1,0 +1,150 @@
+"""Bytes to clients, each at its own pace, and the end of their connections."""
+
+import select
+import time
+
+from gunicorn import util
+from gunicorn.workers.base import Worker
+
+from drf_speedups.worker.acceptor import Acceptor
+from drf_speedups.worker.connection import Connection, State
+from drf_speedups.worker.outbox import ClientGoneError
+from drf_speedups.worker.spool import Data, Room
+
+READ = select.EPOLLIN | select.EPOLLRDHUP if hasattr(select, "epoll") else 0
+WRITE = select.EPOLLOUT if hasattr(select, "epoll") else 0
+EVENTS_AT_ONCE = 64  # sockets looked at in one turn, so that many bytes of many do not stop it
+SLICE = 0.005  # seconds of answering before the others get their turn
+LINGER = 2.0  # seconds for a client to close, or to send one more request while we stop
+
+
+class Sending(Worker):  # type: ignore[misc]
+    """Sends what was answered while others are answered; nothing here runs an application."""
+
+    MOST_HELD = 64 * 2**20  # bytes held in memory for all clients where no file can be written
+    MOST_SPOOLED = 2**30  # bytes in temporary files, of all clients
+    LEAST_RATE = 500  # bytes/s that a client sends or takes at least, after `timeout` seconds
+
+    poller: "select.epoll"  # of all connections, for what they send
+    writers: "select.epoll"  # of those that have not taken their answer yet
+    acceptor: Acceptor
+    room: Room
+    quiet: float  # seconds a client may let us wait in the middle of a message
+    keepalive: float  # seconds an idle connection is kept
+    beat: float  # seconds between two signs of life
+    breath_at = 0.0  # when the others are due while one is answered, monotonic seconds
+
+    def send(self, connection: Connection, data: Data) -> None:
+        """Send a part of the answer that is being made. Raises `ClientGoneError`."""
+        connection.out.send(data)
+        if time.monotonic() > self.breath_at:
+            self._breathe(0)
+            self.note_long(connection)
+        if connection.out.is_full():
+            self._wait_for_room(connection)
+
+    def _breathe(self, patience: float) -> None:
+        """Send what is left of others' answers and show a sign of life; serve nobody."""
+        self.send_to_writers(patience)
+        self.notify()
+        self.breath_at = time.monotonic() + SLICE
+
+    def send_to_writers(self, patience: float) -> None:
+        """Go on with the answers that clients have not taken yet, once they take more."""
+        for fd, _event in self.writers.poll(patience, EVENTS_AT_ONCE):
+            if (one := self.connections.get(fd)) and one.state is State.REPLYING:
+                self.attend(one)
+
+    def _wait_for_room(self, connection: Connection) -> None:
+        """Nothing can hold more of this answer: wait for its client, as `sync` does."""
+        self.begin_waiting(connection)
+        self.writers.register(connection.fd, WRITE)
+        try:
+            while connection.out.is_full():
+                self._breathe(self.beat)
+                connection.out.flush()
+                now = time.monotonic()
+                self.look_after(connection, now)
+                if connection.deadline < now:
+                    connection.out.hang_up()
+                    raise ClientGoneError("it has stopped reading its answer")
+        finally:
+            self.writers.unregister(connection.fd)
+
+    def begin_waiting(self, connection: Connection) -> None:
+        """From now on the client is to take what is there."""
+        connection.began = time.monotonic()
+        connection.deadline = connection.began + self.quiet
+        connection.out.begin()
+
+    def look_after(self, connection: Connection, now: float) -> None:
+        """Give a client more time if it has taken something."""
+        if taken := connection.out.progress():
+            connection.wait_for(taken, now, self.quiet, self.LEAST_RATE)
+
+    # The end of a connection
+
+    def refuse(self, connection: Connection, status: int, reason: str, message: str) -> None:
+        """Answer in words and hang up."""
+        try:
+            util.write_error(connection.sock, status, reason, message)
+        except OSError:
+            self.log.debug("Failed to send error message.")
+        self.half_close(connection)
+
+    def give_up(self, connection: Connection) -> None:
+        """Part with a client that has kept us waiting too long, or has to go because we do."""
+        if connection.state is State.QUEUED:
+            self.refuse(connection, 503, "Service Unavailable", "Shutting down.")
+        elif connection.state is State.READING and connection.incomplete:
+            self.refuse(connection, 408, "Request Timeout", "The request did not arrive in time.")
+        else:
+            if connection.state is State.REPLYING:
+                why = "it had stopped reading" if self.alive else "the worker has to stop"
+                self.log.warning(
+                    "A client was cut off: %s, %d bytes of its answer are left",
+                    why, connection.out.waiting(),
+                )  # fmt: skip
+            self.close(connection)
+
+    def half_close(self, connection: Connection) -> None:
+        """Hang up so that the client can still read what it was sent."""
+        connection.half_close(LINGER)
+        self.watch(connection, READ)
+
+    def close(self, connection: Connection) -> None:
+        """Forget the connection, at once."""
+        if self.connections.pop(connection.fd, None) is not connection:
+            return
+        self.end_request(connection)
+        if connection.state is State.REPLYING:
+            self.writers.unregister(connection.fd)
+        self.poller.unregister(connection.fd)
+        connection.out.drop()
+        connection.parser.close()
+        connection.sock.close()
+        self.acceptor.hold(-1)
+
+    def watch(self, connection: Connection, events: int) -> None:
+        """Say what of the connection the poller is to tell."""
+        if connection.watched != events:
+            connection.watched = events
+            self.poller.modify(connection.fd, events)
+
+    # What is done by `Answering`
+
+    def __init__(self, *args: object) -> None:  # in the master, before the fork
+        super().__init__(*args)
+        self.connections: dict[int, Connection] = {}
+
+    def attend(self, connection: Connection) -> None:
+        """Do what a socket is ready for."""
+        raise NotImplementedError
+
+    def end_request(self, connection: Connection, *, logged: bool = False) -> None:
+        """Log the request in hand and let go of it."""
+        raise NotImplementedError
+
+    def note_long(self, connection: Connection) -> None:
+        """Say who has held the worker for long."""
+        raise NotImplementedError
