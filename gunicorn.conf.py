@@ -17,8 +17,8 @@ from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from drf_speedups import container, serving
-from drf_speedups.lifetime import companions
+from drf_speedups.server import container, current_worker
+from drf_speedups.server.lifecycle import companions
 from drf_speedups.worker import BufferedWorker
 
 BUFFERED = "drf_speedups.worker.BufferedWorker"
@@ -178,7 +178,7 @@ def on_starting(server: Any) -> None:
     _refuse_what_cannot_act(server)
     inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
     for address in [] if inherited else server.cfg.address:
-        if isinstance(address, tuple) and serving.is_taken(*address[:2]):
+        if isinstance(address, tuple) and current_worker.is_taken(*address[:2]):
             print(f"port {address[1]} is in use: stop what listens there, or set PORT",  # noqa: T201
                   file=sys.stderr)  # fmt: skip
             raise SystemExit(2)
@@ -224,18 +224,18 @@ def post_worker_init(worker: Any) -> None:
     """Let /readyz know when this worker is told to stop."""
     if not isinstance(worker, BufferedWorker):  # which has read all of a body before it is asked
         worker.cfg.set("pre_request", _close_if_much_is_unread)
-    serving.serve_with(worker)
-    serving.heed(worker, worker.early_signals)
+    current_worker.serve_with(worker)
+    current_worker.heed(worker, worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
     if worker.age == 1:  # the first: the master must not wait for a database
-        serving.introduce(worker)
+        current_worker.introduce(worker)
     _tell("worker_started", worker.log, worker)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Let the application's companions finish."""
     if worker.booted:
-        serving.introduced()
+        current_worker.introduced()
         _tell("worker_stops", worker.log)
 
 

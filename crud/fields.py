@@ -10,7 +10,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
-from drf_speedups.shared_fields import SharedFields
+from drf_speedups.serializers.shared_fields import SharedFields
 
 MOST_NAMED = 20  # unknown fields: a client may send any number, and each is an error of its own
 MORE = "more"  # the code of an error that stands for others, whose number it begins with
@@ -74,7 +74,7 @@ class StrictModelSerializer(SharedFields, serializers.ModelSerializer):
     default_error_messages = {"unknown": "There is no such field."}
 
     def takes(self, data: dict[str, Any]) -> bool:
-        """Tell whether there is no unknown field: see drf_speedups.validation."""
+        """Tell whether there is no unknown field: see drf_speedups.serializers.validation."""
         return data.keys() <= self.names
 
     @cached_property

@@ -22,6 +22,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from drf_speedups.database.json_sql import readable
 from drf_speedups.eligibility.changes import (
     check_creating,
     check_lookup,
@@ -35,7 +36,6 @@ from drf_speedups.eligibility.changes import (
 from drf_speedups.eligibility.members import piece
 from drf_speedups.eligibility.models import DELETED, SAVED, check_rows
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.json_sql import readable
 
 DEADLOCK_OR_SERIALIZATION_FAILURE = {"40P01", "40001"}  # SQLSTATE
 

@@ -9,7 +9,7 @@ from django.utils.cache import get_conditional_response
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView
 
-from project.preconditions import etag
+from project.requests.preconditions import etag
 
 
 class Schema(SpectacularAPIView):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from project import environment
-from project.database_url import database
-from project.keys import read_keys
-from project.logs import logging_settings
+from project.access.keys import read_keys
+from project.database.url import database
+from project.observability.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASE_URL = environment.text("DATABASE_URL")
@@ -51,13 +51,13 @@ if not (DATABASE_URL or EMBEDDED_POSTGRESQL_ALLOWED):
     environment.refuse("DATABASE_URL", "is missing: postgresql://user:password@host/name")
 elif DATABASE_URL:
     try:
-        DATABASES["default"] = database(DATABASE_URL) | {"ENGINE": "project.postgresql"}
+        DATABASES["default"] = database(DATABASE_URL) | {"ENGINE": "drf_speedups.postgresql"}
     except ValueError as error:
         environment.refuse("DATABASE_URL", str(error))
 else:
-    from project.embedded import SERVER
+    from project.database.embedded import SERVER
 
-    DATABASES["default"] = database(SERVER.url()) | {"ENGINE": "project.embedded"}
+    DATABASES["default"] = database(SERVER.url()) | {"ENGINE": "project.database.embedded"}
 # Off where a pooler leaves them behind: PgBouncer before 1.21, or max_prepared_statements = 0
 PREPARED_STATEMENTS = environment.flag("PREPARED_STATEMENTS", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -81,9 +81,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "project.middleware.RequestContext",
-    "project.idempotency.Idempotency",
-    "project.preconditions.Preconditions",
+    "project.requests.context.RequestContext",
+    "project.requests.idempotency.Idempotency",
+    "project.requests.preconditions.Preconditions",
     "whitenoise.middleware.WhiteNoiseMiddleware",
 ]
 if "headers" not in SPEEDUPS:
@@ -161,7 +161,7 @@ CORS_EXPOSE_HEADERS = (
     "ETag", "Idempotency-Replayed", "Location", "Retry-After", "Server-Timing", "X-Request-ID",
 )  # fmt: skip
 if CORS_ALLOWED_ORIGINS:
-    MIDDLEWARE.insert(1, "project.origins.Origins")  # a preflight carries no key
+    MIDDLEWARE.insert(1, "project.access.cors.Origins")  # a preflight carries no key
 
 # What it tells about itself: Prometheus metrics on a port of their own, a header, traces
 
@@ -173,24 +173,24 @@ OTEL_SERVICE_NAME = environment.text("OTEL_SERVICE_NAME", "items")
 if METRICS_PORT and environment.number("PORT", 8000) == METRICS_PORT:
     environment.refuse("METRICS_PORT", f"is {METRICS_PORT}, which is PORT as well")
 if METRICS_PORT is not None or SERVER_TIMING or OTEL_EXPORTER_OTLP_ENDPOINT:
-    MIDDLEWARE.insert(0, "project.observed.Observed")
+    MIDDLEWARE.insert(0, "project.observability.middleware.Observed")
 
 # REST
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["project.bodies.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["project.requests.parsers.StrictJSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_METADATA_CLASS": "project.access.NoMetadata",
+    "DEFAULT_METADATA_CLASS": "project.access.permissions.NoMetadata",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "project.problems.exception_handler",
+    "EXCEPTION_HANDLER": "project.requests.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,  # the Accept header decides, no second way
     "UNAUTHENTICATED_USER": None,
 }
 if API_AUTH == "keys":
-    REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["project.access.BearerKeys"]
-    REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = ["project.access.HasScope"]
+    REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["project.access.permissions.BearerKeys"]
+    REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = ["project.access.permissions.HasScope"]
 if DEBUG:
     REST_FRAMEWORK["DEFAULT_RENDERER_CLASSES"] += ["rest_framework.renderers.BrowsableAPIRenderer"]
     REST_FRAMEWORK["DEFAULT_METADATA_CLASS"] = "rest_framework.metadata.SimpleMetadata"

@@ -6,13 +6,13 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerView
 
 import crud.urls
-from project import health
+from project.observability import health
 from project.schema import Schema
 
-handler400 = "project.problems.bad_request"
-handler403 = "project.problems.permission_denied"
-handler404 = "project.problems.not_found"
-handler500 = "project.problems.server_error"
+handler400 = "project.requests.problems.bad_request"
+handler403 = "project.requests.problems.permission_denied"
+handler404 = "project.requests.problems.not_found"
+handler500 = "project.requests.problems.server_error"
 
 urlpatterns = [
     *crud.urls.urlpatterns,  # not included: a level less to resolve for each request

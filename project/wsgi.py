@@ -5,10 +5,10 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from drf_speedups.lifetime import companions
-from drf_speedups.upkeep import look_before_closing
-from project.edge import Edge
-from project.keys import KeysAnew
+from drf_speedups.database.old_connections import look_before_closing
+from drf_speedups.server.lifecycle import companions
+from project.access.keys import KeysAnew
+from project.requests.edge import Edge
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django = get_wsgi_application()
@@ -19,11 +19,11 @@ from drf_speedups.overlap import overlapping  # noqa: E402
 look_before_closing()
 companions.append(KeysAnew())
 if settings.METRICS_PORT is not None:
-    from project.metrics import Metrics
+    from project.observability.metrics import Metrics
 
     companions.append(Metrics(settings.METRICS_HOST, settings.METRICS_PORT))
 if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
-    from project.tracing import Tracing
+    from project.observability.tracing import Tracing
 
     companions.append(Tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT, settings.OTEL_SERVICE_NAME))
 lane = ExpressLane(django)

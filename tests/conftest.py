@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from project.embedded import SERVER
+from project.database.embedded import SERVER
 from tests.sharing import (
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,

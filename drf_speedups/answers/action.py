@@ -11,13 +11,13 @@ from typing import Any, ClassVar, NamedTuple
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 
-from drf_speedups.answers.asked import JSON, Answer, Asked
+from drf_speedups.answers.light_request import JSON, Answer, Asked
+from drf_speedups.database.json_sql import NUMBERS, json_object
+from drf_speedups.database.statements import Rows, Slot, Statement, compiled
 from drf_speedups.eligibility.database import check_database
 from drf_speedups.eligibility.models import READ, Silence, check_column, check_reading, check_rows
 from drf_speedups.eligibility.reasons import unless
 from drf_speedups.eligibility.views import check_view_set
-from drf_speedups.json_sql import NUMBERS, json_object
-from drf_speedups.statements import Rows, Slot, Statement, compiled
 from drf_speedups.writes import once_more_after_deadlock
 
 OF_JSON = ("Content-Type", JSON)

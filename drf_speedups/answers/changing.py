@@ -10,8 +10,10 @@ from rest_framework.mixins import CreateModelMixin
 from rest_framework.settings import api_settings
 
 from drf_speedups.answers.action import Action, Plan, json_answer
-from drf_speedups.answers.asked import Answer, Asked
+from drf_speedups.answers.light_request import Answer, Asked
 from drf_speedups.answers.writing import Writing
+from drf_speedups.database.json_sql import readable
+from drf_speedups.database.statements import Rows, Slot, Statement
 from drf_speedups.eligibility.models import (
     DELETED,
     check_default,
@@ -21,8 +23,6 @@ from drf_speedups.eligibility.models import (
 )
 from drf_speedups.eligibility.own_code import check_computes
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.json_sql import readable
-from drf_speedups.statements import Rows, Slot, Statement
 from drf_speedups.writes import SingleStatementWrites
 
 MOST_STATEMENTS = 64  # one for each set of columns that clients send; each connection prepares it

@@ -6,12 +6,12 @@ from typing import Any
 from rest_framework.exceptions import APIException
 
 from drf_speedups.answers.action import Action, Plan, json_answer
-from drf_speedups.answers.asked import Answer, Asked
-from drf_speedups.answers.links import Page, page_links, page_of
+from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.page_links import Page, page_links, page_of
+from drf_speedups.database.statements import ANY_LIMIT, Rows, Statement, compiled
 from drf_speedups.eligibility.reasons import unless
 from drf_speedups.eligibility.views import check_pages
 from drf_speedups.pagination import KeysetPagination
-from drf_speedups.statements import ANY_LIMIT, Rows, Statement, compiled
 
 MOST_REMEMBERED = 256  # query strings
 

@@ -9,8 +9,8 @@ from django.core.exceptions import EmptyResultSet
 from django.http import HttpRequest
 
 from drf_speedups.answers.action import Action
-from drf_speedups.answers.asked import AskedOfDjango
 from drf_speedups.answers.changing import Create, Destroy, PartialUpdate, Update
+from drf_speedups.answers.light_request import AskedOfDjango
 from drf_speedups.answers.reading import List, Retrieve
 from drf_speedups.eligibility.members import piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on

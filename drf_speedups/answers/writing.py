@@ -11,7 +11,8 @@ from django.db import connections, models
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from drf_speedups.answers.action import Action
-from drf_speedups.answers.asked import JSON, Asked
+from drf_speedups.answers.light_request import JSON, Asked
+from drf_speedups.database.json_sql import NUMBERS, TEXT, json_object
 from drf_speedups.eligibility.database import check_table
 from drf_speedups.eligibility.models import SAVED, check_column, check_saving, fills_in
 from drf_speedups.eligibility.reasons import StepAside, unless
@@ -25,8 +26,7 @@ from drf_speedups.eligibility.serializers import (
     check_shareable,
     unremembering,
 )
-from drf_speedups.json_sql import NUMBERS, TEXT, json_object
-from drf_speedups.validation import Validation, Values
+from drf_speedups.serializers.validation import Validation, Values
 
 # What columns take, and give back as they got it: the framework answers from what it was sent.
 NATIVE: dict[type, type] = {

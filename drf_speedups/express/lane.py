@@ -9,9 +9,9 @@ from django.db import connections
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from drf_speedups import upkeep
-from drf_speedups.answers.asked import Answer, Asked
+from drf_speedups.answers.light_request import Answer, Asked
 from drf_speedups.answers.view import FAILED
+from drf_speedups.database import old_connections
 from drf_speedups.eligibility.reasons import StepAside, switched_on, unless
 from drf_speedups.express.routes import Routes, Stop
 
@@ -63,7 +63,7 @@ class Lane:
         """Return the answer; None if it is Django's to give."""
         path = environ["PATH_INFO"]
         odd = environ.get("SCRIPT_NAME") or "HTTP_HOST" not in environ or not path.isascii()
-        if odd or not upkeep.alone() or not self.admits(environ):
+        if odd or not old_connections.alone() or not self.admits(environ):
             return None
         found = self.routes.find(path)
         if found is None:
@@ -72,7 +72,7 @@ class Lane:
         action = stop.action(environ)
         if action is None:
             return None
-        upkeep.look_at(action.using)
+        old_connections.look_at(action.using)
         asked = Asked(environ)
         try:
             answer = action.answer(asked, kwargs)
@@ -83,7 +83,7 @@ class Lane:
             environ[FAILED] = None  # and the view would find the same
             return None
         self.complete(asked, answer, stop)
-        upkeep.look_at(action.using)
+        old_connections.look_at(action.using)
         return answer
 
     def admits(self, environ: Environ) -> bool:
@@ -111,7 +111,7 @@ def _middleware() -> list[Any]:
             "FORCE_SCRIPT_NAME")  # fmt: skip
     for name in ways:
         unless(not getattr(settings, name), f"{name} is set")
-    unless(not upkeep.others(), "others wait for the signals around a request")
+    unless(not old_connections.others(), "others wait for the signals around a request")
     for alias in connections:
         around = connections[alias].settings_dict["ATOMIC_REQUESTS"]
         unless(not around, "ATOMIC_REQUESTS is on")

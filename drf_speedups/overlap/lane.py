@@ -12,19 +12,26 @@ from typing import Any
 import psycopg
 from django.db import connections
 
-from drf_speedups import upkeep
 from drf_speedups.answers.action import Action, Plan
-from drf_speedups.answers.asked import Answer
+from drf_speedups.answers.light_request import Answer
 from drf_speedups.answers.view import FAILED
+from drf_speedups.database import old_connections
+from drf_speedups.database.pooler import prepares
+from drf_speedups.database.statements import (
+    DONE,
+    PREPARE_AGAIN,
+    error_of,
+    rows_of,
+    sqlstate,
+    text_of,
+)
 from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
 from drf_speedups.express.lane import ExpressLane, Lane
 from drf_speedups.express.routes import Stop
-from drf_speedups.overlap.asked import AskedOfWorker
 from drf_speedups.overlap.link import Call, Link, is_prepared_already, was_aborted
-from drf_speedups.overlap.links import Links
-from drf_speedups.pooler import prepares
-from drf_speedups.statements import DONE, PREPARE_AGAIN, error_of, rows_of, sqlstate, text_of
+from drf_speedups.overlap.link_pool import Links
+from drf_speedups.overlap.worker_request import AskedOfWorker
 from drf_speedups.writes import DEADLOCK_OR_SERIALIZATION_FAILURE
 
 MOST = 256  # requests under way in one worker
@@ -90,7 +97,7 @@ class OverlapLane:
         `waited` is how long it has waited in the worker, in seconds.
         """
         link = self.links.connection
-        if link is None or not upkeep.alone() or not in_default_timezone():
+        if link is None or not old_connections.alone() or not in_default_timezone():
             return None
         path = request.path
         odd = "%" in path or request.spool is not None or request.head.chunked is not None

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from drf_speedups.statements import ALREADY_PREPARED, DONE, Native, sqlstate
+from drf_speedups.database.statements import ALREADY_PREPARED, DONE, Native, sqlstate
 
 SYNC, ABORTED = ExecStatus.PIPELINE_SYNC, ExecStatus.PIPELINE_ABORTED
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from drf_speedups.worker.body import TooLargeError
 from drf_speedups.worker.request import Parser
 from drf_speedups.worker.spool import Room
-from project.bodies import MOST_SEPARATORS
+from project.requests.parsers import MOST_SEPARATORS
 from tests.project.production import PRODUCTION, ROOT
 
 ROOM = Room(memory=2**24, files=2**24)

@@ -18,8 +18,8 @@ from lab.errors import LabError
 from lab.report.blocks import Table
 from lab.running.database.postgres import Database
 from lab.running.processes import Placement, program
-from project.embedded import EmbeddedError
-from project.embedded.places import installed_programs
+from project.database.embedded import EmbeddedError
+from project.database.embedded.places import installed_programs
 from tests.costs.asking import MIX, PAGE, Mix
 from tests.costs.client import Clients, all_at_work
 from tests.costs.stage import Found, Stage

@@ -18,7 +18,7 @@ import psycopg
 
 from lab import ROOT
 from lab.running.processes import Program, program
-from project.embedded import places
+from project.database.embedded import places
 from tests.deploy.places import DEBIAN_13
 
 SETTINGS = ROOT / "deploy" / "pgbouncer" / "pgbouncer.ini"

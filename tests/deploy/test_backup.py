@@ -17,7 +17,7 @@ from lab import ROOT
 from lab.analysis.limits import NOTHING, SLOTS, WAITING
 from lab.analysis.models.network import SERVER
 from lab.running.processes import program
-from project.embedded import Server, places
+from project.database.embedded import Server, places
 from tests.project.production import PRODUCTION
 
 ROWS = 500

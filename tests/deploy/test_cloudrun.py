@@ -7,7 +7,7 @@ import pytest
 from django.core.management import get_commands
 from gunicorn import config
 
-from drf_speedups import container
+from drf_speedups.server import container
 from project.management.commands.clear_idempotency_keys import PATIENCE
 from tests.deploy.places import DEPLOY, drain, first, instructions, read
 from tests.test_layout import read_names

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from django.db import connection
 
-import drf_speedups.pooler
-from drf_speedups.pooler import SHARED, UNLIMITED, Way
+import drf_speedups.database.pooler
+from drf_speedups.database.pooler import SHARED, UNLIMITED, Way
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
 from tests.deploy.pgbouncer import SETTINGS, Pooler
@@ -28,7 +28,7 @@ class Behind:
     def __init__(self, pooler: Pooler) -> None:
         parts = urlsplit(pooler.url)
         self.changes = {"HOST": parts.hostname, "PORT": parts.port, "NAME": "items",
-                        "USER": parts.username, "ENGINE": "project.postgresql"}  # fmt: skip
+                        "USER": parts.username, "ENGINE": "drf_speedups.postgresql"}  # fmt: skip
 
     def copy(self) -> Any:
         made = connection.copy()
@@ -42,15 +42,15 @@ def seen(monkeypatch, settings):
 
     def seen(pooler: Pooler, *, prepared: bool) -> Way:
         settings.PREPARED_STATEMENTS = prepared
-        monkeypatch.setattr(drf_speedups.pooler, "connection", Behind(pooler))
-        return drf_speedups.pooler.way.__wrapped__()
+        monkeypatch.setattr(drf_speedups.database.pooler, "connection", Behind(pooler))
+        return drf_speedups.database.pooler.way.__wrapped__()
 
     return seen
 
 
 @pytest.mark.django_db
 def test_a_database_without_a_pooler_has_no_faults():
-    assert drf_speedups.pooler.way.__wrapped__() == Way()
+    assert drf_speedups.database.pooler.way.__wrapped__() == Way()
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ import pytest
 
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
-from project.embedded import Server, places
+from project.database.embedded import Server, places
 from tests.deploy.places import DEPLOY
 from tests.project.production import PRODUCTION, run
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from lab.running.processes import program
-from project.embedded import Server
+from project.database.embedded import Server
 from tests.project.production import PRODUCTION
 
 ROLE = "service"  # no superuser, whom hardly any limit concerns

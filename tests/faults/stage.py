@@ -198,7 +198,7 @@ def _log_faults(lines: list[dict[str, str]]) -> list[str]:
     """Return what is wrong with the log: a burst is worth one line in each worker."""
     troubles = Counter(
         (line["process"], line["message"].partition("): ")[2].partition(", after")[0])
-        for line in lines if line.get("logger") == "project.database_trouble"
+        for line in lines if line.get("logger") == "project.database.errors"
     )  # fmt: skip
     wrong = [f"logged {count} times: {what}" for (_, what), count in troubles.items() if count > 1]
     wrong += [f"a traceback: {line['message']}" for line in lines if "exc_info" in line]

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from crud.models import Item
-from drf_speedups.container import default_workers
+from drf_speedups.server.container import default_workers
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
 from tests.project.production import PRODUCTION, run

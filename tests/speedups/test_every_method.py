@@ -29,7 +29,7 @@ from drf_speedups.answers.view import Knowledge
 from drf_speedups.eligibility import StepAside
 from drf_speedups.eligibility.members import _undecorated, function_of
 from drf_speedups.pagination import KeysetPagination
-from drf_speedups.shared_fields import SharedFields
+from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library.comparing import NOW, Asked, answer, forget, served
 from tests.speedups.library.conversing import LANE, PIECES

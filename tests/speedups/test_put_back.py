@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, Phase, find
 from hypothesis import settings as how
 from rest_framework.views import APIView
 
-from drf_speedups import json_sql, statements, writes
+from drf_speedups import writes
 from drf_speedups.answers import action, changing, reading, view, writing
+from drf_speedups.database import json_sql, statements
 from drf_speedups.eligibility import members, models, serializers, views
 from drf_speedups.express.routes import Stop
 from tests.speedups.library.comparing import forget

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.urls import path
-from project.management.commands.drf_speedups import Command
 from rest_framework.exceptions import ValidationError
 from rest_framework.routers import SimpleRouter
 
 from drf_speedups.answers import explained
 from drf_speedups.express import closed_because, stepped_aside
+from project.management.commands.speedups import Command
 from tests.speedups.library.comparing import Asked, assert_same, only, served
 from tests.speedups.library.views import Shelves
 

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from project.idempotency import KEPT
 from project.models import IdempotencyKey
+from project.requests.idempotency import KEPT
 
 BATCH = 10_000  # keys deleted by one statement, which has to end before `statement_timeout`
 LEAST = 100

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from project.embedded import SERVER, EmbeddedError
+from project.database.embedded import SERVER, EmbeddedError
 
 
 class Command(BaseCommand):

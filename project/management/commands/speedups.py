@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from drf_speedups.answers import FinishedAnswers, explained
+from drf_speedups.database.old_connections import look_before_closing
 from drf_speedups.express import closed_because, stepped_aside
 from drf_speedups.express.lane import Lane
 from drf_speedups.overlap import stays_closed
-from drf_speedups.upkeep import look_before_closing
 
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as

@@ -14,8 +14,8 @@ def pytest_configure(config: Any) -> None:
     from rest_framework import serializers, viewsets
 
     from drf_speedups.answers import FinishedAnswers
-    from drf_speedups.shared_fields import SharedFields
-    from drf_speedups.upkeep import look_before_closing
+    from drf_speedups.database.old_connections import look_before_closing
+    from drf_speedups.serializers.shared_fields import SharedFields
     from drf_speedups.writes import SingleStatementWrites
 
     look_before_closing()

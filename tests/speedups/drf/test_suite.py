@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from django.conf import settings
 
-from project.embedded import SERVER
+from project.database.embedded import SERVER
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).resolve().parents[3]

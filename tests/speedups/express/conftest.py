@@ -7,7 +7,7 @@ from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
 
 from crud.models import Item
-from drf_speedups import upkeep
+from drf_speedups.database import old_connections
 from drf_speedups.express import ExpressLane
 from tests.speedups.express.asking import PLAIN
 
@@ -16,11 +16,11 @@ from tests.speedups.express.asking import PLAIN
 def production(settings):
     """Settings and signals as in production."""
     settings.MIDDLEWARE = [
-        "project.middleware.RequestContext", "whitenoise.middleware.WhiteNoiseMiddleware"
+        "project.requests.context.RequestContext", "whitenoise.middleware.WhiteNoiseMiddleware"
     ]  # fmt: skip
     around = (signals.request_started, signals.request_finished)
     before = [(signal, signal.receivers[:]) for signal in around]
-    upkeep.look_before_closing()
+    old_connections.look_before_closing()
     yield settings
     for signal, receivers in before:
         signal.receivers = receivers

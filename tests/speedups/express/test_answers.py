@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from crud.models import Item
-from drf_speedups.statements import Statement
+from drf_speedups.database.statements import Statement
 from tests.speedups.express.asking import PLAIN, ask
 
 VOLATILE = ("created_at", "updated_at", "id")

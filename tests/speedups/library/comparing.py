@@ -19,11 +19,12 @@ from django.db.models import AutoField
 from django.test import RequestFactory, override_settings
 from django.utils import translation
 
-from drf_speedups import shared_fields, upkeep
 from drf_speedups.answers import FinishedAnswers, view
+from drf_speedups.database import old_connections
 from drf_speedups.eligibility import changes
 from drf_speedups.express import ExpressLane
-from drf_speedups.shared_fields import SharedFields
+from drf_speedups.serializers import shared_fields
+from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library.models import (
     Author,
@@ -95,7 +96,7 @@ def served() -> Iterator[Any]:
     """Give the WSGI application as in production, the lane in front of it where it is wanted."""
     around = (request_started, request_finished)
     before = [(signal, signal.receivers[:]) for signal in around]
-    upkeep.look_before_closing()
+    old_connections.look_before_closing()
     logging.disable()
     try:
         with override_settings(DEBUG=False, MIDDLEWARE=[], ALLOWED_HOSTS=[HOST]):

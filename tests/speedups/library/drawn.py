@@ -28,7 +28,7 @@ from rest_framework.permissions import AllowAny, BasePermission
 
 from drf_speedups.answers import FinishedAnswers
 from drf_speedups.pagination import KeysetPagination
-from drf_speedups.shared_fields import SharedFields
+from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
 from tests.speedups.library.odd_models import ODD_MODELS, ODD_ROWS
 

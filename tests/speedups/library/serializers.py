@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.validators import UniqueTogetherValidator
 
-from drf_speedups.shared_fields import SharedFields
+from drf_speedups.serializers.shared_fields import SharedFields
 from tests.speedups.library.models import (
     Author,
     Book,

@@ -1,0 +1,28 @@
+"""A request as the worker has it, looked at without making a WSGI environment of it."""
+
+import time
+from typing import Any
+
+from drf_speedups.answers.light_request import Asked, length
+
+
+class AskedOfWorker(Asked):
+    """`META` is what its block of headers says, the same dictionary for many requests."""
+
+    waited: float
+
+    def __init__(self, request: Any, waited: float) -> None:
+        self.META = request.head.environ
+        self.path = request.path
+        self.method = request.method
+        self.query_string = request.query
+        self.waited = waited
+        self.started = time.perf_counter()
+        self.in_database = 0.0
+        self._request = request
+
+    def content(self) -> bytes:
+        """Return the body. Raises `ValueError` for one that is too long."""
+        length(self.META)
+        body: bytes = self._request.body
+        return body

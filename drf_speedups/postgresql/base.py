@@ -1,0 +1,84 @@
+"""The stock backend, which lets go of connections that are lost and does not wait for lost hosts.
+
+Django finds out by a query per request (CONN_HEALTH_CHECKS) or by an error of the request that
+meets a lost connection first. A socket tells without a round trip: the server says nothing unasked
+to an idle connection except that it ends it.
+"""
+
+import re
+import select
+import time
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.postgresql import base
+
+from drf_speedups.postgresql import half_open
+from drf_speedups.postgresql.names import with_addresses
+
+TRUSTED = 0.05  # seconds after its last use in which a connection is not looked at
+LONG_ATTEMPT = 0.4  # seconds; a host that refuses is faster, one that does not answer slower
+NEXT_ATTEMPT = 1.0  # seconds after a long attempt in which requests are told at once
+
+UNITS = {"us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}  # in seconds
+
+_no_attempt_before = 0.0  # monotonic seconds
+_why = ""  # the last long attempt failed
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Looks at a connection that was idle before it is used."""
+
+    _used_at = _connected_at = 0.0  # monotonic seconds
+
+    def ensure_connection(self) -> None:
+        """Connect if there is no connection, or only one that is lost."""
+        now = time.monotonic()
+        if now - self._used_at > TRUSTED and self._is_lost():
+            self.close()
+        self._used_at = now
+        if self.connection is None:
+            super().ensure_connection()
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """After an error: close what is lost before Django would connect anew to ask it."""
+        if self._is_lost():
+            self.close()
+        super().close_if_unusable_or_obsolete()
+
+    def _is_lost(self) -> bool:
+        if self.connection is None or self.in_atomic_block:
+            return False
+        if self.connection.closed or half_open.found_since(self._connected_at):
+            return True
+        poller = select.poll()
+        poller.register(self.connection.fileno(), select.POLLIN)
+        return bool(poller.poll(0))
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect; right after an attempt that took long and failed, raise at once."""
+        global _no_attempt_before, _why
+        started = time.monotonic()
+        if started < _no_attempt_before:
+            raise OperationalError(f"not tried again after a moment ago: {_why}")
+        try:
+            connection = super().get_new_connection(with_addresses(conn_params))
+        except Exception as error:
+            if time.monotonic() - started > LONG_ATTEMPT:
+                _no_attempt_before, _why = time.monotonic() + NEXT_ATTEMPT, str(error)
+            raise
+        self._connected_at = time.monotonic()
+        half_open.watch(connection, statement_limit(conn_params.get("options", "")))
+        return connection
+
+
+def statement_limit(options: str) -> float:
+    """Return the seconds that `-c statement_timeout=…` grants a statement; infinite if none.
+
+    What is written in another way counts as none: a statement that is well must not be ended.
+    """
+    said = re.findall(r"statement_timeout=(\S*)", options)
+    last = re.fullmatch(rf"(\d{{1,9}})({'|'.join(UNITS)})?", said[-1]) if said else None
+    if last is None or int(last[1]) == 0:
+        return float("inf")
+    return int(last[1]) * UNITS[last[2] or "ms"]

@@ -1,0 +1,72 @@
+"""The outermost middleware when the service is observed: all answers of the application pass it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.express.lane import STARTED
+from project.database import timing
+from project.database.timing import spent
+from project.observability.tally import tally
+
+WAITED = "drf_speedups.waited"  # seconds, from a worker that knows
+ROUTE = "project.route"  # in the environment of an answered request
+UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
+
+Environ = dict[str, Any]
+
+
+class Observed:
+    """Tallies each request and, with the setting SERVER_TIMING, tells the client."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        timing.wind_up()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request."""
+        started = request.META.get(STARTED) or _begin()
+        response = self.get_response(request)
+        route = getattr(request.resolver_match, "route", UNMATCHED)
+        took = _end(request.META, route, response.status_code, started)
+        if settings.SERVER_TIMING:
+            waited = request.META.get(WAITED)
+            response["Server-Timing"] = _server_timing(waited, took, spent.seconds)
+        return response
+
+    @staticmethod
+    def admits(environ: Environ) -> bool:
+        """Look at every request."""
+        return True
+
+    @staticmethod
+    def complete(asked: Asked, answer: Answer) -> None:
+        """Do the same for an answer of the express lane."""
+        in_database = asked.in_database or spent.seconds
+        spent.seconds = 0.0
+        line = (asked.method, answer.route, answer.status, asked.started, asked.waited, in_database)
+        took = tally.end(*line)
+        if settings.SERVER_TIMING:
+            timing = _server_timing(asked.waited, took, in_database)
+            answer.headers.append(("Server-Timing", timing))
+
+
+def _begin() -> float:
+    spent.seconds = 0.0
+    return tally.begin()
+
+
+def _end(environ: Environ, route: str, status: int, started: float) -> float:
+    environ[ROUTE] = route
+    method, waited = environ["REQUEST_METHOD"], environ.get(WAITED)
+    return tally.end(method, route, status, started, waited, spent.seconds)
+
+
+def _server_timing(waited: float | None, took: float, in_database: float) -> str:
+    """Return the header's value, milliseconds; its parts add up to the time in this worker."""
+    queue = "" if waited is None else f"queue;dur={1000 * waited:.2f}, "
+    rest = took - in_database
+    return f"{queue}db;dur={1000 * in_database:.2f}, app;dur={1000 * rest:.2f}"

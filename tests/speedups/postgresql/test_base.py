@@ -1,0 +1,98 @@
+"""The database backend: what it takes a connection for, and how long it waits."""
+
+import socket
+import time
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.backends.postgresql import base as stock
+
+from drf_speedups.postgresql import base, half_open
+
+
+@pytest.mark.parametrize(("options", "seconds"), [
+    ("-c statement_timeout=5s -c lock_timeout=3s", 5), ("-c statement_timeout=800ms", 0.8),
+    ("-c statement_timeout=300", 0.3), ("-c statement_timeout=2min", 120),
+    ("-c statement_timeout=1h", 3600), ("-c statement_timeout=1d -c a=b", 86_400),
+    ("-c statement_timeout=0", float("inf")), ("", float("inf")),
+    ("-c statement_timeout=5s -c statement_timeout=9s", 9),
+    ("-c statement_timeout=5s -c statement_timeout=0", float("inf")),
+    ("-c statement_timeout='5s'", float("inf")), ("-c statement_timeout=5weeks", float("inf")),
+])  # fmt: skip
+def test_the_limit_of_a_statement_is_read_from_the_options(options, seconds):
+    assert base.statement_limit(options) == seconds
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_ended_while_idle_is_replaced_unnoticed(database_url):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (before,) = cursor.fetchone()
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+    time.sleep(2 * base.TRUSTED)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() != (before,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_when_one_link_fell_silent_the_idle_connections_of_that_time_are_replaced(monkeypatch):
+    def backend():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return cursor.fetchone()
+
+    before = backend()
+    monkeypatch.setattr(half_open, "_found_at", time.monotonic())
+    time.sleep(2 * base.TRUSTED)
+    after = backend()
+    time.sleep(2 * base.TRUSTED)
+    assert after == backend() != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inside_a_transaction_no_connection_is_replaced(database_url):
+    with pytest.raises(OperationalError), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (before,) = cursor.fetchone()
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+        time.sleep(2 * base.TRUSTED)
+        connection.cursor().execute("SELECT 1")
+
+
+def test_after_a_host_that_does_not_answer_the_next_request_is_told_at_once(monkeypatch):
+    attempts = []
+
+    def silent(self, parameters):
+        attempts.append(parameters)
+        time.sleep(0.02)
+        raise OperationalError("timeout expired")
+
+    monkeypatch.setattr(base, "LONG_ATTEMPT", 0.01)
+    monkeypatch.setattr(base, "_no_attempt_before", 0.0)
+    monkeypatch.setattr(stock.DatabaseWrapper, "get_new_connection", silent)
+    wrapper = base.DatabaseWrapper(connection.settings_dict)
+    for _ in range(3):
+        with pytest.raises(OperationalError):
+            wrapper.get_new_connection({})
+    assert len(attempts) == 1
+
+
+def test_the_kernel_tells_for_how_long_a_link_is_silent():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        server.accept()[0] as peer,
+    ):
+        client.sendall(b"?")
+        peer.sendall(b"!")
+        client.recv(1)
+        assert half_open.silent_for(client) < 0.2
+        time.sleep(0.3)
+        assert 0.25 < half_open.silent_for(client) < 5
+        client.sendall(b"?")
+        assert half_open.silent_for(client) < 0.2
