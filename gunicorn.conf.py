@@ -17,8 +17,8 @@ from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from drf_speedups.server import container, current_worker
-from drf_speedups.server.lifecycle import companions
+from drf_speedups.server import container, current_worker, start_line
+from drf_speedups.server.lifecycle import lifecycle_hooks
 from drf_speedups.worker import BufferedWorker
 
 BUFFERED = "drf_speedups.worker.BufferedWorker"
@@ -186,12 +186,12 @@ def on_starting(server: Any) -> None:
 
 
 def _tell(turn: str, log: Any, *args: Any) -> None:
-    """Tell all companions; what goes wrong with one of them ends neither master nor worker."""
-    for companion in companions:
+    """Tell the application; what goes wrong with a hook of it ends neither master nor worker."""
+    for hooks in lifecycle_hooks:
         try:
-            getattr(companion, turn)(*args)
+            getattr(hooks, turn)(*args)
         except Exception:
-            log.exception("%s failed when told of: %s", type(companion).__name__, turn)
+            log.exception("%s failed when told of: %s", type(hooks).__name__, turn)
 
 
 def when_ready(server: Any) -> None:
@@ -225,17 +225,17 @@ def post_worker_init(worker: Any) -> None:
     if not isinstance(worker, BufferedWorker):  # which has read all of a body before it is asked
         worker.cfg.set("pre_request", _close_if_much_is_unread)
     current_worker.serve_with(worker)
-    current_worker.heed(worker, worker.early_signals)
+    current_worker.stop_if_told_early(worker, worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
     if worker.age == 1:  # the first: the master must not wait for a database
-        current_worker.introduce(worker)
+        start_line.log_in_background(worker)
     _tell("worker_started", worker.log, worker)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
-    """Let the application's companions finish."""
+    """Let the application's hooks finish."""
     if worker.booted:
-        current_worker.introduced()
+        start_line.finish()
         _tell("worker_stops", worker.log)
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from drf_speedups.database.old_connections import look_before_closing
-from drf_speedups.server.lifecycle import companions
+from drf_speedups.server.lifecycle import lifecycle_hooks
 from project.access.keys import KeysAnew
 from project.requests.edge import Edge
 
@@ -17,15 +17,17 @@ from drf_speedups.express import ExpressLane  # noqa: E402  (the framework looks
 from drf_speedups.overlap import overlapping  # noqa: E402
 
 look_before_closing()
-companions.append(KeysAnew())
+lifecycle_hooks.append(KeysAnew())
 if settings.METRICS_PORT is not None:
     from project.observability.metrics import Metrics
 
-    companions.append(Metrics(settings.METRICS_HOST, settings.METRICS_PORT))
+    lifecycle_hooks.append(Metrics(settings.METRICS_HOST, settings.METRICS_PORT))
 if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
     from project.observability.tracing import Tracing
 
-    companions.append(Tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT, settings.OTEL_SERVICE_NAME))
+    lifecycle_hooks.append(
+        Tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT, settings.OTEL_SERVICE_NAME)
+    )
 lane = ExpressLane(django)
 application = Edge(lane, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 application.overlap = overlapping(

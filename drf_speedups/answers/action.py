@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 
-from drf_speedups.answers.light_request import JSON, Answer, Asked
+from drf_speedups.answers.light_request import JSON, Answer, LightRequest
 from drf_speedups.database.json_sql import NUMBERS, json_object
 from drf_speedups.database.statements import Rows, Slot, Statement, compiled
 from drf_speedups.eligibility.database import check_database
@@ -69,13 +69,13 @@ class Action:
         """Compile what the action needs. Raises `StepAside`."""
         raise NotImplementedError
 
-    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
+    def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return what is to be executed, or None to leave the request to the framework."""
         raise NotImplementedError
 
-    def answer(self, asked: Asked, kwargs: dict[str, Any]) -> Answer | None:
+    def answer(self, request: LightRequest, kwargs: dict[str, Any]) -> Answer | None:
         """Execute and return the answer, or None. Raises Django's database errors."""
-        plan = self.plan(asked, kwargs) if self.silence else None
+        plan = self.plan(request, kwargs) if self.silence else None
         if plan is None:
             return None
         if plan.changes:

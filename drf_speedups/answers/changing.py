@@ -10,7 +10,7 @@ from rest_framework.mixins import CreateModelMixin
 from rest_framework.settings import api_settings
 
 from drf_speedups.answers.action import Action, Plan, json_answer
-from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.answers.writing import Writing
 from drf_speedups.database.json_sql import readable
 from drf_speedups.database.statements import Rows, Slot, Statement
@@ -53,9 +53,9 @@ class Create(Writing):
         self.headers = Headers(view_class, self.serializer)
         self.lane = self.headers.light
 
-    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
+    def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return the new row as PostgreSQL has it and writes it."""
-        values = None if kwargs else self.values_of(asked)
+        values = None if kwargs else self.values_of(request)
         if values is None:
             return None
         for field in self.fields:
@@ -64,12 +64,12 @@ class Create(Writing):
         parameters = self.parameters(self.fields, values)
         if parameters is None:
             return None
-        return Plan(self.statement, parameters, partial(self._created, asked), changes=True)
+        return Plan(self.statement, parameters, partial(self._created, request), changes=True)
 
-    def _created(self, asked: Asked, rows: Rows) -> Answer:
+    def _created(self, request: LightRequest, rows: Rows) -> Answer:
         text = rows[0][0] or b""
         answer = json_answer(text, status=201)
-        answer.headers += self.headers.of(asked, text)
+        answer.headers += self.headers.of(request, text)
         return answer
 
 
@@ -90,12 +90,12 @@ class Headers:
             return False
         return True
 
-    def of(self, asked: Asked, text: bytes) -> list[tuple[str, str]]:
+    def of(self, request: LightRequest, text: bytes) -> list[tuple[str, str]]:
         """Return them. Raises `BadHeaderError`, or what the view set's method raises."""
         if self._none:
             return []
         row = json.loads(text.decode())
-        view = asked.view or SimpleNamespace(request=asked)
+        view = request.view or SimpleNamespace(request=request)
         new: dict[str, Any] = self._method(view, row)
         return [(name, _safe(name, str(value))) for name, value in new.items()]
 
@@ -134,10 +134,10 @@ class Update(Writing):
         self.where = f"{where} AND {self.json.foreseen}"
         self.statements: dict[tuple[str, ...], Statement] = {}
 
-    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
+    def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return the row as it is then; the framework answers if there is none."""
         key = self.key_of(kwargs)
-        values = self.values_of(asked) if key is not None else None
+        values = self.values_of(request) if key is not None else None
         if values is None:
             return None
         values |= {field.name: field.pre_save(self.blank, add=False) for field in self.automatic}
@@ -188,7 +188,7 @@ class Destroy(Action):
         sql = f"DELETE FROM {self.table}{where} AND {readable(self.model)} RETURNING 1"  # noqa: S608
         self.statement = Statement(sql, parameters, self.using)
 
-    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
+    def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Delete the row; the framework answers if there is none."""
         key = self.key_of(kwargs)
         return None if key is None else Plan(self.statement, [key], _gone, changes=True)

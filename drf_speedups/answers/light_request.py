@@ -34,7 +34,7 @@ class Answer:
         return response
 
 
-class Asked:
+class LightRequest:
     """A request in the express lane: its WSGI environment is all there is."""
 
     view: Any = None  # that of the request, once the framework has made one
@@ -71,7 +71,7 @@ class Asked:
         return body
 
 
-class AskedOfDjango(Asked):
+class DjangoRequest(LightRequest):
     """A request that the framework has let in; the request is its own."""
 
     def __init__(self, view: Any) -> None:

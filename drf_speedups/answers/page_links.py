@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from rest_framework.pagination import Cursor
 
-from drf_speedups.answers.light_request import Asked
+from drf_speedups.answers.light_request import LightRequest
 from drf_speedups.database.statements import Rows
 
 PLAIN_PATH = re.compile(r"(?!//)[A-Za-z0-9_./-]+")
@@ -34,12 +34,12 @@ def page_of(given: Any, limit: int, cursor: Cursor | None) -> Page | None:
     return Page(limit, int(cursor.position or 0) if cursor else None, rest)
 
 
-def page_links(asked: Asked, page: Page, rows: Rows) -> bytes | None:
+def page_links(request: LightRequest, page: Page, rows: Rows) -> bytes | None:
     """Return the begin of a page's JSON with both links; None where URLs need more care."""
-    origin = asked.origin()
-    if not (PLAIN_PATH.fullmatch(asked.path) and PLAIN_ORIGIN.fullmatch(origin)):
+    origin = request.origin()
+    if not (PLAIN_PATH.fullmatch(request.path) and PLAIN_ORIGIN.fullmatch(origin)):
         return None
-    base = f"{origin}{asked.path}?cursor="
+    base = f"{origin}{request.path}?cursor="
     following, before = "null", "null"
     if len(rows) > page.limit:
         following = f'"{base}{_encoded(f"p={_key(rows[page.limit - 1])}")}{page.rest}"'

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.exceptions import APIException
 
 from drf_speedups.answers.action import Action, Plan, json_answer
-from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.answers.page_links import Page, page_links, page_of
 from drf_speedups.database.statements import ANY_LIMIT, Rows, Statement, compiled
 from drf_speedups.eligibility.reasons import unless
@@ -26,7 +26,7 @@ class Retrieve(Action):
         rows = self.with_json(view_class, self.rows.filter(pk=self.slot()))
         self.statement = Statement(*compiled(rows), self.using)
 
-    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
+    def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return the row as PostgreSQL writes it."""
         key = self.key_of(kwargs)
         return None if key is None else Plan(self.statement, [key], _row)
@@ -57,26 +57,26 @@ class List(Action):
         later = ordered.filter(pk__lt=self.slot())[:ANY_LIMIT]
         self.later = Statement(*compiled(later), self.using)
 
-    def plan(self, asked: Asked, kwargs: dict[str, Any]) -> Plan | None:
+    def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return the page of the rows as PostgreSQL writes them, and one row more."""
-        page = None if kwargs else self._page(asked)
+        page = None if kwargs else self._page(request)
         if page is None:
             return None
-        answer = partial(_page, asked, page)
+        answer = partial(_page, request, page)
         if page.position is None:
             return Plan(self.first, [page.limit + 1], answer)
         if not self.least <= page.position <= self.most:
             return None
         return Plan(self.later, [page.position, page.limit + 1], answer)
 
-    def _page(self, asked: Asked) -> Page | None:
+    def _page(self, request: LightRequest) -> Page | None:
         """Return which page is asked for; None if the framework has to say."""
-        query = asked.query_string if asked.view is None else None
+        query = request.query_string if request.view is None else None
         if query in self.first_pages:
             return self.first_pages[query]
         wanted = _Wanted()
         try:
-            wanted.query_params = asked.query()
+            wanted.query_params = request.query()
             limit = self.paginator.get_page_size(wanted)
             cursor = self.paginator.decode_cursor(wanted)
         except (APIException, UnicodeError):
@@ -87,8 +87,8 @@ class List(Action):
         return page
 
 
-def _page(asked: Asked, page: Page, rows: Rows) -> Answer | None:
-    links = page_links(asked, page, rows)
+def _page(request: LightRequest, page: Page, rows: Rows) -> Answer | None:
+    links = page_links(request, page, rows)
     written = [text for _, text in rows[: page.limit] if text is not None]
     if links is None or len(written) < min(len(rows), page.limit):
         return None

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from drf_speedups.answers.action import Action
 from drf_speedups.answers.changing import Create, Destroy, PartialUpdate, Update
-from drf_speedups.answers.light_request import AskedOfDjango
+from drf_speedups.answers.light_request import DjangoRequest
 from drf_speedups.answers.reading import List, Retrieve
 from drf_speedups.eligibility.members import piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on
@@ -59,7 +59,7 @@ def _finished(
     known = knowledge(kind)
     if known.describes(view) and gives_json(request) and in_default_timezone():
         known.remember(action, request.META)
-        answer = action.answer(AskedOfDjango(view), kwargs)
+        answer = action.answer(DjangoRequest(view), kwargs)
         if answer is not None:
             return answer.response()
     return stock(request, *args, **kwargs)

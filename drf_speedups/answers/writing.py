@@ -11,7 +11,7 @@ from django.db import connections, models
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from drf_speedups.answers.action import Action
-from drf_speedups.answers.light_request import JSON, Asked
+from drf_speedups.answers.light_request import JSON, LightRequest
 from drf_speedups.database.json_sql import NUMBERS, TEXT, json_object
 from drf_speedups.eligibility.database import check_table
 from drf_speedups.eligibility.models import SAVED, check_column, check_saving, fills_in
@@ -100,12 +100,12 @@ class Writing(Action):
                 self._table = reason
         return self._table is True
 
-    def values_of(self, asked: Asked) -> Values | None:
+    def values_of(self, request: LightRequest) -> Values | None:
         """Return the checked values of a body; None if the framework has to say what is wrong."""
-        if asked.META.get("CONTENT_TYPE") != JSON:
+        if request.META.get("CONTENT_TYPE") != JSON:
             return None
         try:
-            data = asked.data(self.parser, self.context)
+            data = request.data(self.parser, self.context)
             values = self.validation.values(data) if self.validation else None
             if values is None:
                 values = self.serializer.run_validation(data)

@@ -9,11 +9,11 @@ from django.db import connections
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
 from drf_speedups.eligibility.reasons import StepAside, switched_on, unless
-from drf_speedups.express.routes import Routes, Stop
+from drf_speedups.express.routes import Endpoint, Routes
 
 # They have nothing to do for an answer of a view set.
 IDLE_MIDDLEWARE = {"whitenoise.middleware.WhiteNoiseMiddleware"}
@@ -68,21 +68,21 @@ class Lane:
         found = self.routes.find(path)
         if found is None:
             return None
-        stop, kwargs = found
-        action = stop.action(environ)
+        endpoint, kwargs = found
+        action = endpoint.action(environ)
         if action is None:
             return None
         old_connections.look_at(action.using)
-        asked = Asked(environ)
+        request = LightRequest(environ)
         try:
-            answer = action.answer(asked, kwargs)
+            answer = action.answer(request, kwargs)
         except Exception as error:  # noqa: BLE001  (a change must not be tried again: Django explains)
-            environ[FAILED], environ[STARTED] = error, asked.started
+            environ[FAILED], environ[STARTED] = error, request.started
             return None
         if answer is None:
             environ[FAILED] = None  # and the view would find the same
             return None
-        self.complete(asked, answer, stop)
+        self.complete(request, answer, endpoint)
         old_connections.look_at(action.using)
         return answer
 
@@ -90,12 +90,12 @@ class Lane:
         """Tell whether all middleware lets a block of headers into the lane."""
         return all(one.admits(environ) for one in self.middleware)
 
-    def complete(self, asked: Asked, answer: Answer, stop: Stop) -> None:
+    def complete(self, request: LightRequest, answer: Answer, endpoint: Endpoint) -> None:
         """Do for an answer what the view and all middleware do for it."""
-        answer.headers += stop.headers
-        answer.route = stop.route
+        answer.headers += endpoint.headers
+        answer.route = endpoint.route
         for one in self.middleware:
-            one.complete(asked, answer)
+            one.complete(request, answer)
 
 
 def closed_because() -> str:

@@ -30,7 +30,7 @@ NO_VIEW_SET = "it is no view set with finished answers"
 Kwargs = dict[str, Any]
 
 
-class Stop:
+class Endpoint:
     """A route to a view set that may be answered in the lane."""
 
     def __init__(self, callback: Any, route: str) -> None:
@@ -105,23 +105,23 @@ class Stop:
 
 
 class Routes:
-    """All routes in the order in which Django tries them, as far as the last one of a stop."""
+    """All routes in the order in which Django tries them, as far as the last endpoint."""
 
     def __init__(self) -> None:
         chains = [*_chains(get_resolver())]
-        while chains and not isinstance(chains[-1][1], Stop):
+        while chains and not isinstance(chains[-1][1], Endpoint):
             chains.pop()
         self._chains = [
-            (_matcher(patterns), stop if isinstance(stop, Stop) else None)
-            for patterns, stop in chains
+            (_matcher(patterns), endpoint if isinstance(endpoint, Endpoint) else None)
+            for patterns, endpoint in chains
         ]
 
-    def find(self, path: str) -> tuple[Stop, Kwargs] | None:
-        """Return the first route that matches, None if it is no stop's or there is none."""
-        for match, stop in self._chains:
+    def find(self, path: str) -> tuple[Endpoint, Kwargs] | None:
+        """Return the first route that matches, None if it is no endpoint's or there is none."""
+        for match, endpoint in self._chains:
             kwargs = match(path)
             if kwargs is not None:
-                return (stop, kwargs) if stop else None
+                return (endpoint, kwargs) if endpoint else None
         return None
 
 
@@ -160,33 +160,33 @@ def _expression(pattern: Any) -> Callable[[str], Kwargs | None]:
 
 
 def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
-    """Yield the patterns that a path has to match one after the other, and the stop, if any."""
+    """Yield the patterns that a path has to match one after the other, and the endpoint, if any."""
     patterns = (*before, resolver.pattern)
     for one in resolver.url_patterns:
         if isinstance(one, URLResolver):
             yield from _chains(one, patterns)
         else:
             chain = (*patterns, one.pattern)
-            yield chain, _stop(one, "".join(str(pattern) for pattern in chain[1:]))
+            yield chain, _endpoint(one, "".join(str(pattern) for pattern in chain[1:]))
 
 
-def _stop(pattern: URLPattern, route: str) -> Stop | StepAside:
+def _endpoint(pattern: URLPattern, route: str) -> Endpoint | StepAside:
     try:
         unless(not pattern.default_args, "the route has arguments of its own")
         named = not isinstance(pattern.pattern, RegexPattern) or (
             pattern.pattern.regex.groups == len(pattern.pattern.regex.groupindex)
         )
         unless(named, "the route has arguments without names")
-        return Stop(pattern.callback, route)
+        return Endpoint(pattern.callback, route)
     except StepAside as reason:
         return reason
 
 
 def stepped_aside() -> Iterator[tuple[str, str]]:
     """Yield the routes to view sets with finished answers that are not in the lane, and why."""
-    for patterns, stop in _chains(get_resolver()):
-        if isinstance(stop, StepAside) and str(stop) != NO_VIEW_SET:
-            yield "".join(str(pattern) for pattern in patterns[1:]), str(stop)
+    for patterns, endpoint in _chains(get_resolver()):
+        if isinstance(endpoint, StepAside) and str(endpoint) != NO_VIEW_SET:
+            yield "".join(str(pattern) for pattern in patterns[1:]), str(endpoint)
 
 
 def _given(callback: Any) -> dict[str, Any]:

@@ -28,10 +28,10 @@ from drf_speedups.database.statements import (
 from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
 from drf_speedups.express.lane import ExpressLane, Lane
-from drf_speedups.express.routes import Stop
+from drf_speedups.express.routes import Endpoint
 from drf_speedups.overlap.link import Call, Link, is_prepared_already, was_aborted
-from drf_speedups.overlap.link_pool import Links
-from drf_speedups.overlap.worker_request import AskedOfWorker
+from drf_speedups.overlap.link_pool import LinkPool
+from drf_speedups.overlap.worker_request import WorkerRequest
 from drf_speedups.writes import DEADLOCK_OR_SERIALIZATION_FAILURE
 
 MOST = 256  # requests under way in one worker
@@ -43,11 +43,13 @@ SACRIFICED = {state.encode() for state in DEADLOCK_OR_SERIALIZATION_FAILURE}
 class Pending:
     """A request whose statement is under way."""
 
-    __slots__ = ("answer", "asked", "attempts", "call", "client", "is_late", "left", "plan", "stop")
+    __slots__ = (
+        "answer", "attempts", "call", "client", "endpoint", "is_late", "left", "light", "plan",
+    )  # fmt: skip
 
-    def __init__(self, asked: AskedOfWorker, stop: Stop, plan: Plan, call: Call) -> None:
-        self.asked = asked
-        self.stop = stop
+    def __init__(self, light: WorkerRequest, endpoint: Endpoint, plan: Plan, call: Call) -> None:
+        self.light = light
+        self.endpoint = endpoint
         self.plan = plan
         self.call = call
         self.attempts = 1
@@ -67,14 +69,14 @@ class OverlapLane:
         self.under_way = 0
         self._done: list[Pending] = []
         self._waiting: tuple[deque[Pending], ...] = (deque(), deque(), deque())
-        self.links: Links
+        self.links: LinkPool
 
     def open(self, poller: Any, longest_wait: float) -> None:
         """Begin in a worker, whose poller tells it of the links.
 
         `longest_wait`: seconds that a request may wait for a link, 0 for any time.
         """
-        self.links = Links(self.most_links, self._connect, poller)
+        self.links = LinkPool(self.most_links, self._connect, poller)
         self._longest_wait = longest_wait or float("inf")
 
     def close(self) -> None:
@@ -104,13 +106,13 @@ class OverlapLane:
         found = None if odd else self.lane.routes.find(path)
         if found is None:
             return None
-        stop, kwargs = found
-        action = self._action(request, stop)
+        endpoint, kwargs = found
+        action = self._action(request, endpoint)
         if action is None:
             return None
-        asked = AskedOfWorker(request, waited)
+        light = WorkerRequest(request, waited)
         try:
-            plan = action.plan(asked, kwargs) if action.silence else None
+            plan = action.plan(light, kwargs) if action.silence else None
         except Exception:  # noqa: BLE001  (nothing is done yet: Django meets it again)
             return None
         if plan is None:
@@ -119,7 +121,7 @@ class OverlapLane:
         if NotImplemented in texts:
             return None
         call = Call(plan.statement.native(link), texts, None, is_alone=action.may_wait)
-        call.owner = pending = Pending(asked, stop, plan, call)
+        call.owner = pending = Pending(light, endpoint, plan, call)
         self.under_way += 1
         self._send(pending)
         return pending
@@ -156,8 +158,8 @@ class OverlapLane:
         """Send those for which a link is free, oldest first; refuse who has waited too long."""
         nobody = self.links.connection is None  # then Django says that the database is away
         while waiting:
-            asked, plan, call = waiting[0].asked, waiting[0].plan, waiting[0].call
-            late = asked.waited + time.perf_counter() - asked.started > self._longest_wait
+            light, plan, call = waiting[0].light, waiting[0].plan, waiting[0].call
+            late = light.waited + time.perf_counter() - light.started > self._longest_wait
             if not (late or nobody) and not self.links.send(call, changes=plan.changes):
                 return
             pending = waiting.popleft()
@@ -168,7 +170,7 @@ class OverlapLane:
     def _take(self, call: Call) -> None:
         """Make the answer of a statement that is done, or send it once more."""
         pending: Pending = call.owner
-        pending.asked.in_database += call.seconds
+        pending.light.in_database += call.seconds
         result = call.result
         if result is not None and result.status in DONE:
             self._answer(pending, result)
@@ -182,7 +184,7 @@ class OverlapLane:
             if answer is None:
                 pending.left[FAILED] = None  # and the view would find the same
             else:
-                self.lane.complete(pending.asked, answer, pending.stop)
+                self.lane.complete(pending.light, answer, pending.endpoint)
                 pending.answer = answer
         except Exception as error:  # noqa: BLE001  (a change must not be done again: Django explains)
             pending.left[FAILED] = error
@@ -226,15 +228,15 @@ class OverlapLane:
 
     # Once for a block of headers
 
-    def _action(self, request: Any, stop: Stop) -> Action | None:
+    def _action(self, request: Any, endpoint: Endpoint) -> Action | None:
         """Return the action of a request that may overlap."""
         verdicts = request.head.verdicts
-        key = (request.method, stop)
+        key = (request.method, endpoint)
         action: Action | None = verdicts.get(key)
         if action is None:
             environ = request.environ()
             if _is_plain(environ) and self.lane.admits(environ):
-                action = stop.action(environ)
+                action = endpoint.action(environ)
             if action is not None:
                 verdicts[key] = action
         return action

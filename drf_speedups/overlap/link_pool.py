@@ -26,7 +26,7 @@ READ = select.EPOLLIN if hasattr(select, "epoll") else 0
 WRITE = select.EPOLLOUT if hasattr(select, "epoll") else 0
 
 
-class Links:
+class LinkPool:
     """At most `most` links, each made by `connect`, which may block: a thread calls it."""
 
     def __init__(self, most: int, connect: Callable[[], Link], poller: "select.epoll") -> None:

@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
-from drf_speedups.answers.light_request import Asked, length
+from drf_speedups.answers.light_request import LightRequest, length
 
 
-class AskedOfWorker(Asked):
+class WorkerRequest(LightRequest):
     """`META` is what its block of headers says, the same dictionary for many requests."""
 
     waited: float

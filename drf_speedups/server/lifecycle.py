@@ -7,7 +7,7 @@ when the master loads the application (`preload_app`), and gunicorn's hooks call
 from typing import Any
 
 
-class Companion:
+class LifecycleHooks:
     """Lives as long as the server; each method is for one turn, and does nothing by default."""
 
     def starting(self, arbiter: Any) -> None:
@@ -29,4 +29,4 @@ class Companion:
         """In the master, at its end."""
 
 
-companions: list[Companion] = []
+lifecycle_hooks: list[LifecycleHooks] = []

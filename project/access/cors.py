@@ -4,7 +4,7 @@ from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 
-from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.light_request import Answer, LightRequest
 
 
 class Origins(CorsMiddleware):
@@ -16,6 +16,6 @@ class Origins(CorsMiddleware):
         return "HTTP_ORIGIN" not in environ
 
     @staticmethod
-    def complete(asked: Asked, answer: Answer) -> None:
+    def complete(request: LightRequest, answer: Answer) -> None:
         """Let caches hear that those differ."""
         answer.headers.append(("Vary", "origin"))

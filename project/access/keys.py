@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from drf_speedups.server.lifecycle import Companion
+from drf_speedups.server.lifecycle import LifecycleHooks
 from project import environment
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def read_keys(variable: str) -> dict[str, Key]:
         environment.refuse(variable, str(error))
 
 
-class KeysAnew(Companion):
+class KeysAnew(LifecycleHooks):
     """At SIGHUP the master reads the keys again, for the workers that it then starts."""
 
     def reloading(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from gunicorn import util
 
-from drf_speedups.server.lifecycle import Companion
+from drf_speedups.server.lifecycle import LifecycleHooks
 from project.database import errors
 from project.observability.tally import tally
 
@@ -18,7 +18,7 @@ INTERVAL = 0.5  # seconds; what a killed worker takes with it
 PATIENCE = 1.0  # seconds between attempts to get the port of a master that is being replaced
 
 
-class Metrics(Companion):
+class Metrics(LifecycleHooks):
     """Serves in the master; tells in each worker."""
 
     def __init__(self, host: str, port: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.express.lane import STARTED
 from project.database import timing
 from project.database.timing import spent
@@ -43,15 +43,17 @@ class Observed:
         return True
 
     @staticmethod
-    def complete(asked: Asked, answer: Answer) -> None:
+    def complete(request: LightRequest, answer: Answer) -> None:
         """Do the same for an answer of the express lane."""
-        in_database = asked.in_database or spent.seconds
+        in_database = request.in_database or spent.seconds
         spent.seconds = 0.0
-        line = (asked.method, answer.route, answer.status, asked.started, asked.waited, in_database)
-        took = tally.end(*line)
+        started, waited = request.started, request.waited
+        took = tally.end(
+            request.method, answer.route, answer.status, started, waited, in_database
+        )  # fmt: skip
         if settings.SERVER_TIMING:
-            timing = _server_timing(asked.waited, took, in_database)
-            answer.headers.append(("Server-Timing", timing))
+            shown = _server_timing(waited, took, in_database)
+            answer.headers.append(("Server-Timing", shown))
 
 
 def _begin() -> float:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from drf_speedups.server.lifecycle import Companion
+from drf_speedups.server.lifecycle import LifecycleHooks
 from project.database.timing import WAYS
 from project.observability.middleware import ROUTE
 
@@ -19,7 +19,7 @@ PATIENCE = 1.0  # seconds for the collector to take a batch
 NAMES = {"get_new_connection": "CONNECT", "_commit": "COMMIT", "_rollback": "ROLLBACK"}
 
 
-class Tracing(Companion):
+class Tracing(LifecycleHooks):
     """Threads do not live on in a forked process: each worker has its own provider."""
 
     def __init__(self, endpoint: str, service: str) -> None:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from drf_speedups.answers.light_request import Answer, Asked
+from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.security_headers import add_security_headers, security_headers
 from drf_speedups.server.current_worker import client_address
 from project.access.permissions import key_name
@@ -69,10 +69,10 @@ class RequestContext:
         return _is_for_us(_host(environ)) and not _is_too_long(environ)
 
     @staticmethod
-    def complete(asked: Asked, answer: Answer) -> None:
+    def complete(request: LightRequest, answer: Answer) -> None:
         """Do the same for an answer of the express lane."""
-        identity = _request_id(asked.META)
-        answer.headers += security_headers(asked.META["wsgi.url_scheme"] == "https")
+        identity = _request_id(request.META)
+        answer.headers += security_headers(request.META["wsgi.url_scheme"] == "https")
         answer.headers += (("X-Request-ID", identity), ("X-Served-By", _served_by()))
         if answer.status != 204:
             answer.headers.append(("Content-Length", str(len(answer.body))))
@@ -80,8 +80,9 @@ class RequestContext:
             token = request_id.set(identity)
             try:
                 _log(
-                    asked.META, asked.method, asked.path, answer.status, answer.route, asked.started
-                )
+                    request.META, request.method, request.path, answer.status, answer.route,
+                    request.started,
+                )  # fmt: skip
             finally:
                 request_id.reset(token)
 

@@ -58,7 +58,7 @@ class Idempotency:
         return HEADER not in environ
 
     @staticmethod
-    def complete(asked: Any, answer: Any) -> None:
+    def complete(request: Any, answer: Any) -> None:
         """There is nothing to do for others."""
 
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:

@@ -53,7 +53,7 @@ class Preconditions:
         return not (asks or (settings.REQUIRE_IF_MATCH and environ["REQUEST_METHOD"] in CHANGES))
 
     @staticmethod
-    def complete(asked: Any, answer: Any) -> None:
+    def complete(request: Any, answer: Any) -> None:
         """Tag an item of the express lane."""
         if _is_item(answer.status, answer.route):
             answer.headers.append(("ETag", etag(answer.body)))

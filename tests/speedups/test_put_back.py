@@ -21,7 +21,7 @@ from drf_speedups import writes
 from drf_speedups.answers import action, changing, reading, view, writing
 from drf_speedups.database import json_sql, statements
 from drf_speedups.eligibility import members, models, serializers, views
-from drf_speedups.express.routes import Stop
+from drf_speedups.express.routes import Endpoint
 from tests.speedups.library.comparing import forget
 from tests.speedups.library.conversing import differences
 from tests.speedups.library.drawn import Spec
@@ -134,8 +134,8 @@ def gate_in_the_lane() -> contextlib.ExitStack:
         made.initial(made.request)
         return stock(self, environ)
 
-    stock = Stop.action
-    return patched((Stop, "action", answer))
+    stock = Endpoint.action
+    return patched((Endpoint, "action", answer))
 
 
 FAULTS: dict[str, tuple[Callable[[], contextlib.ExitStack], Spec]] = {

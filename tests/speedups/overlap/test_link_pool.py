@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from drf_speedups.overlap import links as module
+from drf_speedups.overlap import link_pool as module
 from drf_speedups.overlap.link import Call
-from drf_speedups.overlap.link_pool import Links
+from drf_speedups.overlap.link_pool import LinkPool
 from tests.speedups.worker.serving import eventually
 
 
@@ -64,7 +64,7 @@ class Served:
         self.made: list[Any] = []
         self.refuses = False
         self.poller = select.epoll()
-        self.links = Links(most, self.connect, self.poller)
+        self.links = LinkPool(most, self.connect, self.poller)
 
     def connect(self):
         if self.refuses:
