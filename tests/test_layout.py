@@ -26,7 +26,8 @@ FRAMEWORKS = {  # of each peer, with what it stands on
     "django_fastdrf": {"django", "rest_framework", "fastdrf", "msgspec", "dj_database_url"},
 }
 SHARED = {"shared", "fastapi_common"}  # what peers have in common
-ROOMS: dict[str, tuple[str, str]] = {  # of lab/: what each may import, and why nothing else
+Rooms = dict[str, tuple[str, str]]  # what each may import, and why nothing else
+LAB: Rooms = {
     "records": ("", "what a trial found is the seam: it knows neither who writes nor who reads it"),
     "experiments": ("records", "what is to be measured is planned before anything runs"),
     "running": ("experiments records", "what runs writes records; it judges and draws nothing"),
@@ -38,6 +39,26 @@ ROOMS: dict[str, tuple[str, str]] = {  # of lab/: what each may import, and why 
         "experiments probing running records analysis sizing report",
         "a command is the outermost shell",
     ),
+}
+SPEEDUPS: Rooms = {
+    "eligibility": ("", "what is known of a project is asked by all pieces, and asks none of them"),
+    "postgresql": ("", "a database backend is everybody's, with and without the other pieces"),
+    "database": ("eligibility", "statements know no serializer that is at work, and no request"),
+    "serializers": ("eligibility", "fields and bodies are looked at before there is a statement"),
+    "writes": ("eligibility database", "one statement writes, whoever answers with its row"),
+    "pagination": ("eligibility", "a paginator runs in any project"),
+    "security_headers": ("eligibility", "headers are the same for any answer"),
+    "answers": (
+        "eligibility database serializers writes pagination",
+        "an action's answer is the same in a view and in a lane",
+    ),
+    "express": ("eligibility database answers", "a lane finds the action, which then answers"),
+    "overlap": (
+        "eligibility database writes answers express",
+        "a worker's lane is the express lane, for many requests at a time",
+    ),
+    "worker": ("", "the worker serves any WSGI application and knows no Django"),
+    "server": ("database", "gunicorn's hooks tell how the service runs, whatever it answers"),
 }
 
 
@@ -70,20 +91,28 @@ def test_imports_follow_the_arrows_of_the_design(folder, forbidden):
     assert not wrong
 
 
-@pytest.mark.parametrize("room", sorted(path.name for path in (ROOT / "lab").glob("[a-z]*/")))
-def test_imports_follow_the_arrows_between_the_rooms_of_the_lab(room):
-    may, why = ROOMS[room]
-    allowed = {room, "errors", "ROOT", *may.split()}
-    wrong = [
-        f"{file} imports {name}: {why}"
-        for file, name in imports(f"lab/{room}")
-        if name.startswith("lab.") and name.split(".")[1] not in allowed
-    ]
-    assert not wrong
+def against_the_arrows(folder: str, rooms: Rooms, door: str) -> Iterator[str]:
+    """Yield the imports from a room into one that it may not see. `door`: names that all may."""
+    for room, (may, why) in rooms.items():
+        allowed = {room, *may.split(), *door.split()}
+        place = f"{folder}/{room}"
+        for file, name in imports(place if (ROOT / place).is_dir() else f"{place}.py"):
+            if name.startswith(f"{folder}.") and name.split(".")[1] not in allowed:
+                yield f"{file} imports {name}: {why}"
 
 
-def test_a_room_of_the_lab_is_seen_at_a_glance():
-    rooms = {path.parent for path in (ROOT / "lab").rglob("*.py")}
+@pytest.mark.parametrize(("folder", "rooms", "door"), [
+    ("lab", LAB, "errors ROOT"), ("drf_speedups", SPEEDUPS, ""),
+])  # fmt: skip
+def test_imports_follow_the_arrows_between_rooms(folder, rooms, door):
+    there = {path.parent.name for path in (ROOT / folder).glob("[a-z]*/__init__.py")}
+    assert there <= set(rooms) | {"management"}
+    assert not [*against_the_arrows(folder, rooms, door)]
+
+
+@pytest.mark.parametrize("folder", ["lab", "drf_speedups", "project", "crud"])
+def test_a_room_is_seen_at_a_glance(folder):
+    rooms = {path.parent for path in (ROOT / folder).rglob("*.py")}
     sizes = {str(room.relative_to(ROOT)): len([*room.glob("[a-z]*.py")]) for room in rooms}
     assert {room: size for room, size in sizes.items() if size > 15} == {}
 

@@ -5,9 +5,9 @@ import socket
 import time
 from typing import Any
 
+from drf_speedups.worker.http.parser import Parser
+from drf_speedups.worker.http.reply import Reply
 from drf_speedups.worker.outbox import Outbox
-from drf_speedups.worker.reply import Reply
-from drf_speedups.worker.request import Parser
 from drf_speedups.worker.spool import Room
 
 READ_AT_ONCE = 65_536  # bytes

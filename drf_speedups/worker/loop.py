@@ -17,8 +17,9 @@ from drf_speedups.worker import options
 from drf_speedups.worker.acceptor import NEVER, Accepted, Acceptor, loads
 from drf_speedups.worker.connection import Connection, State
 from drf_speedups.worker.hooks import Hooks
+from drf_speedups.worker.http.parser import Parser
+from drf_speedups.worker.http.request import Head
 from drf_speedups.worker.overlapping import Overlapping
-from drf_speedups.worker.request import Head, Parser
 from drf_speedups.worker.sending import EVENTS_AT_ONCE, LINGER, READ, SLICE
 from drf_speedups.worker.spool import Room
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from drf_speedups.worker.answering import Answering
 from drf_speedups.worker.connection import Connection
-from drf_speedups.worker.reply import Reply, whole
+from drf_speedups.worker.http.reply import Reply, whole
 
 STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
 

@@ -13,8 +13,8 @@ from gunicorn.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drf_speedups.worker.body import TooLargeError
-from drf_speedups.worker.request import Parser
+from drf_speedups.worker.http.body import TooLargeError
+from drf_speedups.worker.http.parser import Parser
 from drf_speedups.worker.spool import Room
 from project.requests.parsers import MOST_SEPARATORS
 from tests.project.production import PRODUCTION, ROOT

@@ -7,8 +7,8 @@ from gunicorn.config import Config
 from gunicorn.http import errors, wsgi
 from gunicorn.http.parser import RequestParser
 
-from drf_speedups.worker.body import TooLargeError
-from drf_speedups.worker.request import Parser
+from drf_speedups.worker.http.body import TooLargeError
+from drf_speedups.worker.http.parser import Parser
 from drf_speedups.worker.spool import Room
 from tests.speedups.worker.applications import visible
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from drf_speedups.worker.request import GunicornRequest, Parser
+from drf_speedups.worker.http.parser import Parser
+from drf_speedups.worker.http.request import GunicornRequest
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.raw_requests import ALL, VALID
 from tests.speedups.worker.reading import (

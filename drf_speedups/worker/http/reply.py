@@ -11,7 +11,7 @@ from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderNam
 from gunicorn.http.message import TOKEN_RE
 from gunicorn.http.wsgi import HEADER_VALUE_RE, STATUS_RE
 
-from drf_speedups.worker.request import Request
+from drf_speedups.worker.http.request import Request
 
 REMEMBERED_LINES = 1024
 LARGEST_PIECE = 2**20  # bytes of a block that are framed and copied at a time

@@ -1,0 +1,1 @@
+"""HTTP messages: requests from the bytes of a connection, answers as bytes; no socket is seen."""
