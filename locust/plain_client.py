@@ -52,13 +52,24 @@ class PlainSession(FastHttpSession):
         self._path_at = len(whole) - len(urlsplit(whole).path)
         self._wire = self.client.clientpool.get_client(whole)
         self._wire.default_headers.update(self.client.default_headers)
+        self._opened = 0  # connections
+        pool = self._wire._connection_pool
+        pool.after_connect = self._connected  # type: ignore[assignment, method-assign]
+
+    def _connected(self, _: object) -> None:
+        self._opened += 1
 
     def _send_request_safe_mode(self, method: str, url: str, **request: Any) -> FastResponse:
         """Locust's step between its own statistics and the connection."""
+        before = self._opened
         try:
-            answer = self._wire.request(
-                method, url[self._path_at :], body=request["payload"], headers=request["headers"]
-            )
+            answer = FastResponse(
+                self._wire.request(
+                    method, url[self._path_at :], body=request["payload"],
+                    headers=request["headers"],
+                )
+            )  # fmt: skip
         except FAILURE_EXCEPTIONS as error:
-            return ErrorResponse(FastRequest(url, method), error)
-        return FastResponse(answer)
+            answer = ErrorResponse(FastRequest(url, method), error)
+        answer.__dict__["opened"] = self._opened - before  # for request_log.py
+        return answer

@@ -1,6 +1,6 @@
 """One CSV line per request, for percentiles, intervals and plots of our own.
 
-Format 1. The first line is `#request-log 1`, the second names the columns:
+Format 2. The first line is `#request-log 2`, the second names the columns:
 
 start       when the request was sent, seconds since the epoch, to the microsecond
 intended    when it should have been sent: the schedule's time under an arrival rate, else `start`.
@@ -10,6 +10,7 @@ operation   method and route, such as `GET /items/[id]`; ` (gone)` is appended t
 latency_ms  from sending to the last byte of the answer, to the clock's nanosecond
 status      HTTP status, 0 when there was no answer
 bytes       length of the answer's body, decompressed
+opened      connections that were opened for it: 0 on one that was kept, else 1
 served_by   the X-Served-By header, or empty
 error       why the request failed, or empty
 
@@ -22,7 +23,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 COLUMNS = (
     "start",
     "intended",
@@ -30,6 +31,7 @@ COLUMNS = (
     "latency_ms",
     "status",
     "bytes",
+    "opened",
     "served_by",
     "error",
 )
@@ -72,6 +74,7 @@ class RequestLog:
                 f"{response_time:.6f}",
                 response.status_code,
                 response_length,
+                getattr(response, "opened", 0),
                 headers.get("x-served-by", "") if headers else "",
                 " ".join(str(exception).split()) if exception else "",
             )

@@ -86,7 +86,7 @@ def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:
         why = f"I cannot tell anything, because no trial is valid: {verdicts[0].reasons[0].text}."
         yield Answer(Question.LIMIT, label, Kind.UNKNOWN, why)
         return
-    told = {setting.conditions.workers for setting in settings if setting.all[0].knows_workers}
+    told = {s.conditions.workers for s in settings if s.all[0].knows_workers and not s.is_figure}
     if len(told) > 1:
         seen = [figures(setting) for row in worker_sweeps(settings) for setting in row]
         yield answered(Question.WORKERS, label, workers, settings, aim, evidence=seen)

@@ -88,6 +88,11 @@ class Setting:
         return self.all[0].kind == "ladder"
 
     @property
+    def is_figure(self) -> bool:
+        """Whether it is a figure of the article: those differ in more than one thing."""
+        return bool(self.all[0].title)
+
+    @property
     def shown(self) -> tuple[Trial, ...]:
         """What a table shows: the valid trials, or without any the refused ones."""
         return self.trials or self.refused

@@ -153,7 +153,17 @@ def add_run(part: argparse.ArgumentParser, repeats: int) -> None:
     part.add_argument(
         "--results", type=Path, default=Path("results"), help="where to create the results folder"
     )
+    add_live(part)
     add_output(part)
+
+
+def add_live(part: argparse.ArgumentParser) -> None:
+    """Declare that the report is to be seen while it comes into being."""
+    part.add_argument(
+        "--live", action="store_true",
+        help="draw report.html every ten seconds while the run goes on, for a browser that reloads "
+        "it; drawing takes CPU from the load generator",
+    )  # fmt: skip
 
 
 def add_open(part: argparse.ArgumentParser, shares: tuple[float, ...]) -> None:

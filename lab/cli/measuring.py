@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.cli.arguments import service
+from lab.cli.live import Live
 from lab.cli.progress import Progress
 from lab.errors import LabError
 from lab.experiments import plan
@@ -38,7 +39,7 @@ def carry_out(kind: str, settings: Sequence[PlannedSetting], options: argparse.N
         service=service(options),
     )
     _refuse_what_cannot_be(wanted)
-    return measure(new_folder(options.results, wanted))
+    return measure(new_folder(options.results, wanted), live=options.live)
 
 
 def _typed(words: Sequence[str]) -> str:
@@ -84,11 +85,11 @@ def _refuse_unheard(told: Service | Hosts, conditions: set[Conditions]) -> None:
             )
 
 
-def measure(folder: Path) -> Path:
+def measure(folder: Path, *, live: bool) -> Path:
     """Measure what is left of a folder's plan, and draw whatever there is. Raises `LabError`."""
     plan.read(folder)
     try:
-        engine.carry_out(folder, Progress)
+        engine.carry_out(folder, Live if live else Progress)
     finally:
         if completed(folder):
             redraw(folder)

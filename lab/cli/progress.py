@@ -14,7 +14,7 @@ from lab.analysis.formatting import counted
 from lab.analysis.statistics import percentiles
 from lab.experiments.plan import Plan, Step, expected_seconds
 from lab.records.trial import Trial
-from lab.running.load import Tail
+from lab.running.load import Ended
 
 
 class Progress:
@@ -28,6 +28,7 @@ class Progress:
         self._folder = folder
         self._ends = 0.0
         self._current = plan.steps[0]
+        self._failures = 0  # of the trial under way
 
     def __enter__(self) -> Self:
         again = f", {len(self._done)} of them done" if self._done else ""
@@ -66,20 +67,19 @@ class Progress:
 
     def begin(self, step: Step) -> None:
         """A trial begins: its table is seeded and its server started."""
-        self._current = step
+        self._current, self._failures = step, 0
         self._ends = time.monotonic() + self._left
         self._show("seeding the table, starting the server")
 
-    def tick(self, tail: Tail) -> None:
+    def tick(self, news: Sequence[Ended]) -> None:
         """A second of load has passed."""
-        if not self._console.is_terminal:
-            return
-        latencies = np.array(tail.news())
+        self._failures += sum(one.failed for one in news)
+        latencies = np.array([one.latency_ms for one in news])
         if not len(latencies):
             self._show("waiting for answers")
             return
         (p95,) = percentiles(latencies, (95,))
-        self._show(f"{len(latencies)} requests/s, p95 {p95:.0f} ms, {tail.failures} failed")
+        self._show(f"{len(latencies)} requests/s, p95 {p95:.0f} ms, {self._failures} failed")
 
     def end(self, trial: Trial) -> None:
         """A trial is complete and written."""
@@ -97,10 +97,16 @@ class Progress:
     def _show(self, doing: str) -> None:
         if not self._console.is_terminal:
             return
-        left = _minutes(max(0.0, self._ends - time.monotonic()))
+        self._live.update(f"{self._where}: {doing}; {self._remaining} left", refresh=True)
+
+    @property
+    def _where(self) -> str:
         step = self._current
-        where = f"trial {step.number} of {len(self._plan.steps)}, {_place(step)}"
-        self._live.update(f"{where}: {doing}; {left} left", refresh=True)
+        return f"trial {step.number} of {len(self._plan.steps)}, {_place(step)}"
+
+    @property
+    def _remaining(self) -> str:
+        return _minutes(max(0.0, self._ends - time.monotonic()))
 
 
 def _place(step: Step) -> str:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from lab.cli.arguments import add_folder
+from lab.cli.arguments import add_folder, add_live
 from lab.cli.measuring import measure
 from lab.experiments import plan
 from lab.running.machine import require_linux
@@ -15,6 +15,7 @@ DESCRIPTION = "continue a run that was stopped"
 def add_options(part: argparse.ArgumentParser) -> None:
     """Declare its options."""
     add_folder(part)
+    add_live(part)
     part.add_argument("--pid", type=int, help="main process of the http:// target, started anew")
 
 
@@ -23,4 +24,4 @@ def run(options: argparse.Namespace) -> Path:
     require_linux()
     if options.pid:
         plan.write(options.folder, replace(plan.read(options.folder), url_pid=options.pid))
-    return measure(options.folder)
+    return measure(options.folder, live=options.live)

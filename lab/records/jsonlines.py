@@ -73,7 +73,7 @@ def _version_3(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trial(found: dict[str, Any]) -> Trial:
-    found = {field.name: found[field.name] for field in fields(Trial)}
+    found = {field.name: found[field.name] for field in fields(Trial) if field.name in found}
     found["conditions"] = Conditions.from_json(found["conditions"])
     found["seconds_of_load"] = tuple(
         Second(**{**second, "latencies": Histogram.from_json(second["latencies"])})

@@ -57,6 +57,7 @@ class Trial:
     warnings: tuple[str, ...]  # of the load generator
     machine: Mapping[str, Any]
     settings: Mapping[str, Any]  # command, environment and versions of the implementation
+    opened: int | None = None  # connections, by the load in the window; None: not known
 
     def __post_init__(self) -> None:
         if not self.conditions.seconds > 0 or not any(s.at >= 0 for s in self.seconds_of_load):

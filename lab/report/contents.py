@@ -25,13 +25,14 @@ from lab.report.tables import (
     who_used_the_machine,
 )
 
-SCALING = "throughput-over-workers"
+SCALING = "throughput-over-workers"  # its last chart is the one under the most users
+FIRST = (SCALING, "ratios", "ladder", "over-time")  # charts that answer most
 REDRAW = "python -m lab report FOLDER   # redraw this from records.jsonl"
 
 
 def report(found: Analysis, charts: Mapping[str, Sequence[Chart]] | None = None) -> list[Block]:
     """Return the whole report; `charts` stand between the answers and the tables."""
-    first, others = _first(charts or {})
+    first, others = _first(charts or {}, FIRST[-1:] if kind(found) == "article" else FIRST)
     return [
         *_head(found),
         Headlines(headlines(found), first),
@@ -62,15 +63,14 @@ def summary(found: Analysis) -> list[Block]:
 
 
 def _first(
-    charts: Mapping[str, Sequence[Chart]],
+    charts: Mapping[str, Sequence[Chart]], order: Sequence[str]
 ) -> tuple[Chart | None, dict[str, Sequence[Chart]]]:
     """Return the chart that answers most, and all others."""
-    groups = {about: list(drawn) for about, drawn in charts.items()}
-    first = next((drawn[0] for drawn in groups.values() if drawn), None)
-    for drawn in groups.values():
-        heavier = [chart for chart in drawn if chart.name.startswith(SCALING)]
-        first = heavier[-1] if heavier else first  # under the most users
-    others = {about: [one for one in drawn if one is not first] for about, drawn in groups.items()}
+    drawn = [chart for group in charts.values() for chart in group]
+    of_kind = {name: [one for one in drawn if one.name.startswith(name)] for name in order}
+    found = next(filter(None, of_kind.values()), [])
+    first = found[-1] if found and found is of_kind.get(SCALING) else next(iter(found), None)
+    others = {about: [one for one in drawn if one is not first] for about, drawn in charts.items()}
     return first, {about: drawn for about, drawn in others.items() if drawn}
 
 

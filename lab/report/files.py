@@ -22,9 +22,9 @@ def redraw(folder: Path, objective_ms: float | None = None) -> Analysis:
     """
     found = analysed(folder, objective_ms)
     said = json.dumps(summary.document(found), indent=1, ensure_ascii=False)
-    _write(folder / SUMMARY, said + "\n")
-    _write(folder / TEXT, markdown(report(found)))
-    _write(folder / PAGE, page(report(found, charts(found))))
+    write(folder / SUMMARY, said + "\n")
+    write(folder / TEXT, markdown(report(found)))
+    write(folder / PAGE, page(report(found, charts(found))))
     return found
 
 
@@ -39,7 +39,8 @@ def analysed(folder: Path, objective_ms: float | None = None) -> Analysis:
     return analyse(trials, objective_ms or trials[0].objective_ms)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file that is whole at every moment. Raises OSError."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)

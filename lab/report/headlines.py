@@ -14,8 +14,25 @@ MOST = 4  # implementations that a screen has room for
 
 
 def headlines(found: Analysis) -> list[Headline]:
-    """Return for each implementation its best setting: of the valid ones, the most requests/s."""
-    return [*_headlines(found)]
+    """Return for each implementation its best setting: of the valid ones, the most requests/s.
+
+    Of the article, each figure.
+    """
+    titled = [setting for setting in found.settings if setting.shown and setting.shown[0].title]
+    return [*map(_of_figure, titled)] or [*_headlines(found)]
+
+
+def _of_figure(setting: Setting) -> Headline:
+    """Return what the article asks of each of its figures: how slow, and whether still growing."""
+    trial = setting.shown[0]
+    course = setting.verdicts[trial.number].growth.course
+    return Headline(
+        about=f"{trial.title}, {setting.label}",
+        figure=f"{number(median([t.total.mean_ms for t in setting.shown]))} ms",
+        verdict=str(_level(setting)),
+        text=f"mean response time, {course}; {number(_median(setting, 'rate'))} requests/s, "
+        f"p95 {number(_median(setting, 'p95'))} ms, {_trusted(setting)}",
+    )
 
 
 def _headlines(found: Analysis) -> Iterator[Headline]:

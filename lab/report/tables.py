@@ -1,7 +1,7 @@
 """The tables of a report: figures per setting, by operation, by trial, and beside predictions."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.analysis.formatting import estimated, hundredths, number, percent, spread
@@ -45,6 +45,7 @@ FIGURES = (
     Figure("server CPU, ms per request", lambda trial: trial.server_ms_per_request),
     Figure("server memory (PSS), MiB", lambda trial: _memory(trial)),
 )
+OPENED = Figure("connections the load opened", lambda trial: trial.opened)
 
 
 def named(settings: Sequence[Setting]) -> dict[str, Setting]:
@@ -57,21 +58,27 @@ def named(settings: Sequence[Setting]) -> dict[str, Setting]:
     }
 
 
+def _figures(trials: Iterable[Trial]) -> Sequence[Figure]:
+    """Return the columns; those of records that know no connections lack that one."""
+    return (*FIGURES, OPENED) if any(t.opened is not None for t in trials) else FIGURES
+
+
 def side_by_side(settings: Sequence[Setting]) -> Table:
     """Return the figures of each setting, and the ratios of implementations under the same."""
+    figures = _figures(trial for setting in settings for trial in setting.shown)
     rows = [
-        [name, *(_value(figure, setting.shown) for figure in FIGURES), _failures(setting.shown)]
+        [name, *(_value(figure, setting.shown) for figure in figures), _failures(setting.shown)]
         for name, setting in named(settings).items()
     ]
-    rows += _ratios(settings)
+    rows += _ratios(settings, figures)
     most = max(len(setting.shown) for setting in settings)
     note = f"Median of up to {most} trials (lowest to highest)." if most > 1 else "One trial each."
     if any("÷" in row[0] for row in rows):
         note += " Ratios: geometric mean over neighbouring trials, 95 % bootstrap interval."
-    return _turned(Table(("", *(figure.name for figure in FIGURES), "failures"), rows, note))
+    return _turned(Table(("", *(figure.name for figure in figures), "failures"), rows, note))
 
 
-def _ratios(settings: Sequence[Setting]) -> list[list[str]]:
+def _ratios(settings: Sequence[Setting], figures: Sequence[Figure]) -> list[list[str]]:
     """Return a row per setting that the first implementation shares with another."""
     first = settings[0].label
     names = {id(setting): name for name, setting in named(settings).items()}
@@ -79,7 +86,7 @@ def _ratios(settings: Sequence[Setting]) -> list[list[str]]:
     for ours in (setting for setting in settings if setting.label == first):
         for theirs in settings:
             if theirs.label != first and theirs.conditions == ours.conditions:
-                found = [ratio(figure.of, ours, theirs) for figure in FIGURES]
+                found = [ratio(figure.of, ours, theirs) for figure in figures]
                 words = [estimated(one, hundredths) if one else "-" for one in found]
                 rows.append([f"{names[id(ours)]} ÷ {theirs.label}", *words, ""])
     return rows
@@ -195,12 +202,13 @@ def _remark(one: Prediction) -> str:
 
 def by_trial(trials: Sequence[Trial], verdicts: Mapping[int, Verdict]) -> Table:
     """Return every trial in the order of measuring, with its verdict."""
-    header = ("trial", "verdict", *(figure.name for figure in FIGURES), "failures", "began")
+    figures = _figures(trials)
+    header = ("trial", "verdict", *(figure.name for figure in figures), "failures", "began")
     rows = [
         [
             f"{trial.number} {trial.label}",
             str(verdicts[trial.number].level),
-            *(_value(figure, [trial]) for figure in FIGURES),
+            *(_value(figure, [trial]) for figure in figures),
             f"{trial.total.failures:,}",
             trial.started,
         ]

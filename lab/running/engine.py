@@ -16,7 +16,7 @@ from lab.records.jsonlines import completed
 from lab.records.trial import Trial
 from lab.running.caps import available_cores, divide
 from lab.running.database.postgres import database
-from lab.running.load import Tail
+from lab.running.load import Ended
 from lab.running.machine import allow_open_files, facts
 from lab.running.trial import Bench, run_trial
 
@@ -32,8 +32,8 @@ class Progress(Protocol):
     def begin(self, step: Step) -> None:
         """A trial begins: its table is seeded and its server started."""
 
-    def tick(self, tail: Tail) -> None:
-        """A second of load has passed."""
+    def tick(self, news: Sequence[Ended]) -> None:
+        """A second of load has passed; `news` are the requests that ended in it."""
 
     def end(self, trial: Trial) -> None:
         """A trial is complete and written."""

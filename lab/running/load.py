@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from lab.records.operations import GONE, UNANSWERED, Second
 from lab.running.processes import Placement, Program, program
 from lab.running.servers import Server
 
-LOG_FORMAT = "#request-log 1"  # locust/request_log.py says what its columns mean
+LOG_FORMAT = "#request-log 2"  # locust/request_log.py says what its columns mean
 FAST_SPAWN = 100  # users per second, beyond which Locust warns
 MOST_SLOTS = 1024  # whose use is known
 SILENCE = 0.5  # seconds without an answer from which on it is noted
@@ -88,6 +88,7 @@ class Requests:
     served_by: Words
     error: Words
     bytes: Floats
+    opened: Floats  # connections, for this request: 0 or 1
 
     @property
     def latency_ms(self) -> Floats:
@@ -216,6 +217,7 @@ def _columns(rows: "csv.DictReader[str]") -> Requests:
         columns["intended"].append(float(row["intended"]))
         columns["end"].append(float(row["start"]) + float(row["latency_ms"]) / 1000)
         columns["bytes"].append(float(row["bytes"] or 0))
+        columns["opened"].append(float(row["opened"]))
         for name in WORDS:
             columns[name].append(known.setdefault(row[name], row[name]))
     return Requests(
@@ -234,16 +236,23 @@ def merged(parts: Sequence[Requests]) -> Requests:
     )
 
 
+class Ended(NamedTuple):
+    """A request of a log that still grows: when it ended (epoch seconds), and how."""
+
+    at: float
+    latency_ms: float
+    failed: bool
+
+
 class Tail:
-    """Follows a request log that still grows, for the live line."""
+    """Follows a request log that still grows, for those who watch."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read = 0
-        self.requests = self.failures = 0  # of all so far
 
-    def news(self) -> list[float]:
-        """Return the latencies (ms) of the requests since the last call."""
+    def news(self) -> list[Ended]:
+        """Return the requests since the last call."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read)
@@ -253,7 +262,9 @@ class Tail:
         whole = block[: block.rfind(b"\n") + 1]
         self._read += len(whole)
         lines = whole.decode(errors="replace").splitlines()
-        rows = [row for row in csv.reader(lines) if row and row[0][:1].isdigit()]
-        self.requests += len(rows)
-        self.failures += sum(1 for row in rows if row[-1])
-        return [float(row[3]) for row in rows]
+        return [_ended(row) for row in csv.reader(lines) if row and row[0][:1].isdigit()]
+
+
+def _ended(row: Sequence[str]) -> Ended:
+    sent, latency_ms = float(row[0]), float(row[3])
+    return Ended(sent + latency_ms / 1000, latency_ms, bool(row[-1]))

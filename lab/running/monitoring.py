@@ -5,7 +5,7 @@ import gzip
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import psycopg
 from lab.errors import LabError
 from lab.records.conditions import Conditions
 from lab.running.database.postgres import Database
-from lab.running.load import Requests, Tail, driving, read_requests
+from lab.running.load import Ended, Requests, Tail, driving, read_requests
 from lab.running.processes import Placement, Program
 from lab.running.sampling import Party, Sampler, Samples, Source
 from lab.running.servers import Server
@@ -26,7 +26,7 @@ WARNING = re.compile(r"(?:\[[^]]*\] \S+/WARNING/\S+: |locust: )(?P<said>.*)")
 REFUSED = "locust: error: "
 DATABASE_ENDED = "PostgreSQL stopped in the middle of a trial: see database.log"
 
-Watch = Callable[[Tail], None]
+Watch = Callable[[Sequence[Ended]], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def load(
         while generator.exit_code() is None:
             _refuse_what_ended(server, database)
             _sample(sampler)
-            watch(tail)
+            watch(tail.news())
             generator.wait(SAMPLE_SECONDS)
         _sample(sampler)
         _refuse_failed_load(generator)

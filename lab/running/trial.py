@@ -206,48 +206,58 @@ def _table(before: tuple[int, int], after: tuple[int, int], requests: Requests) 
 
 
 def _record(bench: Bench, step: Step, started: str, found: Found) -> Trial:
-    target, conditions, requests = bench.target(step), step.conditions, found.loaded.requests
-    begin = float(requests.intended.min(initial=time.time())) + conditions.warm_up
-    end = begin + conditions.seconds
-    window = requests.ending(begin, end)
-    if not len(window.end):
-        raise LabError(f"{target.name} answered nothing within {conditions.seconds:g} s of load")
-    sampler = found.loaded.sampler
+    loaded, conditions = found.loaded, step.conditions
+    begin = float(loaded.requests.intended.min(initial=time.time())) + conditions.warm_up
+    answered = _answered(loaded.requests, begin, conditions.seconds)
+    if not answered["served_by"]:
+        raise LabError(f"{step.target} answered nothing within {conditions.seconds:g} s of load")
     return Trial(
         number=step.number,
         place=step.place,
         pair=step.pair,
         kind=step.kind,
-        target=target.name,
+        target=bench.target(step).name,
         label=step.label,
         title=step.title,
         command=bench.plan.command,
         objective_ms=bench.plan.objective_ms,
         started=started,
         conditions=conditions,
-        seconds_of_load=requests.ending(0, end).by_second(begin),
-        inside=requests.inside(begin, conditions.seconds),
-        at_least=requests.at_least(begin, conditions.seconds),
-        silences=requests.silences(begin, conditions.seconds),
-        unanswered=requests.unanswered(end),
-        errors=window.errors(),
-        served_by=window.answered_by(),
-        processes=sampler.processes(begin),
-        cores={name: party.cores for name, party in sampler.parties.items()},
-        counters=sampler.counters(begin),
+        **answered,
+        processes=loaded.sampler.processes(begin),
+        cores={name: party.cores for name, party in loaded.sampler.parties.items()},
+        counters=loaded.sampler.counters(begin),
         table=found.table,
         round_trip=found.round_trip,
         cap=found.cap,
-        warnings=found.loaded.warnings,
-        machine={
-            **bench.machine,
-            **found.machine,
-            "postgresql": found.postgresql,
-        },
-        settings={
-            "is_told": bool(bench.plan.hosts) or not is_url(target.name),
-            **settings(target, conditions.workers, conditions.threads, step.env),
-            "is_foreign": not target.is_ours,
-            "versions": {**versions(target.packages), **target.own_versions()},
-        },
+        warnings=loaded.warnings,
+        machine={**bench.machine, **found.machine, "postgresql": found.postgresql},
+        settings=_settings(bench, step),
     )
+
+
+def _answered(requests: Requests, begin: float, seconds: float) -> dict[str, Any]:
+    """Return what a trial says of its requests; the window begins at `begin` (epoch seconds)."""
+    end = begin + seconds
+    window = requests.ending(begin, end)
+    return {
+        "seconds_of_load": requests.ending(0, end).by_second(begin),
+        "inside": requests.inside(begin, seconds),
+        "at_least": requests.at_least(begin, seconds),
+        "silences": requests.silences(begin, seconds),
+        "unanswered": requests.unanswered(end),
+        "errors": window.errors(),
+        "served_by": window.answered_by(),
+        "opened": int(window.opened.sum()),
+    }
+
+
+def _settings(bench: Bench, step: Step) -> dict[str, Any]:
+    """Return how the target was started, and of what it is made."""
+    target, conditions = bench.target(step), step.conditions
+    return {
+        "is_told": bool(bench.plan.hosts) or not is_url(target.name),
+        **settings(target, conditions.workers, conditions.threads, step.env),
+        "is_foreign": not target.is_ours,
+        "versions": {**versions(target.packages), **target.own_versions()},
+    }

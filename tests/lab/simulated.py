@@ -81,6 +81,7 @@ def simulated(
         served_by=np.full(len(times), "stub/1", object),
         error=np.full(len(times), "", object),
         bytes=np.full(len(times), 500.0),
+        opened=np.zeros(len(times)),
     )
     window = log.ending(0, WARM_UP + SECONDS)
     count = int(((log.end >= WARM_UP) & (log.end < WARM_UP + SECONDS)).sum())

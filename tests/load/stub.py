@@ -173,6 +173,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-Served-By", "stub/1")
         if status == 307:
             self.send_header("Location", "/items/?limit=1")
+        if "close" in self.stub.defects:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 

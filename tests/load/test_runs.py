@@ -21,6 +21,7 @@ CASES = {
     "rate": Case("-t 4 --think-time 0 --arrival-rate 50 --pace constant", Stub(delay=0.02)),
     "poisson": Case("-t 4 --think-time 0 --arrival-rate 50", Stub(delay=0.02)),
     "few users": Case("--think-time 0 --arrival-rate 400 --seeded-rows 200", Stub(delay=0.1)),
+    "closing": Case("-t 2 --seeded-rows 200", Stub(defects=frozenset({"close"}))),
     "interrupt": Case("-t 60 --seeded-rows 200", Stub(delay=0.7)),
     # The worker learns the mix from its master.
     "master": Case(
@@ -68,6 +69,15 @@ def test_arrivals_come_at_random_around_the_rate(runs: dict[str, Outcome], logs:
 def test_too_few_users_show_as_requests_sent_too_late(runs: dict[str, Outcome], logs: Path) -> None:
     rows = read_log(logs / "few users.csv")
     assert max(float(row["start"]) - float(row["intended"]) for row in rows) > 0.5
+
+
+def test_the_log_says_which_requests_opened_a_connection(
+    runs: dict[str, Outcome], logs: Path
+) -> None:
+    assert {row["opened"] for row in read_log(logs / "closing.csv")} == {"1"}
+    kept = [row["opened"] for row in read_log(logs / "steps.csv")]
+    assert 1 < kept.count("1") <= 10  # the first one of each user
+    assert kept.count("0") > 10
 
 
 @pytest.mark.parametrize("end", ["interrupt", "few users", "steps", "spike"])

@@ -13,6 +13,7 @@ MAX_OTHERS = 0.1  # cores
 BUSY_PROCESS, IDLE_PROCESS = 0.7, 0.05  # of a core
 MAX_IMBALANCE = 1.3  # busiest worker's requests over the idlest's
 MAX_REPEAT_DIFFERENCE = 0.1
+KEPT, NEARLY_ALL = 0.05, 0.95  # connections opened per request
 SHORT_WINDOW = 30.0  # seconds
 STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
 
@@ -87,6 +88,21 @@ def nameless(trials: Trials) -> Iterator[str]:
     said = "no response names its server (header X-Served-By)"
     unnamed = [trial for trial in trials if trial.is_external and set(trial.served_by) == {""}]
     yield from _gravest([(0.0, trial, said) for trial in unnamed])
+
+
+def closing(trials: Trials) -> Iterator[str]:
+    """The service closes connections: to open another costs both sides, and a round trip more."""
+    found: list[Charge] = []
+    for trial in trials:
+        share = (trial.opened or 0) / trial.total.requests
+        if share > KEPT:
+            which = "each of them" if share > NEARLY_ALL else "some of them"
+            said = (
+                f"{trial.opened:,} connections were opened for {trial.total.requests:,} requests: "
+                f"the service closes {which}, and to open them is part of what was measured"
+            )
+            found.append((share, trial, said))
+    yield from _gravest(found)
 
 
 def hidden_stalls(trials: Trials) -> Iterator[str]:
@@ -187,6 +203,6 @@ def _name(trial: Trial) -> str:
 
 
 RULES: tuple[Callable[[Trials], Iterator[str]], ...] = (
-    hidden_stalls, nameless, complaints, shared_core, imbalance, idle_workers,
+    hidden_stalls, nameless, closing, complaints, shared_core, imbalance, idle_workers,
     unequal_cores, others, repeats, size, code,
 )  # fmt: skip

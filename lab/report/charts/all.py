@@ -16,10 +16,10 @@ def charts(found: Analysis) -> dict[str, list[Chart]]:
     grid = [one for one in settings if not one.shown[0].title]  # without the article's figures
     groups = {
         "More workers, more load": [*over_workers(grid), *knees(grid)],
-        "Time, latency, CPU and memory": [
+        "Over time": over_time(settings),
+        "Latency, CPU and memory": [
             *ratios(settings, found.noise_floor),
             *ladder(settings),
-            *over_time(settings),
             *histogram(settings),
             *by_percentile(settings),
             *by_operation(settings),

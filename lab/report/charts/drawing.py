@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
 from lab.report.blocks import Chart
+from lab.report.charts.hovering import hover
 
 # Okabe and Ito's colours, which colour-blind people tell apart, darkened where white is behind.
 COLOURS = {
@@ -41,7 +42,8 @@ MARKERS = "os^DvPX"
 Dash = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
 OTHER_FONT = 0.06  # share by which a page's font may be wider than the one that is measured here
-WIDTH, HEIGHT = 5.8, 3.3  # inches of 72 units; text of 11.5 is readable on a screen of 390 px
+UNITS = 72  # an inch
+WIDTH, HEIGHT = 5.8, 3.3  # inches; text of 11.5 is readable on a screen of 390 px
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -96,7 +98,7 @@ def draw(
 ) -> Chart:
     """Return a chart that `paint` draws on fresh axes. `name` must be unique on its page."""
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), dpi=UNITS, layout="constrained")
         axes = figure.add_subplot()
         for axis in (axes.xaxis, axes.yaxis):
             plain_numbers(axis)
@@ -108,7 +110,8 @@ def draw(
         _thin_out(figure, axes)
         written = StringIO()
         figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
-    return Chart(name, title, note, alt, _inline(written.getvalue(), name, title, alt))
+        values = hover(axes, (INK, MUTED, SHADE))
+    return Chart(name, title, note, alt, _inline(written.getvalue(), name, title, alt, values))
 
 
 def _keep_inside(figure: Figure, axes: Axes) -> None:
@@ -149,7 +152,7 @@ def _columns(labels: list[str], letters: int = 46) -> int:
     return -(-len(labels) // rows)
 
 
-def _inline(svg: str, name: str, title: str, alt: str) -> str:
+def _inline(svg: str, name: str, title: str, alt: str, values: str) -> str:
     """Return the SVG for a page: coloured by it, in its font, with words for a screen reader."""
     body = svg[svg.index("<g id=") : svg.rindex("</svg>")]
     (box,) = re.findall(r'viewBox="([^"]+)"', svg)
@@ -159,7 +162,8 @@ def _inline(svg: str, name: str, title: str, alt: str) -> str:
         body = body.replace(colour, f"var(--{variable}, {colour})")
     body = _named(body, name)
     return (
-        f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-title {name}-alt">'
+        f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-title {name}-alt" '
+        f'data-points="{escape(values)}">'
         f'<title id="{name}-title">{escape(title)}</title>'
         f'<desc id="{name}-alt">{escape(alt)}</desc>{body}</svg>'
     )

@@ -1,5 +1,7 @@
 """From blocks to the page: the template says what is where, the style sheet how it looks."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +15,15 @@ FIGURE = re.compile(r"[-+]?[\d,.]+(?: %)?(?: \(.*| of [\d,]+)?$")
 NO_FIGURE = ("", "-", "not measured")
 
 
-def page(blocks: Sequence[Block]) -> str:
-    """Return the whole HTML document; its first block is the title."""
+def page(blocks: Sequence[Block], refresh: int | None = None) -> str:
+    """Return the whole HTML document; its first block is the title.
+
+    A browser loads it anew each `refresh` seconds.
+    """
     template = _environment().get_template("page.html")
     named = [(type(block).__name__, block) for block in blocks]
-    return template.render(parts=named, style=(HERE / "page.css").read_text(encoding="utf-8"))
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    return template.render(parts=named, style=style, script=script, refresh=refresh)
 
 
 def _environment() -> Environment:
@@ -25,7 +31,9 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters.update(slug=slug, code=code, kind=kind, parts=parts, column=column)
+    found.filters.update(
+        slug=slug, code=code, kind=kind, parts=parts, column=column, digest=digest
+    )  # fmt: skip
     found.tests["title"] = lambda block: isinstance(block, Heading) and block.level == 1
     return found
 
@@ -33,6 +41,11 @@ def _environment() -> Environment:
 def slug(text: str) -> str:
     """Return the name of a place on the page."""
     return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def digest(text: str) -> str:
+    """Return by what a browser knows the page's own script: no other one runs."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def code(text: str) -> list[tuple[bool, str]]:

@@ -141,7 +141,7 @@ def _watch(
         _refuse_what_ended(served)
         if time.monotonic() > deadline:
             raise LabError(f"the load's master on host {master.host.name} does not stop")
-        watch(tail)
+        watch(tail.news())
         master.program.wait(SAMPLE_SECONDS)
     _refuse_failed_load(master, end)
 

@@ -39,6 +39,14 @@ def test_an_address_whose_answers_name_nobody_is_doubted():
     assert "no response names its server" in doubt
 
 
+def test_a_service_that_closes_connections_is_named():
+    (doubt,) = only(trial(opened=30_000))
+    assert "30,000 connections were opened for 30,000 requests: the service closes each" in doubt
+    (doubt,) = only(trial(opened=3_000))
+    assert "closes some of them" in doubt
+    assert only(trial(opened=60)) == []
+
+
 def test_a_full_process_beside_an_idle_one_is_doubted():
     parent, full, idle = (
         process("server", pid, used) for pid, used in ((11, 0.1), (12, 47.0), (13, 0.2))

@@ -1,9 +1,15 @@
 """The report's page in a real browser that reaches no network."""
 
+import json
+import re
+from html import unescape
+
 import pytest
 
 from lab.analysis.analyse import analyse
 from lab.report.charts.all import charts
+from lab.report.charts.comparison import ratios
+from lab.report.charts.latency import by_percentile
 from lab.report.contents import report
 from lab.report.page.render import kind, page, parts
 from tests.browser import open_browser, open_page
@@ -17,14 +23,17 @@ RUNS = {
     "article": lambda: list(article()),
     "ladder": lambda: list(ladder()),
 }
-EVERYWHERE = {"histogram", "by-operation", "cpu", "memory", "over-time-1"}
+COURSE = {"over-time-{}", "over-time-{}-rate", "over-time-{}-waiting"}
+EVERYWHERE = {
+    "histogram", "by-operation", "cpu", "memory", *(one.format(1) for one in COURSE),
+}  # fmt: skip
 PREDICTED = {"predicted-throughput", "predicted-latency"}
 CHARTS = {
     "compare": EVERYWHERE | PREDICTED | {"ratios-1", "by-percentile"},
     "sweep": EVERYWHERE
     | PREDICTED
     | {"throughput-over-workers-1", "p95-over-workers-1", "knee-1", "open-load-1"},
-    "article": EVERYWHERE | {f"over-time-{figure}" for figure in (1, 2, 3, 4)},
+    "article": EVERYWHERE | {one.format(figure) for one in COURSE for figure in (1, 2, 3, 4)},
     "ladder": EVERYWHERE | PREDICTED | {"ladder", "by-percentile"},
 }
 INVISIBLE = """svgs => svgs.filter(svg => !svg.querySelector("title").textContent
@@ -130,6 +139,40 @@ def test_a_narrow_screen_scrolls_down_only(run, browser, visitor):
     browser.set_viewport_size({"width": 390, "height": 800})
     assert browser.evaluate("document.documentElement.scrollWidth") == 390
     browser.set_viewport_size({"width": 1200, "height": 1000})
+
+
+def test_a_chart_says_the_value_that_is_pointed_at(browser, visitor):
+    visitor.visit("sweep")
+    chart = browser.locator("#chart-throughput-over-workers-1")
+    chart.scroll_into_view_if_needed()
+    said = chart.locator(".value")
+    assert not said.is_visible()
+    x, y, words = json.loads(chart.locator("svg").get_attribute("data-points"))[-1]
+    box, units = chart.locator("svg").bounding_box(), chart.locator("svg").get_attribute("viewBox")
+    scale = box["width"] / float(units.split()[2])
+    browser.mouse.move(box["x"] + x * scale + 2, box["y"] + y * scale + 2)
+    assert said.inner_text() == words.strip()
+    assert "worker processes: 8" in words
+    assert "requests/s: " in words
+    browser.mouse.move(0, 0)
+    assert not said.is_visible()
+    assert visitor.faults[1:] == ["data:,"] or not visitor.faults[1:]
+
+
+def points(svg):
+    """What a chart says where it is pointed at, as JSON."""
+    (found,) = re.findall('data-points="([^"]*)"', svg)
+    return unescape(found)
+
+
+def test_values_lie_where_they_are_drawn_and_say_interval_row_and_mark():
+    settings = analyse(comparison()).settings
+    (ratio,), (tail,) = ratios(settings, None), by_percentile(settings)
+    values = json.loads(points(ratio.svg))
+    assert len(values) == 3
+    assert values[0][2].startswith("throughput\ndjango ÷ fastapi: 0.50 (0.48 to 0.51)")
+    at_the_end = "django\\npercentile: so many of 100 requests were faster: 99.9\\nms: "
+    assert at_the_end in points(tail.svg)
 
 
 def test_charts_follow_light_and_dark(browser, visitor):

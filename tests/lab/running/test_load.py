@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from lab.errors import LabError
-from lab.running.load import Tail, read_requests
+from lab.running.load import Ended, Tail, read_requests
 
-HEAD = "#request-log 1\nstart,intended,operation,latency_ms,status,bytes,served_by,error\n"
+HEAD = "#request-log 2\nstart,intended,operation,latency_ms,status,bytes,opened,served_by,error\n"
 LINES = (
-    "100.000000,100.000000,GET /items,500.0,200,9,django/1,\n"
-    "100.500000,100.500000,GET /items/[id],1000.0,200,9,django/1,\n"
-    '101.000000,101.000000,GET /items,2000.0,500,9,django/2,"status 500, with a comma"\n'
-    "109.000000,109.000000,GET /items,10.0,200,9,django/2,\n"
+    "100.000000,100.000000,GET /items,500.0,200,9,1,django/1,\n"
+    "100.500000,100.500000,GET /items/[id],1000.0,200,9,1,django/1,\n"
+    '101.000000,101.000000,GET /items,2000.0,500,9,0,django/2,"status 500, with a comma"\n'
+    "109.000000,109.000000,GET /items,10.0,200,9,0,django/2,\n"
 )
 
 
@@ -27,7 +27,7 @@ def test_a_request_counts_where_it_ended(log):
 
 def test_under_an_open_load_the_wait_before_sending_is_latency(tmp_path):
     path = tmp_path / "requests.csv"
-    path.write_text(HEAD + "103.000000,100.000000,GET /items,500.0,200,9,django/1,\n")
+    path.write_text(HEAD + "103.000000,100.000000,GET /items,500.0,200,9,1,django/1,\n")
     assert list(read_requests(path).latency_ms) == pytest.approx([3500])
 
 
@@ -35,6 +35,10 @@ def test_errors_and_servers_are_counted(log):
     requests = read_requests(log)
     assert requests.errors() == {"GET /items: status 500, with a comma": 1}
     assert requests.answered_by() == {"django/1": 2, "django/2": 2}
+
+
+def test_connections_that_were_opened_are_counted(log):
+    assert read_requests(log).ending(100.5, 103).opened.sum() == 2
 
 
 def test_seconds_count_from_the_window_by_operation_and_skip_empty_ones(log):
@@ -58,8 +62,8 @@ def test_the_time_with_at_least_so_many_inside_is_known(log):
 
 def test_what_the_load_did_to_the_table_is_counted_from_right_answers(tmp_path):
     path = tmp_path / "requests.csv"
-    rows = ("POST /items,5,201,9,,", "POST /items,5,500,9,,status 500",
-            "DELETE /items/[id],5,204,0,,", "DELETE /items/[id] (gone),5,404,0,,")  # fmt: skip
+    rows = ("POST /items,5,201,9,0,,", "POST /items,5,500,9,0,,status 500",
+            "DELETE /items/[id],5,204,0,0,,", "DELETE /items/[id] (gone),5,404,0,0,,")  # fmt: skip
     path.write_text(HEAD + "".join(f"100.0,100.0,{row}\n" for row in rows))
     requests = read_requests(path)
     assert (requests.succeeded("POST"), requests.succeeded("DELETE")) == (1, 1)
@@ -67,8 +71,8 @@ def test_what_the_load_did_to_the_table_is_counted_from_right_answers(tmp_path):
 
 def test_another_format_is_refused(tmp_path):
     path = tmp_path / "requests.csv"
-    path.write_text(HEAD.replace("1", "2", 1))
-    with pytest.raises(LabError, match="begins with '#request-log 2'"):
+    path.write_text(HEAD.replace("2", "3", 1))
+    with pytest.raises(LabError, match="begins with '#request-log 3'"):
         read_requests(path)
 
 
@@ -83,10 +87,9 @@ def test_the_live_line_reads_whole_lines_only(tmp_path):
     assert tail.news() == []
     cut = len(HEAD) + LINES.index("109") + 5
     path.write_text((HEAD + LINES)[:cut])
-    assert tail.news() == [500, 1000, 2000]
+    assert [one.latency_ms for one in tail.news()] == [500, 1000, 2000]
     path.write_text(HEAD + LINES)
-    assert tail.news() == [10]
-    assert (tail.requests, tail.failures) == (4, 1)
+    assert tail.news() == [Ended(at=109.01, latency_ms=10, failed=False)]
 
 
 def test_an_empty_log_has_no_requests(tmp_path):

@@ -62,7 +62,7 @@ class Interrupted(NamedTuple):
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    words = ("sweep", "stub", *SHORT, "--repeats", "1", "--open", "50", "--db-rtt", "1ms")
+    words = ("sweep", "stub", *SHORT, "--repeats", "1", "--open", "50", "--db-rtt", "1ms", "--live")
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.lab.stub_lab", *words, "--cpus", "1",
          "--results", str(results)],
@@ -101,6 +101,8 @@ def test_ctrl_c_stops_all_keeps_what_is_complete_and_says_how_to_go_on(interrupt
     assert interrupted.code == 130, interrupted.err
     assert "lab: stopped, and so is everything it started" in interrupted.err
     assert f"python -m lab resume {interrupted.folder}" in interrupted.err
+    assert f"live: {(interrupted.folder / 'report.html').as_uri()}" in interrupted.err
+    assert 'http-equiv="refresh"' not in (interrupted.folder / "report.html").read_text()
     assert not interrupted.survivors
     assert len(interrupted.records) == 1
     assert "01-stub-requests.csv.gz" in interrupted.files
