@@ -1,0 +1,177 @@
+"""The text of a column's value: as PostgreSQL writes it, or as Python does it.
+
+PostgreSQL writes what is known to come out the same, to the byte. Of any other column that is read
+as it is stored (a float, a document, a time in a zone that changes its offset) Python writes the
+value that was fetched beside. A column can be NULL whatever its model says.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from rest_framework import ISO_8601, relations, serializers
+from rest_framework.settings import api_settings
+
+from drf_speedups.database.json_sql import NUMBERS, OF_NUMBERS, OF_TEXT, TEXT
+from drf_speedups.eligibility.models import check_column
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.eligibility.serializers import check_shown
+from drf_speedups.representation.members import Member
+
+Write = Callable[[Any, Any, str], str]
+# In no JSON that PostgreSQL writes, which escapes control characters: here Python writes a value,
+# and here is one that the model does not foresee.
+HOLE, ODD = "\x01", "\x02"
+DATE = "to_char({}, 'YYYY-MM-DD')"
+TIME = "to_char({}::interval, 'HH24:MI:SS.US')"
+MOMENT = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+
+
+def written(member: Member, ref: str) -> str:
+    """Return the SQL text of a column's value that is not NULL.
+
+    `ref` is the column in the query; `%` in the text is not doubled. Raises `StepAside` where only
+    Python writes the same.
+    """
+    field, column = member.field, member.column
+    if isinstance(field, relations.PrimaryKeyRelatedField):
+        unless(field.pk_field is None, "a key has a format of its own")
+        check_column(column)
+        return _key(column.target_field, ref)
+    known = check_column(column)
+    if type(field) is serializers.ChoiceField:
+        return _choice(field, known, ref)
+    kind = check_shown(field)
+    for fields, columns, write in KINDS:
+        if kind in fields and known in columns:
+            return write(field, column, ref)
+    raise StepAside("only Python writes it")
+
+
+def raw(member: Member) -> Callable[[Any], Any]:
+    """Return what shows a value as Django fetches it. Raises `StepAside`."""
+    field, column = member.field, member.column
+    unless(member.read is not None, "it depends on the serializer")
+    check_column(column)
+    if isinstance(field, relations.PrimaryKeyRelatedField):
+        show = field.pk_field.to_representation if field.pk_field is not None else _as_it_is
+    else:
+        show = field.to_representation
+    return lambda value: None if value is None else show(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _key(target: Any, ref: str) -> str:
+    while target.is_relation:
+        check_column(target)
+        target = target.target_field
+    known = check_column(target)
+    if known in NUMBERS:
+        return _number(None, None, ref)
+    if known in TEXT:
+        return _text(None, None, ref)
+    unless(known is models.UUIDField, "a key that only Python writes")
+    return _quoted(f"{ref}::text")
+
+
+def _choice(field: Any, known: Any, ref: str) -> str:
+    """Write a choice: the value itself, where each choice is of the column's own type."""
+    for columns, kind, write in ((TEXT, str, _text), (NUMBERS, int, _number)):
+        if known in columns:
+            same = all(
+                type(key) is kind and text == str(key)
+                for text, key in field.choice_strings_to_values.items()
+            )
+            unless(same, "choices are of another type than the column")
+            return write(field, None, ref)
+    raise StepAside("only Python writes it")
+
+
+def _text(_field: Any, _column: Any, ref: str) -> str:
+    return f"to_json({ref}::text)::text"
+
+
+def _number(_field: Any, _column: Any, ref: str) -> str:
+    return f"{ref}::text"
+
+
+def _integer(field: Any, column: Any, ref: str) -> str:
+    big = type(field) is not serializers.IntegerField and api_settings.COERCE_BIGINT_TO_STRING
+    unless(not getattr(field, "coerce_to_string", big), "a number is written as text")
+    return _number(field, column, ref)
+
+
+def _boolean(_field: Any, _column: Any, ref: str) -> str:
+    return f"{ref}::text"
+
+
+def _uuid(field: Any, _column: Any, ref: str) -> str:
+    unless(field.uuid_format == "hex_verbose", "it has another uuid format")
+    return _quoted(f"{ref}::text")
+
+
+def _date(field: Any, _column: Any, ref: str) -> str:
+    _check_format(field, api_settings.DATE_FORMAT)
+    return _quoted(DATE.format(ref))
+
+
+def _time(field: Any, _column: Any, ref: str) -> str:
+    _check_format(field, api_settings.TIME_FORMAT)
+    return _quoted(_short(TIME.format(ref)))
+
+
+def _moment(field: Any, _column: Any, ref: str) -> str:
+    _check_format(field, api_settings.DATETIME_FORMAT)
+    unless(not hasattr(field, "timezone"), "it has a time zone of its own")
+    if not settings.USE_TZ:
+        return _quoted(_short(MOMENT.format(ref)))
+    unless(writes_utc(), "it is not written in UTC")
+    return _quoted(_short(MOMENT.format(f"{ref} AT TIME ZONE 'UTC'")) + " || 'Z'")
+
+
+def writes_utc() -> bool:
+    """Tell whether times are written in UTC, in this request."""
+    # Only a zone that never changes can tell its offset without a date.
+    return timezone.get_current_timezone().utcoffset(None) == timedelta(0)
+
+
+def _decimal(field: Any, column: Any, ref: str) -> str:
+    same = (field.decimal_places, field.max_digits) == (column.decimal_places, column.max_digits)
+    as_text = getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
+    plain = same and as_text and not (field.localize or field.normalize_output or field.rounding)
+    unless(plain, "it is rounded, localised or no string")
+    most = 10 ** (column.max_digits - column.decimal_places)
+    declared = f"scale({ref}::numeric) = {column.decimal_places} AND abs({ref}) < {most}"
+    # One of another time than the model is not foreseen: Python writes the row.
+    return f"CASE WHEN coalesce({declared}, true) THEN {_quoted(f'{ref}::text')} ELSE '{ODD}' END"
+
+
+def _check_format(field: Any, usual: Any) -> None:
+    unless(getattr(field, "format", usual) == ISO_8601, "it has a format of its own")
+
+
+def _short(sql: str) -> str:
+    """Leave out the fraction of whole seconds, as `isoformat()` does."""
+    return f"replace({sql}, '.000000', '')"
+
+
+def _quoted(sql: str) -> str:
+    return f"""('"' || {sql} || '"')"""
+
+
+KINDS: tuple[tuple[Any, Any, Write], ...] = (
+    (OF_TEXT, TEXT, _text),
+    (OF_NUMBERS, NUMBERS, _integer),
+    ({serializers.BooleanField}, {models.BooleanField}, _boolean),
+    ({serializers.UUIDField}, {models.UUIDField}, _uuid),
+    ({serializers.DateTimeField}, {models.DateTimeField}, _moment),
+    ({serializers.DateField}, {models.DateField}, _date),
+    ({serializers.TimeField}, {models.TimeField}, _time),
+    ({serializers.DecimalField}, {models.DecimalField}, _decimal),
+)

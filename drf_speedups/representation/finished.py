@@ -1,0 +1,83 @@
+"""The data of a list serializer, finished in the database and not yet looked at."""
+
+import functools
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+from rest_framework.utils.serializer_helpers import ReturnList
+
+from drf_speedups.representation import rows
+from drf_speedups.representation.lazy import LazyList, Unread
+
+LIST: Any = serializers.ListSerializer
+ROW: Any = serializers.Serializer
+
+
+class Page(LazyList):
+    """The rows of one page: a query set that is not evaluated before somebody looks."""
+
+    def __init__(self, chosen: models.QuerySet[Any]) -> None:
+        super().__init__(lambda: chosen)
+        self.chosen = chosen
+
+
+class Finished(LazyList, ReturnList):  # type: ignore[type-arg]
+    """What a list serializer returns: JSON for a renderer, ordinary data for whoever looks."""
+
+    def __init__(self, serializer: Any, data: LazyList, texts: list[str]) -> None:
+        list.__init__(self, [Unread()])
+        self.serializer = serializer
+        self.make = lambda: data
+        self.texts = texts
+
+    def json(self) -> str:
+        """Return the JSON, without spaces and in Unicode."""
+        return f"[{','.join(self.texts)}]"
+
+
+def finished_data(serializer: Any) -> Finished | None:
+    """Return the data of a list serializer; None where the framework has to make it."""
+    own = vars(serializer)
+    if "_data" in own or "initial_data" in own or not _gives_json(serializer):
+        return None
+    chosen = _chosen(own.get("instance"))
+    child = serializer.child
+    kind = type(child)
+    if (
+        chosen is None
+        or "fields" in vars(child)
+        or kind.to_representation is not ROW.to_representation
+        or type(serializer).to_representation is not LIST.to_representation
+    ):
+        return None
+    texts = rows.finished(chosen, kind)
+    if texts is None:
+        return None
+    make = functools.partial(_made, serializer, timezone.get_current_timezone())
+    data = serializer._data = LazyList(make)
+    return Finished(serializer, data, texts)
+
+
+def _chosen(instance: Any) -> models.QuerySet[Any] | None:
+    """Return the query set that nobody has evaluated yet."""
+    if type(instance) is Page:
+        return instance.chosen if instance.make is not None else None
+    return instance if isinstance(instance, models.QuerySet) else None
+
+
+def _gives_json(serializer: Any) -> bool:
+    """Tell whether the framework's own renderer is going to write the answer as usual."""
+    request = serializer.context.get("request")
+    renderer = getattr(request, "accepted_renderer", None)
+    kind: Any = type(renderer)
+    plain = getattr(kind, "render", None) is JSONRenderer.render
+    return plain and kind.compact and not kind.ensure_ascii
+
+
+def _made(serializer: Any, zone: Any) -> list[Any]:
+    """Return what the framework makes of the rows that were fetched."""
+    with timezone.override(zone):
+        return LIST.to_representation(serializer, serializer.instance)  # type: ignore[no-any-return]

@@ -1,0 +1,173 @@
+"""What stands in whose place: six methods of the framework's classes.
+
+Each stand-in does what the method does that it stands for, and asks that one wherever something is
+not known.
+"""
+
+import functools
+import secrets
+import types
+from collections.abc import Callable
+from typing import Any
+
+from django.core.paginator import Page as DjangosPage
+from django.core.signals import setting_changed
+from django.db.models import QuerySet
+from rest_framework.mixins import ListModelMixin
+from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
+from rest_framework.renderers import JSONRenderer
+from rest_framework.serializers import ListSerializer, Serializer
+from rest_framework.utils.encoders import JSONEncoder
+
+from drf_speedups.eligibility.members import STAND_INS, is_genuine
+from drf_speedups.eligibility.reasons import unless, wanted
+from drf_speedups.representation import members, rows
+from drf_speedups.representation.finished import Finished, Page, finished_data
+
+PIECE = "representation"
+LAZILY = "_speedups_lazily"  # set in a view while the framework's own code lists its rows
+
+_stock: dict[str, Any] = {}
+
+
+def install() -> None:
+    """Put ours in the place of the framework's methods, if the piece is switched on.
+
+    Call it once when the application is loaded; a second call does nothing. Raises `StepAside` if
+    somebody else has changed one of the methods.
+    """
+    if _stock or not wanted(PIECE):
+        return
+    for kind, name, _make in STANDING_IN:
+        found: Any = vars(kind)[name]
+        unless(is_genuine(kind, found), f"{kind.__name__}.{name} was changed by somebody")
+    for kind, name, make in STANDING_IN:
+        found = vars(kind)[name]
+        ours = make(found)
+        _stock[f"{kind.__name__}.{name}"] = (kind, name, found)
+        STAND_INS.add(ours.fget if isinstance(ours, property) else ours)
+        setattr(kind, name, ours)
+    setting_changed.connect(_forget)
+
+
+def uninstall() -> None:
+    """Put the framework's methods back."""
+    setting_changed.disconnect(_forget)
+    for kind, name, found in _stock.values():
+        setattr(kind, name, found)
+    _stock.clear()
+    _forget()
+
+
+def _forget(**_kwargs: Any) -> None:
+    members.forget()
+    rows.forget()
+
+
+def _listing(stock: Any) -> Any:
+    @functools.wraps(stock)
+    def list(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A001
+        vars(self)[LAZILY] = True
+        try:
+            return stock(self, request, *args, **kwargs)
+        finally:
+            del vars(self)[LAZILY]
+
+    return list
+
+
+def _paginating(stock: Any) -> Any:
+    """Let the framework's code choose a page whose rows nobody has asked for yet."""
+    lazily = types.FunctionType(
+        stock.__code__, {**stock.__globals__, "list": _page}, stock.__name__, stock.__defaults__
+    )
+
+    @functools.wraps(stock)
+    def paginate_queryset(self: Any, queryset: Any, request: Any, view: Any = None) -> Any:
+        if view is not None and LAZILY in vars(view):
+            return lazily(self, queryset, request, view)
+        return stock(self, queryset, request, view=view)
+
+    return paginate_queryset
+
+
+def _page(chosen: Any) -> list[Any]:
+    """Return what `list` returns, later where that can be."""
+    page = chosen if type(chosen) is DjangosPage else None
+    if page is not None:
+        chosen = page.object_list
+    if not isinstance(chosen, QuerySet) or chosen._result_cache is not None:
+        return [*(chosen if page is None else page)]
+    found = Page(chosen)
+    if page is not None:
+        page.object_list = found
+    return found
+
+
+def _data(stock: Any) -> Any:
+    def data(self: Any) -> Any:
+        finished = finished_data(self)
+        return stock.fget(self) if finished is None else finished
+
+    return property(functools.wraps(stock.fget)(data))
+
+
+def _to_representation(stock: Any) -> Any:
+    @functools.wraps(stock)
+    def to_representation(self: Any, instance: Any) -> Any:
+        values = members.represented(self, instance)
+        return stock(self, instance) if values is None else values
+
+    return to_representation
+
+
+def _render(stock: Any) -> Any:
+    @functools.wraps(stock)
+    def render(
+        self: Any, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
+    ) -> Any:
+        plain = _is_plain(self, accepted_media_type, renderer_context or {})
+        if plain and type(data) is Finished and data.make is not None:
+            return _escaped(data.json().encode())
+        places = {
+            name: value
+            for name, value in (data.items() if plain and type(data) is dict else ())
+            if type(value) is Finished and value.make is not None
+        }
+        if not places:
+            return stock(self, data, accepted_media_type, renderer_context)
+        tokens = {name: secrets.token_hex(16) for name in places}
+        body = stock(self, {**data, **tokens}, accepted_media_type, renderer_context)
+        for name, token in tokens.items():
+            text = _escaped(places[name].json().encode())
+            body = body.replace(b'"%s"' % token.encode(), text, 1)
+        return body
+
+    return render
+
+
+def _is_plain(renderer: Any, media_type: Any, context: Any) -> bool:
+    """Tell whether a renderer writes JSON without spaces, in Unicode, by the framework's code."""
+    return (
+        renderer.compact
+        and not renderer.ensure_ascii
+        and renderer.encoder_class is JSONEncoder
+        and renderer.get_indent(media_type, context) is None
+    )
+
+
+def _escaped(body: bytes) -> bytes:
+    """Escape the two line separators, as the framework does it for JavaScript."""
+    if b"\xe2\x80" in body:  # the begin of both, and of few other characters
+        body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return body
+
+
+STANDING_IN: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+    (ListModelMixin, "list", _listing),
+    (PageNumberPagination, "paginate_queryset", _paginating),
+    (LimitOffsetPagination, "paginate_queryset", _paginating),
+    (ListSerializer, "data", _data),
+    (Serializer, "to_representation", _to_representation),
+    (JSONRenderer, "render", _render),
+)

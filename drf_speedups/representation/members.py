@@ -1,0 +1,234 @@
+"""How a row becomes a dictionary, looked at once for each serializer class.
+
+The framework builds the fields of a serializer anew each time, and asks each of them for each row
+how to get at its value. A `Member` is what is known of a field beforehand. Where its code looks at
+nothing but the value, serializers share it; else each gets a copy that is bound to itself, or asks
+its own field, built as ever.
+"""
+
+import functools
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from django.db import models
+from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
+from django.db.models.query_utils import DeferredAttribute
+from rest_framework import fields, relations, serializers
+from rest_framework.fields import SkipField, empty
+from rest_framework.relations import PKOnlyObject
+
+from drf_speedups.eligibility.members import own_members
+from drf_speedups.eligibility.own_code import check_computes
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.eligibility.serializers import (
+    FRAMEWORK_S,
+    OF_A_FIELD,
+    OF_INPUT,
+    check_serializer,
+)
+
+Read = Callable[[Any], Any]
+# What a field's code may be called by, that is bound to one serializer.
+LOOKING_AROUND = (
+    fields.FileField, fields.ModelField, fields.SerializerMethodField,
+    relations.HyperlinkedRelatedField, relations.ManyRelatedField, serializers.BaseSerializer,
+)  # fmt: skip
+KEPT = "_speedups_reads"  # where a serializer keeps what reads its rows
+MOST_CLASSES = 4096  # some projects make serializer classes for each request
+
+
+class Member:
+    """One field of a serializer class that shows something.
+
+    `read` is shared; where it is None each serializer gets its own by `bound`.
+    """
+
+    def __init__(self, field: Any, model: Any) -> None:
+        self.name: str = field.field_name
+        self.field = field
+        self.column = column_of(field, model)
+        self.read: Read | None = None
+        missing = self.column is None and field.default is not empty
+        self.copied = is_known(field) and not missing  # what a default says depends on the request
+        if self.copied and not isinstance(field, LOOKING_AROUND):
+            self.read = _reading(field, self.column)
+
+    def bound(self, serializer: Any) -> Read:
+        """Return what reads a row for one serializer."""
+        if self.read is not None:
+            return self.read
+        if not self.copied:
+            return _reading(serializer.fields[self.name], None)
+        if isinstance(self.field, fields.SerializerMethodField):
+            return getattr(serializer, str(self.field.method_name))  # type: ignore[no-any-return]
+        return _reading(copied(self.field, serializer), None)
+
+
+def copied(field: Any, parent: Any) -> Any:
+    """Return a field that shows values as this one, for another parent."""
+    own = object.__new__(type(field))
+    vars(own).update(vars(field))
+    own.parent = parent
+    for name in ("fields", "_data", "root", "context", KEPT):
+        vars(own).pop(name, None)
+    for name in ("child", "child_relation"):
+        if name in vars(own):
+            setattr(own, name, copied(vars(own)[name], own))
+    return own
+
+
+def column_of(field: Any, model: Any) -> Any:
+    """Return the model's column that a field shows as it is, None if it shows something else."""
+    related = isinstance(field, relations.PrimaryKeyRelatedField)
+    for column in model._meta.concrete_fields if model is not None else ():
+        names = {column.name} if related == column.is_relation else set()
+        if column.is_relation and not related:
+            names = {column.attname}
+        if field.source in names and _is_stored(column, model):
+            return column
+    return None
+
+
+def _is_stored(column: Any, model: Any) -> bool:
+    """Tell whether an object's attribute is what the column has, not what a descriptor says."""
+    found = next(
+        (vars(kind)[column.attname] for kind in model.__mro__ if column.attname in vars(kind)), None
+    )
+    plain = type(found) in {DeferredAttribute, ForeignKeyDeferredAttribute}
+    return plain and getattr(found, "field", None) is column
+
+
+def _reading(field: Any, column: Any) -> Read:
+    show = field.to_representation
+    if column is None:
+        return functools.partial(_shown, field.get_attribute, show)
+    get = attrgetter(column.attname)
+    if isinstance(field, relations.PrimaryKeyRelatedField):
+        if field.pk_field is None:
+            return get
+        show = field.pk_field.to_representation
+
+    def read(row: Any) -> Any:
+        value = get(row)
+        return None if value is None else show(value)
+
+    return read
+
+
+def _shown(get: Read, show: Read, row: Any) -> Any:
+    value = get(row)
+    none = value.pk if isinstance(value, PKOnlyObject) else value
+    return None if none is None else show(value)
+
+
+def is_known(field: Any) -> bool:
+    """Tell whether a copy of a field shows the same as a field that is built anew."""
+    try:
+        if isinstance(field, serializers.ListSerializer):
+            check_list(type(field))
+            return is_known(field.child)
+        if isinstance(field, serializers.BaseSerializer):
+            check_class(type(field))
+            return True
+        _check_field(field)
+    except StepAside:
+        return False
+    return True
+
+
+def _check_field(field: Any) -> None:
+    known = frozenset(one for one in type(field).__mro__ if one in FRAMEWORK_S)
+    for owner, name, member in own_members(type(field), known):
+        if name == "to_representation":
+            check_computes(member, OF_A_FIELD, owner)
+        elif hasattr(fields.Field, name) or any(hasattr(one, name) for one in known):
+            unless(name in OF_INPUT or not _is_code(member), f"{owner.__name__}.{name} is its own")
+    for name in ("child", "child_relation", "pk_field"):
+        inner = vars(field).get(name)
+        unless(inner is None or is_known(inner), f"{field.field_name} has parts of its own")
+
+
+def _is_code(member: Any) -> bool:
+    return callable(member) or hasattr(type(member), "__get__")
+
+
+LIST: Any = serializers.ListSerializer
+ROW: Any = serializers.Serializer
+
+
+def check_list(kind: Any) -> None:
+    """Raise `StepAside` unless a list serializer of this class goes through its rows as stock."""
+    own = [name for _, name, member in own_members(kind, frozenset(LIST.__mro__))
+           if name in {"to_representation", "data", "__init__", "bind", "__deepcopy__", "child",
+                       "get_attribute", "context", "root", "__getattribute__"}]  # fmt: skip
+    unless(not own, f"{kind.__name__} has its own {own}")
+
+
+def check_class(kind: Any) -> None:
+    """Raise `StepAside` unless each serializer of a class begins with the same fields."""
+    check_serializer(kind, frozenset())
+
+
+class Template:
+    """The fields of a serializer class. Raises `StepAside` where each may have others."""
+
+    def __init__(self, kind: Any) -> None:
+        check_class(kind)
+        self.kind = kind
+        self.serializer = kind()
+        self.shown = [one for one in self.serializer.fields.values() if not one.write_only]
+        self.model = getattr(getattr(kind, "Meta", None), "model", None)
+
+    def members(self, model: Any) -> list[Member]:
+        """Return what reads the rows of a model, or any other object for None."""
+        return [Member(field, model) for field in self.shown]
+
+
+@functools.lru_cache(MOST_CLASSES)
+def template(kind: Any) -> Template | None:
+    """Return the fields of a serializer class; None if each serializer may have others."""
+    try:
+        return Template(kind)
+    except StepAside:
+        return None
+
+
+@functools.lru_cache(MOST_CLASSES)
+def members(kind: Any, row_class: Any) -> list[Member] | None:
+    """Return what reads objects of a class for serializers of another; None if it is not known."""
+    found = template(kind)
+    if found is None:
+        return None
+    model = row_class if issubclass(row_class, models.Model) else None
+    return found.members(model)
+
+
+def forget() -> None:
+    """Let all classes be looked at anew."""
+    template.cache_clear()
+    members.cache_clear()
+
+
+def represented(serializer: Any, row: Any) -> Any:
+    """Return the dictionary of a row; None if the framework has to make it."""
+    own = vars(serializer)
+    kind: Any = type(serializer)
+    of: Any = type(row)
+    row_class, reads = own.get(KEPT, (None, ()))
+    its_own = kind.to_representation is not ROW.to_representation
+    if "fields" in own and (its_own or row_class is not of):
+        return None  # somebody may have changed them, also since the last row
+    if row_class is not of:
+        found = members(kind, of)
+        if found is None:
+            return None
+        reads = [(one.name, one.bound(serializer)) for one in found]
+        own[KEPT] = (of, reads)
+    values = {}
+    for name, read in reads:
+        try:
+            values[name] = read(row)
+        except SkipField:
+            continue
+    return values

@@ -1,0 +1,112 @@
+"""Tables that refer to one another, with every kind of column, for what serializers show."""
+
+import uuid
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Town(models.Model):
+    """What others refer to, by a key of its own kind."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    name = models.CharField(max_length=20)
+    code = models.SlugField(unique=True)
+    founded = models.DateField(null=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return f"town of {self.name}"
+
+
+class Topic(models.Model):
+    """One of many."""
+
+    word = models.CharField(max_length=20)
+    weight = models.FloatField(default=1.0)
+    town = models.ForeignKey(Town, models.SET_NULL, null=True, related_name="topics")
+
+    class Meta:
+        ordering = ["-word", "id"]
+
+
+class Editor(models.Model):
+    """In the middle: refers and is referred to."""
+
+    name = models.CharField(max_length=20)
+    town = models.ForeignKey(Town, models.CASCADE, related_name="editors")
+    chief = models.ForeignKey("self", models.SET_NULL, null=True, related_name="staff")
+    hired = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def initial(self) -> str:
+        """Return the first letter."""
+        return self.name[:1]
+
+    @property
+    def shout(self) -> str:
+        """Return the name, loudly."""
+        return self.name.upper()
+
+
+class Article(models.Model):
+    """Every kind of column and relation."""
+
+    class Level(models.IntegerChoices):
+        """How hard it is to read."""
+
+        EASY = 1, "Easy"
+        HARD = 2, "Hard"
+
+    class Mood(models.TextChoices):
+        """How it sounds."""
+
+        GLAD = "g", "Glad"
+        SAD = "s", "Sad"
+
+    editor = models.ForeignKey(Editor, models.CASCADE, related_name="articles")
+    reviewer = models.ForeignKey(Editor, models.SET_NULL, null=True, related_name="reviews")
+    place = models.ForeignKey(Town, models.SET_NULL, null=True, to_field="code")
+    topics = models.ManyToManyField(Topic, related_name="articles")
+    title = models.CharField(max_length=60)
+    body = models.TextField(blank=True)
+    level = models.IntegerField(choices=Level, default=Level.EASY)
+    mood = models.CharField(max_length=1, choices=Mood, null=True)
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    share = models.FloatField(null=True)
+    big = models.BigIntegerField(default=0)
+    is_open = models.BooleanField(null=True)
+    token = models.UUIDField(null=True)
+    made_at = models.DateTimeField(null=True)
+    day = models.DateField(null=True)
+    hour = models.TimeField(null=True)
+    takes = models.DurationField(null=True)
+    words = ArrayField(models.CharField(max_length=10), default=list)
+    extra = models.JSONField(null=True)
+    address = models.GenericIPAddressField(null=True)
+    link = models.URLField(default="https://example.org/")
+    mail = models.EmailField(default="a@example.org")
+
+    class Meta:
+        ordering = ["id"]
+
+    def length(self) -> int:
+        """Return how many characters the title has."""
+        return len(self.title)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return something of a row that is no column."""
+        return {"title": self.title, "open": self.is_open}
+
+
+class Note(models.Model):
+    """Has one article at most."""
+
+    article = models.OneToOneField(Article, models.CASCADE, primary_key=True, related_name="note")
+    text = models.CharField(max_length=20)

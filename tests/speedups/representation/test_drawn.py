@@ -1,0 +1,93 @@
+"""View sets drawn at random answer as they do with the framework's own serialization.
+
+`FUZZ_EXAMPLES=2000 pytest tests/speedups/representation/test_drawn.py` looks for longer.
+"""
+
+import os
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.speedups.representation import drawn
+from tests.speedups.representation.comparing import answered, installed, seed
+from tests.speedups.representation.drawn import PARTS, SHOWN, ZONES, Spec
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+
+
+class Undo(Exception):  # noqa: N818  (no error)
+    """Ends a transaction."""
+
+
+def outcome(spec, action):
+    """Return an answer, or the error that comes of it; what is changed is undone."""
+    drawn.made.clear()
+    kwargs = {"pk": 3} if action == "retrieve" else {}
+    view = drawn.view_of(spec).as_view({"get": action})
+    answer = None
+    try:
+        with transaction.atomic(), timezone.override(ZONES[spec.zone]):
+            try:
+                answer = answered(view, spec.path, headers={"HTTP_ACCEPT": spec.accept}, **kwargs)
+            except Exception as error:  # noqa: BLE001
+                answer = type(error), str(error)
+            connection.needs_rollback = False
+            raise Undo
+    except Undo:
+        return answer, dict(drawn.made)
+
+
+def assert_same(spec):
+    for action in ("list", "retrieve"):
+        if action == "retrieve" and spec.rows in {"raw", "list", "union", "values"}:
+            continue
+        stock = outcome(spec, action)
+        with installed():
+            ours = outcome(spec, action)
+        assert (spec, action, ours) == (spec, action, stock)
+
+
+def parts(names):
+    return st.one_of(st.just(names[0]), st.just(names[0]), st.sampled_from(names))
+
+
+specs = st.builds(
+    Spec,
+    shown=st.lists(st.sampled_from([*SHOWN]), min_size=1, max_size=6, unique=True).map(tuple),
+    **{kind: parts(names) for kind, names in PARTS.items()},
+)
+
+
+@pytest.fixture(autouse=True)
+def rows(db):
+    seed()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_field_is_shown_as_with_stock(name):
+    assert_same(Spec(shown=("id", name)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, names in PARTS.items() for name in names[1:]]
+)
+def test_a_part_goes_as_with_stock(kind, name):
+    pages = {"pages": "numbers"} if kind in {"view", "renderer", "path"} else {}
+    for shown in (
+        ("id", "title", "made_at", "price"),
+        ("title", "count", "editor in full", "topics"),
+    ):
+        assert_same(Spec(shown=shown, **{**pages, kind: name}))
+
+
+@settings(
+    max_examples=EXAMPLES or 25, derandomize=not EXAMPLES, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(specs)
+def test_a_view_set_drawn_at_random_goes_as_with_stock(spec):
+    assert_same(spec)

@@ -1,0 +1,109 @@
+"""What of a list the database writes, and what happens to who looks at it."""
+
+import copy
+import heapq
+import json
+import operator
+import pickle
+
+import pytest
+from rest_framework.utils.serializer_helpers import ReturnList
+
+from drf_speedups.representation import rows
+from drf_speedups.representation.finished import Finished, Page
+from drf_speedups.representation.lazy import LazyList
+from tests.speedups.library.related_models import Article
+from tests.speedups.representation import drawn
+from tests.speedups.representation.comparing import answered, factory, installed, seed
+from tests.speedups.representation.drawn import Spec
+
+pytestmark = pytest.mark.django_db
+COLUMNS = [one.name for one in Article._meta.concrete_fields if one.name != "place"]
+
+
+@pytest.fixture(autouse=True)
+def articles(db):
+    seed()
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Give the JSON of each list that the database wrote."""
+    found = []
+    stock = rows.finished
+
+    def finished(*args):
+        texts = stock(*args)
+        found.append(texts)
+        return texts
+
+    monkeypatch.setattr(rows, "finished", finished)
+    return found
+
+
+def ask(spec, path="/"):
+    with installed():
+        return answered(drawn.view_of(spec).as_view({"get": "list"}), path)
+
+
+@pytest.mark.parametrize("name", [*COLUMNS, "editor_id", "hex", "floating", "raw token"])
+def test_the_database_writes_a_column(written, name):
+    _, _, body, _ = ask(Spec(shown=("id", name)))
+    assert json.loads(body) == [json.loads(text) for text in written[0]]
+
+
+@pytest.mark.parametrize("pages", ["none", "numbers", "offset", "enveloped"])
+def test_the_database_writes_pages(written, pages):
+    ask(Spec(pages=pages))
+    assert len(written) == 1
+    assert written[0] is not None
+
+
+@pytest.mark.parametrize("rows", ["some", "twice", "distinct", "joined", "defer", "counted"])
+def test_the_database_writes_what_a_query_set_chooses(written, rows):
+    ask(Spec(shown=("id", "title", "level"), rows=rows, pages="numbers"))
+    assert written[0] is not None
+
+
+def test_one_query_answers_and_serves_who_looks_at_the_data(django_assert_num_queries):
+    view = drawn.view_of(Spec(shown=("id", "title", "price", "share"))).as_view({"get": "list"})
+    with installed(), django_assert_num_queries(1):
+        response = view(factory.get("/", HTTP_ACCEPT="application/json"))
+        response.render()
+        assert type(response.data) is Finished
+        assert response.data[0]["title"].startswith("t1")
+        assert json.loads(response.content) == response.data
+
+
+def test_data_that_is_used_in_any_way_is_filled_first():
+    ways = (
+        lambda one: pickle.loads(pickle.dumps(one)), list, lambda one: [*one], copy.copy, sorted,
+        lambda one: one[:], lambda one: [*reversed(one)][::-1], lambda one: operator.add(one, []),
+        lambda one: operator.add([], one), lambda one: one.copy(), copy.deepcopy,
+        lambda one: json.loads(repr(one)),
+    )  # fmt: skip
+    for use in ways:
+        assert use(LazyList(lambda: [1, 2])) == [1, 2]
+    assert LazyList(lambda: [1]) == [1]
+    assert LazyList(lambda: [2]) > [1]
+    assert not LazyList(list)
+    assert 1 in LazyList(lambda: [1])
+
+
+def test_code_that_looks_past_the_methods_fails_instead_of_finding_nothing():
+    with pytest.raises(TypeError):
+        heapq.heappushpop(LazyList(lambda: [2, 1]), 0)
+
+
+def test_a_page_is_a_list_of_rows_for_who_looks_at_it():
+    page = Page(Article.objects.all()[:2])
+    assert isinstance(page, list)
+    assert [one.pk for one in page] == [1, 2]
+
+
+def test_a_serializer_without_a_request_makes_ordinary_data(written):
+    kind = drawn.serializer_of(Spec())
+    with installed():
+        data = kind(Article.objects.all(), many=True).data
+    assert type(data) is ReturnList
+    assert written == []
