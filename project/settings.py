@@ -74,6 +74,7 @@ OVERLAP_LINKS = environment.number("OVERLAP_LINKS", 4)
 
 INSTALLED_APPS = [
     "crud",
+    "drf_speedups",
     "project",
     "rest_framework",
     "drf_spectacular",

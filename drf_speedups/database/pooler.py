@@ -13,7 +13,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
-from psycopg import Error as PsycopgError
+
+from drf_speedups.eligibility.driver import psycopg
 
 PATIENCE = 1.0  # seconds in which a pooler that shares its sessions lends one
 SESSION = b"SELECT pg_backend_pid()"
@@ -53,7 +54,7 @@ def way() -> Way:
         second.ensure_connection()
         other: Any = second.connection
         return Way(pooled=True, faults=tuple(_faults(one.pgconn, other.pgconn)))
-    except (Error, PsycopgError):
+    except (Error, psycopg.Error):
         return Way()
     finally:
         first.close()
@@ -98,5 +99,5 @@ def _value(pgconn: Any, query: bytes) -> Any:
     """Return the only value of a query. Raises psycopg's `Error`."""
     result = pgconn.exec_(query)
     if not result.ntuples:
-        raise PsycopgError("no answer")
+        raise psycopg.Error("no answer")
     return result.get_value(0, 0)

@@ -6,23 +6,32 @@ takes their values as that column's, and so does a value that travels as text. A
 are the same in each run, and written as psycopg writes them for Django's cursor.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psycopg
 from django.db import connections
 from django.db.models import QuerySet, Value
-from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
-from psycopg.pq.abc import PGconn, PGresult
 
 from drf_speedups.database.pooler import prepares
+from drf_speedups.eligibility.driver import (
+    ConnStatus,
+    DiagnosticField,
+    ExecStatus,
+    PyFormat,
+    Transformer,
+    error_from_result,
+    psycopg,
+)
 from drf_speedups.eligibility.reasons import unless
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn, PGresult
 
 ANY_LIMIT = 917_482_365  # stands at the end of a query while Django compiles it
 DONE = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}

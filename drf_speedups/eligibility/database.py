@@ -3,17 +3,21 @@
 from typing import Any
 
 from django.db import connections
-from django.db.backends.postgresql import base, operations
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
 
+from drf_speedups.eligibility import driver
+from drf_speedups.eligibility.driver import (
+    DatabaseOperations,
+    DatabaseWrapper,
+    ExecStatus,
+    error_from_result,
+)
 from drf_speedups.eligibility.members import Role, check_members
 from drf_speedups.eligibility.reasons import unless
 
 # What a backend may do in its own way, for whoever uses its connections runs it: how they are
 # opened, looked at and closed.
 BACKEND = Role(
-    base.DatabaseWrapper,
+    DatabaseWrapper,
     run=frozenset({
         "get_connection_params", "get_new_connection", "init_connection_state", "connect",
         "ensure_connection", "is_usable", "close", "_close", "close_if_unusable_or_obsolete",
@@ -36,10 +40,9 @@ def check_database(using: str) -> None:
     connection: Any = connections[using]
     unless(connection.vendor == "postgresql", f"the database is {connection.vendor}: only "
            "PostgreSQL can write JSON so")  # fmt: skip
+    unless(not driver.MISSING, driver.MISSING)
     check_members(type(connection), BACKEND)
-    unless(
-        type(connection.ops) is operations.DatabaseOperations, "the backend has its own operations"
-    )
+    unless(type(connection.ops) is DatabaseOperations, "the backend has its own operations")
 
 
 def check_table(model: Any, using: str, columns: list[Any]) -> None:

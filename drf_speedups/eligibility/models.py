@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models, router
 from django.db.models import Expression
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
@@ -19,6 +18,7 @@ from django.db.models.signals import (
     pre_save,
 )
 
+from drf_speedups.eligibility.driver import ArrayField
 from drf_speedups.eligibility.members import Role, check_members, own_members
 from drf_speedups.eligibility.reasons import StepAside, named, unless
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.conf import settings
 
+PIECES = ("answers", "express", "fields", "headers", "overlap", "upkeep", "validation")
+
 
 class StepAside(Exception):  # noqa: N818  (no error: the stock way is always there)
     """Says, for a person, what a piece cannot do and what to change."""

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 from django.db import connections
 
 from drf_speedups.answers.action import Action, Plan
@@ -25,6 +24,8 @@ from drf_speedups.database.statements import (
     sqlstate,
     text_of,
 )
+from drf_speedups.eligibility import driver
+from drf_speedups.eligibility.driver import psycopg
 from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
 from drf_speedups.express.lane import ExpressLane, Lane
@@ -267,6 +268,8 @@ def stays_closed(lane: Lane, links: int) -> str:
         f"the express lane is closed: {lane.closed_because}": not lane.is_open,
         "the setting SPEEDUPS leaves out 'overlap'": not wanted("overlap"),
         "no links are allowed": links < 1,
+        "the database is not PostgreSQL": connections["default"].vendor != "postgresql",
+        driver.MISSING: bool(driver.MISSING),
         "CONN_MAX_AGE is 0: connections end with each request":
             connections["default"].settings_dict["CONN_MAX_AGE"] == 0,
     }  # fmt: skip

@@ -3,17 +3,19 @@
 Each statement has a Sync of its own, so it is a transaction of its own and its error is its own.
 """
 
+from __future__ import annotations
+
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any
-
-import psycopg
-from psycopg.pq import ConnStatus, ExecStatus
-from psycopg.pq.abc import PGresult
+from typing import TYPE_CHECKING, Any
 
 from drf_speedups.database.statements import ALREADY_PREPARED, DONE, Native, sqlstate
+from drf_speedups.eligibility.driver import ConnStatus, ExecStatus, psycopg
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
 
 SYNC, ABORTED = ExecStatus.PIPELINE_SYNC, ExecStatus.PIPELINE_ABORTED
 

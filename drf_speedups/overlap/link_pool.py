@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import psycopg
-
+from drf_speedups.eligibility.driver import psycopg
 from drf_speedups.overlap.link import Call, Link
 
 LATE, TIMES = 0.01, 4  # seconds, and times the fastest answer, after which a statement is late

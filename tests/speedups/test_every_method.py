@@ -31,7 +31,7 @@ from drf_speedups.eligibility.members import _undecorated, function_of
 from drf_speedups.pagination import KeysetPagination
 from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
-from tests.speedups.library.comparing import NOW, Asked, answer, forget, served
+from tests.speedups.library.comparing import NOW, Request, answer, forget, served
 from tests.speedups.library.conversing import LANE, PIECES
 from tests.speedups.library.odd_models import BigKey
 
@@ -48,12 +48,15 @@ ROLES: dict[str, type] = {
 }  # fmt: skip
 BODY = b'{"name": "n", "rank": 1}'
 REQUESTS = {
-    "list": [Asked("GET", "/it/?limit=1"), Asked("GET", "/it/?cursor=cD0y&limit=1")],
-    "retrieve": [Asked("GET", "/it/1/"), Asked("GET", "/it/9/")],
-    "create": [Asked("POST", "/it/", BODY), Asked("POST", "/it/", b'{"name": ""}')],
-    "update": [Asked("PUT", "/it/1/", BODY), Asked("PUT", "/it/9/", BODY)],
-    "partial_update": [Asked("PATCH", "/it/1/", BODY), Asked("PATCH", "/it/1/", b'{"rank": ""}')],
-    "destroy": [Asked("DELETE", "/it/2/"), Asked("DELETE", "/it/2/")],
+    "list": [Request("GET", "/it/?limit=1"), Request("GET", "/it/?cursor=cD0y&limit=1")],
+    "retrieve": [Request("GET", "/it/1/"), Request("GET", "/it/9/")],
+    "create": [Request("POST", "/it/", BODY), Request("POST", "/it/", b'{"name": ""}')],
+    "update": [Request("PUT", "/it/1/", BODY), Request("PUT", "/it/9/", BODY)],
+    "partial_update": [
+        Request("PATCH", "/it/1/", BODY),
+        Request("PATCH", "/it/1/", b'{"rank": ""}'),
+    ],
+    "destroy": [Request("DELETE", "/it/2/"), Request("DELETE", "/it/2/")],
 }
 # Called for each statement, of which there are fewer; and what `upkeep` calls only when it is due.
 WHEN_DUE = ("ensure_connection", "close_if_health_check_failed", "close_if_unusable_or_obsolete")
@@ -155,7 +158,7 @@ def codes() -> dict[Any, tuple[str, str]]:
     return found
 
 
-def ask(view: Any, pieces: tuple[str, ...] | None, requests: list[Asked]) -> Any:
+def ask(view: Any, pieces: tuple[str, ...] | None, requests: list[Request]) -> Any:
     """Return what a view set answers and how often the counting method was called."""
     forget()
     with connection.cursor() as cursor:

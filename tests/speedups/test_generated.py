@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from tests.speedups.library.comparing import NOW, Asked, answer, assert_same, only, seed, served
+from tests.speedups.library.comparing import NOW, Request, answer, assert_same, only, seed, served
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.urls import router
 
@@ -61,7 +61,7 @@ def requests(draw):
     method = draw(st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]))
     query = draw(queries)
     sent = draw(valid | bodies | st.binary(max_size=9)) if method[0] == "P" else b""
-    return Asked(method, f"{route}{place}{query and '?'}{query}", sent, draw(headers))
+    return Request(method, f"{route}{place}{query and '?'}{query}", sent, draw(headers))
 
 
 @how(
@@ -79,7 +79,7 @@ def at_once(pieces):
     def client(row):
         try:
             return [
-                answer(application, Asked(method, f"/shelves/{row}/", body))[:3]
+                answer(application, Request(method, f"/shelves/{row}/", body))[:3]
                 for turn in range(8)
                 for method, body in (
                     ("PATCH", b'{"rank": %d, "changed": 1}' % (row + turn)),

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from drf_speedups.answers import explained
 from drf_speedups.express import closed_because
-from tests.speedups.library.comparing import Asked, answer, assert_alike, only, served, told
+from tests.speedups.library.comparing import Request, answer, assert_alike, only, served, told
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.urls import VIEW_SETS, router
 
@@ -45,11 +45,11 @@ BODIES = [
 def essentials(route):
     """Yield what shows at once that a view set is another one."""
     body = b'{"label": "essential", "name": "essential", "holder": "essential", "reader": "e"}'
-    yield from (Asked("GET", f"{route}{path}") for path in ("", "?limit=2", "1/"))
-    yield from (Asked(method, f"{route}1/", body) for method in ("PATCH", "PUT", "DELETE"))
-    yield Asked("POST", route, body, {"X-Client": "kim"})
-    yield Asked("DELETE", f"{route}2/")
-    yield Asked("GET", route)
+    yield from (Request("GET", f"{route}{path}") for path in ("", "?limit=2", "1/"))
+    yield from (Request(method, f"{route}1/", body) for method in ("PATCH", "PUT", "DELETE"))
+    yield Request("POST", route, body, {"X-Client": "kim"})
+    yield Request("DELETE", f"{route}2/")
+    yield Request("GET", route)
 
 
 def reads(route):
@@ -57,38 +57,38 @@ def reads(route):
                   "?ordering=-rank,id",  # two have the same rank: the database would choose
                   "?fields=id,label", "?text", "?after=x", "?cursor=bz0x", "?limit=0",
                   "?format=json", "?cursor=cD00&limit=1", "?limit=2&after=cD00"):  # fmt: skip
-        yield Asked("GET", f"{route}{query}")
+        yield Request("GET", f"{route}{query}")
     for accept in ("text/plain", "application/json; indent=2", "text/csv", "application/*",
                    "application/json; version=2", "application/json; version=3", ""):  # fmt: skip
-        yield Asked("GET", route, headers={"Accept": accept})
-        yield Asked("GET", f"{route}1/", headers={"Accept": accept})
+        yield Request("GET", route, headers={"Accept": accept})
+        yield Request("GET", f"{route}1/", headers={"Accept": accept})
     for method in ("HEAD", "OPTIONS", "TRACE", "FOO", "PUT", "DELETE"):
-        yield Asked(method, route)
+        yield Request(method, route)
     for key in KEYS:
-        yield Asked("GET", f"{route}{key}/")
+        yield Request("GET", f"{route}{key}/")
     for extra in ("1/rank/", "ranks/"):
-        yield Asked("GET", f"{route}{extra}")
+        yield Request("GET", f"{route}{extra}")
 
 
 def changes(route):
     for body in BODIES:
         sent = json.dumps(body).encode()
-        yield Asked("POST", route, sent, {"X-Client": "kim"})
-        yield Asked("PATCH", f"{route}1/", sent, {"X-Client": "kim"})
-        yield Asked("PUT", f"{route}2/", sent)
+        yield Request("POST", route, sent, {"X-Client": "kim"})
+        yield Request("PATCH", f"{route}1/", sent, {"X-Client": "kim"})
+        yield Request("PUT", f"{route}2/", sent)
     for key in ("9", "abc", "beta", "1" * 5000):
-        yield Asked("PUT", f"{route}{key}/", b'{"label": "late"}')
-        yield Asked("PATCH", f"{route}{key}/", b"[]")
+        yield Request("PUT", f"{route}{key}/", b'{"label": "late"}')
+        yield Request("PATCH", f"{route}{key}/", b"[]")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    yield Asked("POST", route, b"label=form&name=form&title=form&author=1", form)
+    yield Request("POST", route, b"label=form&name=form&title=form&author=1", form)
     for broken in (b"", b"{", b'{"label": "\xff"}', b'{"label": "a", "label": "bb"}', b"NaN"):
-        yield Asked("POST", route, broken)
-    yield Asked("POST", route, b'{"label": "big", "note": "%s"}' % (b"x" * 3_000_000))
-    yield Asked("POST", route, b'{"label": "basic"}', {"Authorization": BASIC})
-    yield Asked("POST", f"{route}1/")
+        yield Request("POST", route, broken)
+    yield Request("POST", route, b'{"label": "big", "note": "%s"}' % (b"x" * 3_000_000))
+    yield Request("POST", route, b'{"label": "basic"}', {"Authorization": BASIC})
+    yield Request("POST", f"{route}1/")
     for key in ("3", "3", "1", "9", "abc", "beta", "00000000-0000-0000-0000-000000000001"):
-        yield Asked("DELETE", f"{route}{key}/")
-    yield Asked("GET", route)
+        yield Request("DELETE", f"{route}{key}/")
+    yield Request("GET", route)
 
 
 def everything(name):
@@ -158,7 +158,7 @@ def test_a_default_is_asked_for_at_each_row(pieces):
     with only(pieces), served() as application:
         for label in ("one", "two"):
             body = json.dumps({"label": label}).encode()
-            assert answer(application, Asked("POST", "/shelves/", body))[0] == "201 Created"
+            assert answer(application, Request("POST", "/shelves/", body))[0] == "201 Created"
     first, second = Shelf.objects.order_by("pk")
     assert first.seen_at < second.seen_at
 

@@ -15,8 +15,8 @@ from rest_framework.routers import SimpleRouter
 
 from drf_speedups.answers import explained
 from drf_speedups.express import closed_because, stepped_aside
-from project.management.commands.speedups import Command
-from tests.speedups.library.comparing import Asked, assert_same, only, served
+from drf_speedups.management.commands.speedups import Command
+from tests.speedups.library.comparing import Request, assert_same, only, served
 from tests.speedups.library.views import Shelves
 
 pytestmark = [
@@ -93,13 +93,13 @@ def atomic_requests(on=True):
 
 def conversation(route):
     late, fine, wrong = b'{"label": "late"}', b'{"label": "fine"}', b'{"label": "x", "rank": "y"}'
-    yield Asked("POST", route, fine)
-    yield from (Asked("POST", route, body) for body in (late, wrong, b"{"))
+    yield Request("POST", route, fine)
+    yield from (Request("POST", route, body) for body in (late, wrong, b"{"))
     for method in ("PATCH", "PUT"):
-        yield from (Asked(method, f"{route}1/", body) for body in (late, wrong))
-    yield Asked("PATCH", f"{route}99/", fine)
-    yield from (Asked("DELETE", f"{route}{key}/") for key in (2, 2, 3))
-    yield from (Asked("GET", f"{route}{tail}") for tail in ("1/", "99/", "", "?limit=2"))
+        yield from (Request(method, f"{route}1/", body) for body in (late, wrong))
+    yield Request("PATCH", f"{route}99/", fine)
+    yield from (Request("DELETE", f"{route}{key}/") for key in (2, 2, 3))
+    yield from (Request("GET", f"{route}{tail}") for tail in ("1/", "99/", "", "?limit=2"))
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -115,7 +115,7 @@ def test_the_framework_s_answers_and_rows_are_left_by_all_pieces(route):
     ("/unwrapped/", True, True), ("/crashing/", True, False), ("/crashing/", False, True),
 ])  # fmt: skip
 def test_what_a_failed_request_changed_stays_only_where_no_transaction_is(route, on, kept):
-    asked = [Asked("POST", route, b'{"label": "late"}'), Asked("GET", "/late/")]
+    asked = [Request("POST", route, b'{"label": "late"}'), Request("GET", "/late/")]
     with atomic_requests(on):
         for pieces in (ALL, ("answers",)):
             rows = assert_same(asked, pieces)[1][2]

@@ -2,30 +2,22 @@
 
 import contextlib
 import logging
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from unittest import mock
 
 from django.apps import apps
 from django.core.cache import cache
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.signals import got_request_exception, request_finished, request_started
 from django.db import connection
 from django.db.models import AutoField
-from django.test import RequestFactory, override_settings
+from django.test import Client, override_settings
 from django.utils import translation
 
-from drf_speedups.answers import FinishedAnswers, view
-from drf_speedups.database import old_connections
-from drf_speedups.eligibility import changes
-from drf_speedups.express import ExpressLane
-from drf_speedups.serializers import shared_fields
-from drf_speedups.serializers.shared_fields import SharedFields
-from drf_speedups.writes import SingleStatementWrites
+from drf_speedups import testing
+from drf_speedups.testing import Request, forget, only
 from tests.speedups.library.models import (
     Author,
     Book,
@@ -37,30 +29,11 @@ from tests.speedups.library.models import (
     Watched,
 )
 
-MIXINS: tuple[type, ...] = (FinishedAnswers, SingleStatementWrites, SharedFields)
+__all__ = ["Request", "forget", "only"]
+
 NOW = datetime(2026, 5, 4, 3, 2, 1, 987_000, tzinfo=UTC)
 HOST = "testserver"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request; a body is JSON unless a header says otherwise."""
-
-    method: str
-    path: str
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def environ(self) -> dict[str, Any]:
-        """Return it as a server hands it on."""
-        content_type = {"Content-Type": "application/json", **self.headers}.pop("Content-Type")
-        others = {name: self.headers[name] for name in self.headers if name != "Content-Type"}
-        request = RequestFactory(HTTP_HOST=HOST).generic(
-            self.method, self.path, self.body, content_type=content_type, headers=others
-        )
-        environ: dict[str, Any] = request.environ
-        environ["PATH_INFO"] = request.path_info.encode().decode("latin-1")  # as WSGI has it
-        return environ
+CLIENT = Client(HTTP_HOST=HOST)
 
 
 @dataclass(frozen=True)
@@ -71,41 +44,24 @@ class Told:
     rows: dict[str, list[dict[str, Any]]]
 
 
-def answer(application: Any, asked: Asked) -> tuple[Any, ...]:
+def answer(application: Any, asked: Request) -> tuple[Any, ...]:
     """Return status, headers and body, and what the view raised."""
-    told: list[Any] = []
-    raised: list[Any] = []
-
-    def note(**_kwargs: Any) -> None:
-        raised.append(sys.exc_info()[0])
-
-    got_request_exception.connect(note)
-    try:
-        response = application(asked.environ(), lambda *given: told.append(given))
-        body = b"".join(response)
-        if hasattr(response, "close"):
-            response.close()
-    finally:
-        got_request_exception.disconnect(note)
-    ((status, headers),) = told
-    return status, sorted(headers), body, raised
+    got = testing.answer(application, asked.environ(CLIENT))
+    return got.status, got.headers, got.body, got.raised
 
 
 @contextlib.contextmanager
 def served() -> Iterator[Any]:
     """Give the WSGI application as in production, the lane in front of it where it is wanted."""
-    around = (request_started, request_finished)
-    before = [(signal, signal.receivers[:]) for signal in around]
-    old_connections.look_before_closing()
     logging.disable()
     try:
-        with override_settings(DEBUG=False, MIDDLEWARE=[], ALLOWED_HOSTS=[HOST]):
-            yield ExpressLane(WSGIHandler())
+        with (
+            override_settings(DEBUG=False, MIDDLEWARE=[], ALLOWED_HOSTS=[HOST]),
+            testing.application() as application,
+        ):
+            yield application
     finally:
         logging.disable(logging.NOTSET)
-        for signal, receivers in before:
-            signal.receivers = receivers
-            signal.sender_receivers_cache.clear()
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:
@@ -154,21 +110,6 @@ def seed() -> None:
 
 
 @contextlib.contextmanager
-def only(pieces: Iterable[str] | None) -> Iterator[None]:
-    """Switch on these pieces only; None takes even the mixins' code away: stock REST framework."""
-    with contextlib.ExitStack() as undo:
-        if pieces is None:
-            for mixin in MIXINS:
-                for name in [name for name in vars(mixin) if not name.startswith("__")]:
-                    undo.enter_context(mock.patch.object(mixin, name))
-                    delattr(mixin, name)
-        undo.enter_context(override_settings(SPEEDUPS=tuple(pieces or ())))
-        forget()
-        undo.callback(forget)
-        yield
-
-
-@contextlib.contextmanager
 def languages() -> Iterator[None]:
     """Switch translations on, which the service does without."""
     chosen: Any = vars(translation)["_trans"]
@@ -178,15 +119,7 @@ def languages() -> Iterator[None]:
     vars(chosen).clear()
 
 
-def forget() -> None:
-    """Let everything be looked at anew."""
-    view.knowledge.cache_clear()
-    shared_fields._shared.clear()
-    changes._refusal.cache_clear()
-    changes.silence.cache_clear()
-
-
-def told(conversations: Iterable[Sequence[Asked]], pieces: Iterable[str] | None) -> list[Told]:
+def told(conversations: Iterable[Sequence[Request]], pieces: Iterable[str] | None) -> list[Told]:
     """Return what came of each conversation; all begin with the same rows.
 
     One application has all of them: to look at every view set anew takes longer than to talk.
@@ -196,13 +129,13 @@ def told(conversations: Iterable[Sequence[Asked]], pieces: Iterable[str] | None)
         return [_told(application, requests) for requests in conversations]
 
 
-def _told(application: Any, requests: Sequence[Asked]) -> Told:
+def _told(application: Any, requests: Sequence[Request]) -> Told:
     seed()
     cache.clear()  # of what throttling has counted
     return Told([answer(application, asked) for asked in requests], stored())
 
 
-def assert_same(requests: Iterable[Asked], pieces: Iterable[str]) -> list[tuple[Any, ...]]:
+def assert_same(requests: Iterable[Request], pieces: Iterable[str]) -> list[tuple[Any, ...]]:
     """Fail unless these pieces give the framework's answers and rows; return the answers."""
     asked = list(requests)
     (theirs,), (ours,) = told([asked], None), told([asked], pieces)
@@ -210,7 +143,7 @@ def assert_same(requests: Iterable[Asked], pieces: Iterable[str]) -> list[tuple[
     return theirs.answers
 
 
-def assert_alike(requests: Sequence[Asked], theirs: Told, ours: Told) -> None:
+def assert_alike(requests: Sequence[Request], theirs: Told, ours: Told) -> None:
     """Fail unless both got the same answers and left the same rows."""
     for asked, one, other in zip(requests, theirs.answers, ours.answers, strict=True):
         assert (asked, other) == (asked, one)

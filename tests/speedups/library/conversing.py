@@ -15,7 +15,7 @@ from django.utils import translation
 from rest_framework.routers import SimpleRouter
 
 from tests.speedups.library import drawn, odd_models
-from tests.speedups.library.comparing import HOST, NOW, Asked, answer, languages, served
+from tests.speedups.library.comparing import HOST, NOW, Request, answer, languages, served
 from tests.speedups.library.drawn import Spec
 from tests.speedups.library.odd_models import AGE, ODD_MODELS, ODD_ROWS, body
 
@@ -85,7 +85,7 @@ def _conversation(application: Any, spec: Spec) -> Iterator[tuple[Any, ...]]:
         given = {"X-Key": key, **{name.replace("_", "-"): text for name, text in headers.items()}}
         if given["X-Key"] == "no":
             del given["X-Key"]
-        told = answer(application, Asked(method, to, sent, given))
+        told = answer(application, Request(method, to, sent, given))
         status, given_back, *rest = told
         lasting = [one for one in given_back if one[0] != "Expires"]  # the time of day
         return f"{method} {to} {sent!r} {headers}", status, lasting, *rest

@@ -1,0 +1,74 @@
+"""Django's system checks: settings that say nothing, and why pieces would all step aside."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.db import connections
+
+from drf_speedups.eligibility import driver
+from drf_speedups.eligibility.reasons import PIECES, wanted
+
+
+def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
+    """Look at the values of our settings."""
+    return [*(_check_pieces() or _check_links()), *_check_flag()]
+
+
+def check_way_to_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
+    """Say so where no piece can speak to the database; connects to none."""
+    if not any(connections[alias].vendor == "postgresql" for alias in connections):
+        return [_aside("W001", "no database is PostgreSQL", "Nothing, or use PostgreSQL.")]
+    if driver.MISSING:
+        return [_aside("W002", driver.MISSING, "psycopg2 may stay: Django prefers psycopg 3.")]
+    return []
+
+
+def _check_pieces() -> list[CheckMessage]:
+    listed = getattr(settings, "SPEEDUPS", None)
+    if listed is None:
+        return []
+    if isinstance(listed, str) or not hasattr(listed, "__iter__"):
+        return [_wrong("E001", "SPEEDUPS", listed, f"a list with some of {', '.join(PIECES)}")]
+    unknown = [one for one in listed if one not in PIECES]
+    return [_wrong("E001", "An item of SPEEDUPS", one, ", ".join(PIECES)) for one in unknown]
+
+
+def _check_links() -> list[CheckMessage]:
+    links = getattr(settings, "OVERLAP_LINKS", 0)
+    if type(links) is not int or links < 0:
+        return [_wrong("E002", "OVERLAP_LINKS", links, "whole numbers, and 0 for none")]
+    persistent = connections["default"].settings_dict.get("CONN_MAX_AGE") != 0
+    if not links or not wanted("overlap") or persistent:
+        return []
+    return [
+        checks.Warning(
+            "OVERLAP_LINKS is set, but requests do not overlap: CONN_MAX_AGE is 0.",
+            hint="Set CONN_MAX_AGE to None or to seconds, or OVERLAP_LINKS to 0.",
+            id="drf_speedups.W003",
+        )
+    ]
+
+
+def _check_flag() -> list[CheckMessage]:
+    prepares = getattr(settings, "PREPARED_STATEMENTS", True)
+    if isinstance(prepares, bool):
+        return []
+    return [_wrong("E003", "PREPARED_STATEMENTS", prepares, "True and False")]
+
+
+def _wrong(number: str, name: str, value: object, allowed: str) -> Error:
+    return Error(
+        f"{name} is {value!r}.",
+        hint=f"Allowed are {allowed}.",
+        id=f"drf_speedups.{number}",
+    )
+
+
+def _aside(number: str, why: str, hint: str) -> checks.Warning:
+    return checks.Warning(
+        f"Pieces that need the database step aside: {why}.",
+        hint=hint,
+        id=f"drf_speedups.{number}",
+    )

@@ -1,0 +1,45 @@
+"""psycopg 3 and what Django has for it; where it is not installed every piece steps aside.
+
+A project may reach PostgreSQL through psycopg2, or have another database on a developer's machine.
+The pieces can be imported there, too: these names then stand for nothing, and `MISSING` says why.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+MISSING = ""  # why psycopg 3 cannot be used, for people
+
+if TYPE_CHECKING:
+    import psycopg
+    from django.contrib.postgres.fields import ArrayField
+    from django.db.backends.postgresql.base import DatabaseWrapper
+    from django.db.backends.postgresql.operations import DatabaseOperations
+    from psycopg.adapt import PyFormat, Transformer
+    from psycopg.errors import error_from_result
+    from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+else:
+    from django.core.exceptions import ImproperlyConfigured
+
+    class Nothing:
+        """Stands for a name of a package that is not installed; nobody gets as far as using it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return self
+
+    try:
+        import psycopg
+        from django.contrib.postgres.fields import ArrayField
+        from django.db.backends.postgresql.base import DatabaseWrapper
+        from django.db.backends.postgresql.operations import DatabaseOperations
+        from psycopg.adapt import PyFormat, Transformer
+        from psycopg.errors import error_from_result
+        from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+    except (ImportError, ImproperlyConfigured) as error:
+        MISSING = f"psycopg 3 is not installed ({error}): pip install 'psycopg[binary]'"
+        psycopg = ArrayField = DatabaseWrapper = DatabaseOperations = Nothing()
+        PyFormat = Transformer = error_from_result = Nothing()
+        ConnStatus = DiagnosticField = ExecStatus = Nothing()
+
+__all__ = [
+    "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations", "DatabaseWrapper",
+    "DiagnosticField", "ExecStatus", "PyFormat", "Transformer", "error_from_result", "psycopg",
+]  # fmt: skip

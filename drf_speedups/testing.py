@@ -1,0 +1,211 @@
+"""For the tests of a project: its answers are the same without the pieces and with them.
+
+class Answers(TestCase):
+    fixtures = ["books"]
+
+    def test_stay_as_they_are(self):
+        self.client.force_login(User.objects.get())
+        assert_same_answers(self.client, [
+            Request("GET", "/books/?page=2"),
+            Request("POST", "/books/", {"title": ""}),
+        ])
+"""
+
+import contextlib
+import json
+import random
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import cache
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import got_request_exception, request_finished, request_started
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.test import Client, RequestFactory, override_settings
+from django.utils import timezone
+
+from drf_speedups.answers import FinishedAnswers, view
+from drf_speedups.database import old_connections
+from drf_speedups.eligibility import changes
+from drf_speedups.eligibility.reasons import PIECES
+from drf_speedups.express import ExpressLane
+from drf_speedups.serializers import shared_fields
+from drf_speedups.serializers.shared_fields import SharedFields
+from drf_speedups.writes import SingleStatementWrites
+
+MIXINS: tuple[type, ...] = (FinishedAnswers, SingleStatementWrites, SharedFields)
+SEQUENCES = """
+SELECT format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value),
+       last_value IS NOT NULL
+FROM pg_sequences
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request; a body is JSON unless a header says otherwise. What is not bytes is dumped."""
+
+    method: str
+    path: str
+    body: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def environ(self, client: Client) -> dict[str, Any]:
+        """Return it as a server hands it on, with the cookies and defaults of a client."""
+        body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        headers = {"Content-Type": "application/json", **self.headers}
+        content_type = headers.pop("Content-Type")
+        factory = RequestFactory()
+        factory.defaults = client.defaults
+        factory.cookies = client.cookies
+        request = factory.generic(
+            self.method, self.path, body, content_type=content_type, headers=headers
+        )
+        environ: dict[str, Any] = request.environ
+        environ["PATH_INFO"] = request.path_info.encode().decode("latin-1")  # as WSGI has it
+        return environ
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request, as bytes on the wire; `raised` by the view, if it did."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]  # sorted
+    body: bytes
+    raised: type[BaseException] | None
+
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def assert_same_answers(
+    client: Client, requests: Iterable[Request], using: str = DEFAULT_DB_ALIAS
+) -> list[Answer]:
+    """Fail unless the pieces that are on answer as REST framework does, and store the same.
+
+    All requests are sent twice, in order, without pieces and with them. Both times begin with the
+    rows, sequences, time and random bytes of now; what they do to the database is undone. Returns
+    the answers. Raises `AssertionError`, which names the first request that is answered otherwise.
+    """
+    asked, now = list(requests), timezone.now()
+    pieces = getattr(settings, "SPEEDUPS", PIECES)
+    kept = [one for one in pieces if one == "headers"]  # for a middleware that is not in the list
+    told: list[tuple[list[Answer], Rows]] = []
+    for on, listed in ((None, kept), (pieces, pieces)):
+        listing = override_settings(SPEEDUPS=tuple(listed))
+        with _from_here(now, using), only(on), listing, application() as asking:
+            told.append(([answer(asking, one.environ(client)) for one in asked], _stored(using)))
+    (theirs, left), (ours, also_left) = told
+    for request, one, other in zip(asked, theirs, ours, strict=True):
+        if one != other:
+            raise AssertionError(f"{request}\nwithout pieces: {one}\nwith them: {other}")
+    for table, rows in left.items():
+        if rows != also_left[table]:
+            raise AssertionError(f"{table} has other rows with pieces than without them")
+    return theirs
+
+
+@contextlib.contextmanager
+def only(pieces: Iterable[str] | None) -> Iterator[None]:
+    """Switch on these pieces only; None takes even the mixins' code away: stock REST framework."""
+    with contextlib.ExitStack() as undo:
+        if pieces is None:
+            for mixin in MIXINS:
+                for name in [name for name in vars(mixin) if not name.startswith("__")]:
+                    undo.enter_context(mock.patch.object(mixin, name))
+                    delattr(mixin, name)
+        undo.enter_context(override_settings(SPEEDUPS=tuple(pieces or ())))
+        forget()
+        undo.callback(forget)
+        yield
+
+
+def forget() -> None:
+    """Let everything be looked at anew, after a setting or a class has changed."""
+    view.knowledge.cache_clear()
+    shared_fields._shared.clear()
+    changes._refusal.cache_clear()
+    changes.silence.cache_clear()
+
+
+@contextlib.contextmanager
+def application() -> Iterator[Any]:
+    """Give the WSGI application as in production, the express lane in front of it if it is on."""
+    around = (request_started, request_finished)
+    before = [(signal, signal.receivers[:]) for signal in around]
+    old_connections.look_before_closing()
+    try:
+        yield ExpressLane(WSGIHandler())
+    finally:
+        for signal, receivers in before:
+            signal.receivers = receivers
+            signal.sender_receivers_cache.clear()
+
+
+def answer(application: Any, environ: dict[str, Any]) -> Answer:
+    """Ask an application as a server does."""
+    told: list[tuple[str, list[tuple[str, str]]]] = []
+    raised: list[type[BaseException] | None] = [None]
+
+    def note(**_kwargs: Any) -> None:
+        raised.append(sys.exc_info()[0])
+
+    got_request_exception.connect(note)
+    try:
+        response = application(environ, lambda *given: told.append(given))
+        body = b"".join(response)
+        if hasattr(response, "close"):
+            response.close()
+    finally:
+        got_request_exception.disconnect(note)
+    ((status, headers),) = told
+    return Answer(status, tuple(sorted(headers)), body, raised[-1])
+
+
+@contextlib.contextmanager
+def _from_here(now: Any, using: str) -> Iterator[None]:
+    """Begin with what is there now, and leave nothing behind."""
+    cache.clear()  # of what throttling has counted
+    steady = (
+        mock.patch("django.utils.timezone.now", return_value=now),
+        mock.patch("django.http.response.time", SimpleNamespace(time=now.timestamp)),  # of cookies
+        mock.patch("os.urandom", random.Random(0).randbytes),  # noqa: S311  (by uuid4, for one)
+        mock.patch("random._urandom", random.Random(0).randbytes),  # noqa: S311  (tokens)
+        # Between requests Django would close a connection that is in a transaction.
+        mock.patch.object(connections[using], "close_if_unusable_or_obsolete"),
+    )
+    with _sequences_put_back(using), transaction.atomic(using), contextlib.ExitStack() as stack:
+        for one in steady:
+            stack.enter_context(one)
+        yield
+        transaction.set_rollback(True, using)
+
+
+@contextlib.contextmanager
+def _sequences_put_back(using: str) -> Iterator[None]:
+    """Undo what no rollback undoes: the numbers that rows have got."""
+    if connections[using].vendor != "postgresql":
+        yield
+        return
+    with connections[using].cursor() as cursor:
+        cursor.execute(SEQUENCES.replace("%I", "%%I"), [])
+        before = cursor.fetchall()
+        yield
+        cursor.executemany("SELECT setval(%s::regclass, %s, %s)", before)
+
+
+def _stored(using: str) -> Rows:
+    """Return all rows of the project's own tables."""
+    there = set(connections[using].introspection.table_names())
+    found = [model for model in apps.get_models() if model._meta.db_table in there]
+    return {
+        model._meta.label: [*model._base_manager.using(using).order_by("pk").values()]
+        for model in found
+    }

@@ -1,0 +1,61 @@
+"""Django's system checks: a setting that says nothing is found when a project starts."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.core import checks
+from django.db import connections
+from django.test import override_settings
+
+from drf_speedups import checks as ours
+from drf_speedups.eligibility import driver
+
+
+@pytest.mark.parametrize(("settings", "found", "words"), [
+    ({"SPEEDUPS": ["answers", "fields"]}, [], ""),
+    ({"SPEEDUPS": None}, [], ""),
+    ({"SPEEDUPS": []}, [], ""),
+    ({"SPEEDUPS": "answers"}, ["E001"], "SPEEDUPS is 'answers'"),
+    ({"SPEEDUPS": True}, ["E001"], "SPEEDUPS is True"),
+    ({"SPEEDUPS": ["answer", "fields", "x"]}, ["E001", "E001"], "'answer'"),
+    ({"OVERLAP_LINKS": "4"}, ["E002"], "OVERLAP_LINKS is '4'"),
+    ({"OVERLAP_LINKS": -1}, ["E002"], "OVERLAP_LINKS is -1"),
+    ({"PREPARED_STATEMENTS": "0"}, ["E003"], "PREPARED_STATEMENTS is '0'"),
+])  # fmt: skip
+def test_a_wrong_value_is_named(settings, found, words):
+    with override_settings(**settings):
+        said = ours.check_settings()
+    assert [one.id for one in said] == [f"drf_speedups.{number}" for number in found]
+    assert all(one.is_serious() and one.hint for one in said)
+    assert words in " ".join(one.msg for one in said)
+
+
+@pytest.mark.parametrize(("age", "pieces", "found"), [
+    (0, None, ["drf_speedups.W003"]), (None, None, []), (60, None, []), (0, ["answers"], []),
+])  # fmt: skip
+def test_links_over_connections_that_end_with_each_request_are_warned_of(
+    monkeypatch, age, pieces, found
+):
+    monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", age)
+    with override_settings(SPEEDUPS=pieces, OVERLAP_LINKS=4):
+        assert [one.id for one in ours.check_settings()] == found
+
+
+@pytest.mark.parametrize(("vendors", "missing", "found"), [
+    (["postgresql"], "", []),
+    (["sqlite", "postgresql"], "", []),
+    (["postgresql"], "psycopg 3 is not installed", ["drf_speedups.W002"]),
+    (["sqlite"], "", ["drf_speedups.W001"]),
+])  # fmt: skip
+def test_a_database_that_no_piece_can_speak_to_is_said(monkeypatch, vendors, missing, found):
+    there = {str(number): SimpleNamespace(vendor=one) for number, one in enumerate(vendors)}
+    monkeypatch.setattr(ours, "connections", there)
+    monkeypatch.setattr(driver, "MISSING", missing)
+    said = ours.check_way_to_database()
+    assert [one.id for one in said] == found
+    assert not any(one.is_serious() for one in said)  # everything works, only not faster
+
+
+def test_they_are_among_the_checks_of_a_project():
+    registered = checks.registry.registry.registered_checks
+    assert {ours.check_settings, ours.check_way_to_database} <= registered

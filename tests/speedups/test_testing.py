@@ -1,0 +1,50 @@
+"""The helper for a project's own tests: it finds what differs, and leaves nothing behind."""
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+from crud.models import Item
+from drf_speedups.answers.action import json_answer
+from drf_speedups.testing import Request, assert_same_answers
+
+pytestmark = pytest.mark.django_db
+ITEM = {"name": "lamp", "price": "12.50", "quantity": 3}
+REQUESTS = [
+    Request("POST", "/items/", ITEM),
+    Request("GET", "/items/"),
+    Request("POST", "/items/", b"{"),
+    Request("GET", "/items/", headers={"Accept": "image/png"}),
+    Request("DELETE", "/items/0/"),
+    Request("GET", "/items/", headers={"Accept": "text/html"}),  # with a cookie and a token
+]
+
+
+def test_answers_that_are_the_same_are_returned(client):
+    answers = assert_same_answers(client, REQUESTS)
+    assert [one.status[:3] for one in answers] == ["201", "200", "400", "406", "404", "200"]
+    assert b"lamp" in answers[1].body
+
+
+def test_what_it_did_to_the_database_is_undone(client):
+    assert_same_answers(client, REQUESTS)
+    assert not Item.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('crud_item', 'id'))")
+        before = cursor.fetchone()[0]
+    assert_same_answers(client, REQUESTS)
+    assert Item.objects.create(**ITEM).pk == before + 1
+
+
+def test_a_request_that_is_answered_otherwise_is_named(client, monkeypatch):
+    longer = "drf_speedups.answers.reading.json_answer"
+    monkeypatch.setattr(longer, lambda body, *args: json_answer(body + b" ", *args))
+    with pytest.raises(AssertionError, match=r"GET.*/items/") as found:
+        assert_same_answers(client, REQUESTS)
+    assert "without pieces: Answer(status='200 OK'" in str(found.value)
+
+
+@override_settings(SPEEDUPS=("validation",))
+def test_pieces_that_a_project_leaves_out_stay_out(client, monkeypatch):
+    monkeypatch.setattr("drf_speedups.answers.reading.json_answer", None)
+    assert_same_answers(client, REQUESTS)
