@@ -1,9 +1,11 @@
 """Keep-alive clients in one thread: as many requests at a time as there are connections."""
 
+import random
 import re
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -69,6 +71,31 @@ class Clients:
                     again = self._reconnected(fd) if LAST.search(answer.head) else fd
                     yield answer
                     self._send(again, upcoming)
+
+    def paced(self, requests: Iterable[bytes], rate: float, seed: int = 0) -> Iterator[Answer]:
+        """Send at random times, `rate` a second, whatever is under way; latency counts from then.
+
+        Raises `LabError` as `ask` does.
+        """
+        rng, upcoming, free = random.Random(seed), iter(requests), deque(self._links)
+        due, request = time.perf_counter(), next(upcoming, None)
+        while request is not None or self._sent:
+            now = time.perf_counter()
+            while request is not None and due <= now and free:
+                fd = free.popleft()
+                self._send(fd, iter([request]))
+                self._sent[fd] = due
+                due += rng.expovariate(rate)
+                request = next(upcoming, None)
+            wait = PATIENCE if request is None or not free else max(0.0, due - now)
+            ready = self._poller.poll(1000 * wait)
+            if not ready and wait == PATIENCE:
+                raise LabError(f"no answer within {PATIENCE:.0f} s")
+            for fd, _event in ready:
+                answer = self._receive(fd)
+                if answer is not None:
+                    free.append(self._reconnected(fd) if LAST.search(answer.head) else fd)
+                    yield answer
 
     def done(self, requests: Iterable[bytes]) -> list[Answer]:
         """Return all the answers."""

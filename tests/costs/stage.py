@@ -33,7 +33,7 @@ class Stage:
 
     def database(self, name: str = "costs") -> contextlib.AbstractContextManager[Database]:
         """Create a database that is dropped when the block ends. Raises `LabError`."""
-        return database(self._log(name), self.cores.database, name=name)
+        return database(self.log(name), self.cores.database, name=name)
 
     def serving(
         self,
@@ -42,15 +42,20 @@ class Stage:
         workers: int = 1,
         env: Mapping[str, str] | None = None,
         patience: float = 60.0,
+        url: str = "",
     ) -> contextlib.AbstractContextManager[Server]:
-        """Serve an implementation until the block ends. Raises `LabError`."""
+        """Serve an implementation until the block ends, by `url` if that leads to the database.
+
+        Raises `LabError`.
+        """
         chosen = TARGETS[target] if isinstance(target, str) else target
         return serving(
-            chosen, to.url, log=self._log(chosen.name), workers=workers, env=env,
+            chosen, url or to.url, log=self.log(chosen.name), workers=workers, env=env,
             placement=Placement(self.cores.server), patience=patience,
         )  # fmt: skip
 
-    def _log(self, name: str) -> Path:
+    def log(self, name: str) -> Path:
+        """Return a new file for what a program prints."""
         return self.folder / f"{len([*self.folder.iterdir()])}-{name}.log"
 
 
