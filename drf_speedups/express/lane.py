@@ -61,6 +61,8 @@ class Lane:
 
     def answer(self, environ: Environ) -> Answer | None:
         """Return the answer; None if it is Django's to give."""
+        if FAILED in environ:  # the worker's lane has tried: what was sent must not be sent again
+            return None
         path = environ["PATH_INFO"]
         odd = environ.get("SCRIPT_NAME") or "HTTP_HOST" not in environ or not path.isascii()
         if odd or not old_connections.alone() or not self.admits(environ):

@@ -23,7 +23,9 @@ SYNC, ABORTED = ExecStatus.PIPELINE_SYNC, ExecStatus.PIPELINE_ABORTED
 class Call:
     """A statement that is to be executed once; `owner` is whoever waits for its result."""
 
-    __slots__ = ("is_alone", "native", "owner", "result", "seconds", "sent", "texts")
+    __slots__ = (
+        "ends", "is_alone", "native", "owner", "result", "seconds", "sent", "syncs", "texts",
+    )  # fmt: skip
 
     def __init__(
         self, native: Native, texts: Sequence[bytes | None], owner: Any, *, is_alone: bool = False
@@ -35,6 +37,8 @@ class Call:
         self.result: PGresult | None = None  # None while it is under way, or when its link is lost
         self.sent = 0.0  # perf_counter() seconds
         self.seconds = 0.0  # between sending it and reading its result
+        self.syncs = False  # a Sync of its own follows: it is committed only when that is through
+        self.ends = 1  # of results that are to come before it is done: one, two if it is prepared
 
 
 class Link:
@@ -46,8 +50,7 @@ class Link:
         self.is_writing = False  # the kernel has not taken all yet
         self.is_retired = False  # it is closed when nothing is under way any more
         self.fastest = 1.0  # seconds: the shortest time in which a result came, slowly forgotten
-        self._expected: deque[Call | None] = deque()  # in the order of sending; None is a Sync
-        self._ends_preparing: set[Call] = set()  # whose next end is that of its preparation
+        self._expected: deque[Call | None] = deque()  # in this order; None is a Sync of reads
         self._pgconn = connection.pgconn
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
@@ -68,7 +71,7 @@ class Link:
         A change `syncs`: it is a transaction of its own. Reads share the Sync of a `flush`; what an
         error of one of them aborts was not done and may be sent again. `now`: perf_counter().
         """
-        call.sent = now
+        call.sent, call.syncs = now, syncs
         self._expected.append(call)  # first: when this fails it is lost with the others
         self.depth += 1
         native, pgconn = call.native, self._pgconn
@@ -77,56 +80,59 @@ class Link:
         elif self._prepares:
             pgconn.send_prepare(native.name, native.sql, native.types)
             pgconn.send_query_prepared(native.name, native.parameters(call.texts))
-            self._ends_preparing.add(call)
+            call.ends = 2
             self._prepared.add(native.name)
         else:
             pgconn.send_query_params(native.sql, native.parameters(call.texts), native.types)
-        self._needs_sync = True
         if syncs:
-            self._sync()
+            pgconn.pipeline_sync()
+        self._needs_sync = not syncs
 
     def flush(self) -> bool:
         """Send what was put; tell whether the kernel has taken all of it."""
         if self._needs_sync:
-            self._sync()
+            self._pgconn.pipeline_sync()
+            self._expected.append(None)
+            self._needs_sync = False
         self.is_writing = bool(self._pgconn.flush())
         return not self.is_writing
-
-    def _sync(self) -> None:
-        self._pgconn.pipeline_sync()
-        self._expected.append(None)
-        self._needs_sync = False
 
     def receive(self) -> Iterator[Call]:
         """Read what has come; yield each statement that is done, with its result."""
         pgconn, expected = self._pgconn, self._expected
         pgconn.consume_input()
         while expected and not pgconn.is_busy():
-            result = pgconn.get_result()
-            head = expected[0]
-            if (head is None) is not (result is not None and result.status == SYNC):
-                raise psycopg.OperationalError("the connection is out of step")
-            if head is None:
-                expected.popleft()
-            elif result is not None:
-                self._note(head, result)
-            elif head in self._ends_preparing:
-                self._ends_preparing.remove(head)
-            else:
-                expected.popleft()
+            call = self._ended_by(pgconn.get_result())
+            if call is not None:
                 self.depth -= 1
-                head.seconds = perf_counter() - head.sent
-                self.fastest = min(1.01 * self.fastest, head.seconds)
-                yield head
+                call.seconds = perf_counter() - call.sent
+                self.fastest = min(1.01 * self.fastest, call.seconds)
+                yield call
         if pgconn.status != ConnStatus.OK:
             raise psycopg.OperationalError("the connection is lost")
 
+    def _ended_by(self, result: PGresult | None) -> Call | None:
+        """Take the pipeline's next result, None for the end of one; return what is done with it."""
+        head = self._expected[0]
+        is_sync = result is not None and result.status == SYNC
+        is_sync_due = head is None or (head.syncs and not head.ends)
+        if (is_sync and not is_sync_due) or (head is None and not is_sync):
+            raise psycopg.OperationalError("the connection is out of step")
+        if head is not None and not is_sync:
+            if result is not None:
+                self._note(head, result)
+                return None
+            head.ends = max(0, head.ends - 1)
+            if head.ends or head.syncs:
+                return None
+        return self._expected.popleft()
+
     def _note(self, call: Call, result: PGresult) -> None:
-        """Keep the result of a statement, or the first error of it and of its preparation."""
+        """Keep the result of a statement, or the first error: of its preparation or its commit."""
         if call.result is not None and call.result.status not in DONE:
             return  # what follows an error is only ABORTED
         call.result = result
-        if call in self._ends_preparing and result.status not in DONE:
+        if call.ends == 2 and result.status not in DONE:
             self._prepared.discard(call.native.name)
 
     def forget(self) -> None:

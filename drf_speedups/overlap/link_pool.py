@@ -89,7 +89,7 @@ class LinkPool:
                 self._poller.modify(fd, READ)
             yield from link.receive()
             if link.is_retired and not link.depth:
-                self._lose(link)
+                self._drop(link)
         except psycopg.OperationalError:
             self._lose(link)
 
@@ -107,14 +107,14 @@ class LinkPool:
         for link in [*self._all]:
             link.is_retired = True
             if not link.depth:
-                self._lose(link)
+                self._drop(link)
 
     def close(self) -> None:
         """End all links."""
         self._is_closed = True
         self._wanted.put(False)
         for link in [*self._all]:
-            self._lose(link)
+            self._drop(link)
         for fd in (self._told, self._tell):
             os.close(fd)
 
@@ -170,6 +170,11 @@ class LinkPool:
             self._poller.register(link.fd, READ)
 
     def _lose(self, link: Link) -> None:
+        """Let go of a link, and of its neighbours: what befell it may have befallen them."""
+        self._drop(link)
+        self.renew()
+
+    def _drop(self, link: Link) -> None:
         if self.by_fd.pop(link.fd, None) is None:
             return
         self._poller.unregister(link.fd)

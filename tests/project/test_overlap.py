@@ -114,6 +114,25 @@ def test_a_request_that_fails_in_the_database_is_explained_by_django(one_worker,
         assert http.patch(f"/items/{item.pk}/", json={"quantity": 5}).status_code == 200
 
 
+def test_a_change_whose_link_is_lost_is_not_tried_again_although_others_are_there(
+    one_worker, database_url
+):
+    item = Item.objects.create(name="Desk", price=1)
+    with (
+        one_worker(4) as server,
+        httpx.Client(base_url=server.url, timeout=20) as http,
+        ThreadPoolExecutor() as clients,
+    ):
+        eventually(lambda: connections(database_url) >= 4)
+        with row_locked(database_url, item.pk) as holder:
+            change = clients.submit(http.delete, f"/items/{item.pk}/")
+            eventually(lambda: waiting_for_a_lock(holder))
+            holder.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
+            eventually(lambda: not waiting_for_a_lock(holder))
+        assert change.result().status_code == 503  # it may have been done, for all we know
+        assert http.get(f"/items/{item.pk}/").status_code == 200
+
+
 def test_answers_say_how_long_they_waited_for_the_database(one_worker, database_url):
     item = Item.objects.create(name="Desk", price=1)
     with (

@@ -75,6 +75,35 @@ def test_an_error_is_that_of_its_statement_and_reads_behind_it_were_not_done(lin
     assert rows_of(again.result) == [(b"2",)]
 
 
+@pytest.fixture
+def refused_at_commit():
+    """A table whose rows are refused when they are committed, and not before."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            CREATE TABLE refused (number int);
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+                AS 'BEGIN RAISE check_violation; END';
+            CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON refused DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW WHEN (NEW.number > 1) EXECUTE FUNCTION refuse();
+        """)
+    yield native("INSERT INTO refused VALUES ($1::int) RETURNING number::text")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE refused; DROP FUNCTION refuse")
+
+
+def test_a_change_is_done_when_it_is_committed_and_not_before(link, refused_at_commit):
+    calls = [put(link, refused_at_commit, number, syncs=True) for number in (1, 2, 1)]
+    assert finish(link) == calls
+    first, refused, last = (call.result for call in calls)
+    assert rows_of(first) == rows_of(last) == [(b"1",)]
+    assert sqlstate(refused) == b"23514"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT number FROM refused")
+        assert cursor.fetchall() == [(1,), (1,)]
+    again = put(link, ECHO, 2)
+    assert finish(link) == [again]
+
+
 def test_a_change_is_a_transaction_of_its_own(link):
     with connection.cursor() as cursor:
         cursor.execute(
