@@ -91,7 +91,8 @@ def mix(own: Cluster, worker_class: str, folder: Path) -> Iterator[Outcome]:
         troubled = Counter({str(status): count for status, count in seen.answers.items()
                             if status in mixing.TROUBLE})  # fmt: skip
         acknowledged = seen.answers[200] + seen.answers[201]
-        yield Outcome("answers mixed up", done.total(), acknowledged, troubled, lost=seen.mixed_up)
+        lost = seen.mixed_up + mixing.wrong_rows(own, seen)
+        yield Outcome("answers mixed up", done.total(), acknowledged, troubled, lost=lost)
         own.admin("TRUNCATE crud_item")
 
 

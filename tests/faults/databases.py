@@ -182,6 +182,6 @@ SLOWNESS = (
 )
 LINK = (
     Fault("link cut", _link_cut),
-    Fault("link half-open", _link_half_open),
+    Fault("link half-open", _link_half_open, rounds=20),  # each finds other statements under way
 )
 DISK = Fault("disk full", _disk_full)

@@ -49,6 +49,7 @@ class Seen:
     mixed_up: list[str] = field(default_factory=list)
     cut_off: int = 0  # connections that the service closed with answers still to come
     left: int = 0  # connections that their client closed with answers still to come
+    created: set[str] = field(default_factory=set)  # names that were acknowledged
 
 
 class Client:
@@ -112,6 +113,8 @@ class Client:
         identity = IDENTITY.search(lines)
         own = not sent.identity or (identity is not None and identity[1] == sent.identity)
         told = json.loads(body) if body else {}
+        if status == 201:
+            self._seen.created.add(str(told.get("name")))
         if not own or not (sent.holds(status, told) or status in TROUBLE):
             self._seen.mixed_up.append(f"{sent.identity!r} got {status} {lines!r} {body!r}")
 
@@ -229,6 +232,15 @@ class Havoc(threading.Thread):
             f"SELECT {function}(pid) FROM pg_stat_activity WHERE usename = 'service' "
             f"AND {condition} ORDER BY random() LIMIT 1"
         )
+
+
+def wrong_rows(cluster: Cluster, seen: Seen) -> list[str]:
+    """Return the names that are not as often in the table as they were acknowledged."""
+    found = Counter(
+        name for (name,) in cluster.admin(f"SELECT name FROM crud_item WHERE id > {ROWS}")
+    )
+    twice = [f"{name} is there {count} times" for name, count in found.items() if count > 1]
+    return twice + [f"{name} is lost" for name in seen.created - set(found)]
 
 
 def wreak(cluster: Cluster, url: str, answers: int, seed: int) -> tuple[Seen, Counter[str]]:
