@@ -9,7 +9,7 @@ from lab.analysis.headroom import figures
 from lab.analysis.models.demands import Demands, Prediction, by_implementation, demands, predictions
 from lab.analysis.one_implementation import cost, growing, limits
 from lab.analysis.settings import Setting, by_setting, valid
-from lab.analysis.sweeps import worker_sweeps
+from lab.analysis.sweeps import grids, size
 from lab.analysis.verdicts import Level, Verdict
 from lab.analysis.workers import Aim, workers
 from lab.errors import CannotTellError
@@ -86,9 +86,9 @@ def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:
         why = f"I cannot tell anything, because no trial is valid: {verdicts[0].reasons[0].text}."
         yield Answer(Question.LIMIT, label, Kind.UNKNOWN, why)
         return
-    told = {s.conditions.workers for s in settings if s.all[0].knows_workers and not s.is_figure}
+    told = {size(one) for one in settings if one.all[0].knows_workers and not one.is_figure}
     if len(told) > 1:
-        seen = [figures(setting) for row in worker_sweeps(settings) for setting in row]
+        seen = [figures(setting) for grid in grids(settings) for setting in grid]
         yield answered(Question.WORKERS, label, workers, settings, aim, evidence=seen)
     yield answered(Question.LIMIT, label, limits, settings)
     yield answered(Question.GROWTH, label, growing, settings)

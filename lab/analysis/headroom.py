@@ -1,10 +1,11 @@
 """What a setting leaves and takes: CPU to spare, memory, database connections."""
 
-from lab.analysis.formatting import estimated, percent
+from lab.analysis.formatting import counted, estimated, percent
 from lab.analysis.models.network import server_cores
 from lab.analysis.settings import Setting, throughput
 
 MIB = 2**20
+RESERVED = 3  # connections: PostgreSQL's superuser_reserved_connections
 
 
 def spare_cpu(setting: Setting) -> float | None:
@@ -31,10 +32,36 @@ def memory(setting: Setting) -> str:
 
 
 def connections(setting: Setting) -> str:
-    """Say how many connections its workers may open, of those the database allows."""
-    most = setting.trials[0].machine.get("postgresql", {}).get("max_connections")
-    known = most and setting.trials[0].knows_slots
-    return f"{setting.connections} of {most} database connections" if known else ""
+    """Say how many connections its workers may open, or did, of those the database allows."""
+    if not (most := _most_connections(setting)):
+        return ""
+    if setting.trials[0].knows_slots:
+        return f"{setting.connections} of {most} database connections"
+    seen = _connections_seen(setting)
+    return f"up to {seen} of {most} database connections were open" if seen else ""
+
+
+def room(setting: Setting) -> str:
+    """Say how many such workers the database has connections for; "" where that is not known."""
+    most, trial = _most_connections(setting), setting.trials[0]
+    if not (most and trial.knows_slots):
+        return ""
+    each = setting.connections // setting.conditions.workers
+    return (
+        f"each worker may hold {counted(each, 'connection')}: max_connections = {most} is enough "
+        f"for {counted((most - RESERVED) // each, 'worker')} ({RESERVED} are kept for superusers)"
+    )
+
+
+def _most_connections(setting: Setting) -> int:
+    return int(setting.trials[0].machine.get("postgresql", {}).get("max_connections", 0))
+
+
+def _connections_seen(setting: Setting) -> int:
+    """Return how many the service had open at most: the lab's own is one of them."""
+    sources = [trial.counters.get("database") for trial in setting.trials]
+    totals = [max(one.totals.get("connections", (0,))) for one in sources if one]
+    return round(max(totals, default=1)) - 1
 
 
 def figures(setting: Setting) -> str:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
-from lab.analysis.models.network import NAMES, SERVER, explained, server_cores, usable_cores
+from lab.analysis.models.network import (
+    NAMES,
+    SERVER,
+    explained,
+    link_wait,
+    server_cores,
+    usable_cores,
+)
 from lab.analysis.rules.trials import stalls, stalls_in_words
 from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
@@ -23,6 +30,7 @@ GROWN = 1.2  # times the latency under fewer users
 QUEUE = 1.5  # times as many inside as there are slots
 SLOTS = "worker slots"
 WAITING = "worker slots waiting on the database"
+LINKS = "links to the database"
 MOSTLY = 0.5  # of the time that a slot is held
 NOTHING = "nothing"
 STALLS = "stalls"
@@ -72,14 +80,20 @@ def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
         return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
     cpu, text = _cpu(trial, first.name), f"{first.name}: {first.detail}"
     slower = _takes_longer(setting)
-    held_up = first.name in (SERVER, SLOTS, WAITING) and cpu < FEW_CORES and queues(trial)
+    held_up = first.name in (SERVER, SLOTS, WAITING, LINKS) and cpu < FEW_CORES and queues(trial)
     lesson = held_up and not slower
     if lesson:
         what = "latency grows" if _grows(setting, fewer_users) else _queueing(trial)
-        text = f"CPU at {percent(cpu)} while {what}: too few workers. {text}"
+        text = f"CPU at {percent(cpu)} while {what}: {_too_few(trial, first)}. {text}"
     elif slower:
         text = f"{text}. Each request takes longer and longer: more workers only put that off"
     return Limit(first.name, text, parts, cpu, lesson)
+
+
+def _too_few(trial: Trial, full: Part) -> str:
+    """Name what there is too little of; a worker that computes has no use for more threads."""
+    several = f", or {trial.per_worker}s of each" if trial.per_worker else ""
+    return "too few workers" + (several if full.name != SERVER else "")
 
 
 def _typical(setting: Setting) -> Trial:
@@ -133,10 +147,14 @@ def _latency(setting: Setting) -> float:
 
 def queues(trial: Trial) -> bool:
     """Whether more requests were under way than workers can hold."""
-    return trial.knows_slots and trial.under_way > QUEUE * trial.slots
+    return trial.knows_slots and trial.under_way > QUEUE * (trial.links or trial.slots)
 
 
 def _queueing(trial: Trial) -> str:
+    if trial.links:
+        return (
+            f"{trial.under_way:.0f} requests are in {counted(trial.conditions.workers, 'worker')}"
+        )
     return f"{trial.under_way:.0f} requests queue for {counted(trial.slots, 'slot')}"
 
 
@@ -223,15 +241,29 @@ def pauses(trial: Trial) -> Part | None:
     return Part(STALLS, sum(found) / trial.seconds, STALLED, stalls_in_words(found))
 
 
+def links(trial: Trial) -> Part | None:
+    """Links that overlapping requests share: what nothing before explains is a wait for these."""
+    share = link_wait(trial)
+    if share is None or not trial.links:
+        return None
+    detail = f"requests wait {percent(share)} of their time for one of {trial.links}"
+    return Part(LINKS, share, MOSTLY, f"{detail}: neither CPU nor the database explains that")
+
+
+def _held(share: float, most: int) -> str:
+    if share > ALWAYS:
+        return "the only one is held" if most == 1 else f"all {most} are held"
+    of = "the time the only one is" if most == 1 else f"{most} are"
+    return f"{percent(share)} of {of} held"
+
+
 def slots(trial: Trial) -> Part | None:
     """Worker slots: threads or pooled connections that requests hold while they wait."""
     if not trial.knows_slots:
         return None
     held = trial.slots
     inside = trial.in_use(held) / held
-    full = "the only one is" if held == 1 else f"all {held} are"
-    of = "the time the only one is" if held == 1 else f"{held} are"
-    detail = f"{full} held" if inside > ALWAYS else f"{percent(inside)} of {of} held"
+    detail = _held(inside, held)
     at_database = _at_database(trial)
     if at_database is None:
         return Part(SLOTS, inside, BUSY, detail)
@@ -249,5 +281,5 @@ def _at_database(trial: Trial) -> float | None:
 
 # Causes before effects: whatever is full upstream also fills the slots.
 PARTS: tuple[Callable[[Trial], Part | None], ...] = (
-    others, generator, memory, application, database, beside, flushes, pauses, slots,
+    others, generator, memory, application, database, beside, flushes, pauses, links, slots,
 )  # fmt: skip

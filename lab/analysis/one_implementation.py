@@ -124,7 +124,8 @@ def cost(settings: Sequence[Setting]) -> Answer:
         numbers["on its way, ms"] = MS * found.outside
     parts = [f"{written(value)} ms {name.removesuffix(', ms')}" for name, value in numbers.items()]
     per_core = 1 / found.cpu["server"] if found.cpu["server"] else float("inf")
-    waits = "" if found.is_sure else "; how long it waits cannot be told: no setting left CPU idle"
+    idle = "CPU and links" if any(t.links for one in settings for t in one.trials) else "CPU"
+    waits = "" if found.is_sure else f"; how long it waits cannot be told: none left {idle} idle"
     text = (
         f"one request costs {', '.join(parts)}{waits}. A core of application CPU serves "
         f"{written(per_core)} requests/s at most."

@@ -66,11 +66,8 @@ class Setting:
         c, trial = self.conditions, self.all[0]
         if not trial.knows_workers:
             return c.load
-        at_once = self.slots // c.workers
-        # A worker whose requests overlap has none: it holds more of them than it has connections.
-        has_threads = trial.knows_slots and self.slots == self.connections > c.workers
-        threads = f" × {counted(at_once, 'thread')}" if has_threads else ""
-        return f"{counted(c.workers, 'worker')}{threads}, {c.load}"
+        each = f" × {counted(c.threads, trial.per_worker)}" if trial.per_worker else ""
+        return f"{counted(c.workers, 'worker')}{each}, {c.load}"
 
     @property
     def target(self) -> str:

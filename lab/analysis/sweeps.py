@@ -18,6 +18,19 @@ def worker_sweeps(settings: Sequence[Setting]) -> list[list[Setting]]:
     return [sorted(row, key=lambda setting: setting.conditions.workers) for row in found.values()]
 
 
+def grids(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Return valid closed settings that differ in workers and threads, the smallest first."""
+    found: dict[object, list[Setting]] = {}
+    for setting in valid(closed(settings)):
+        found.setdefault(conditions_except(setting, "workers", "threads"), []).append(setting)
+    return [sorted(grid, key=size) for grid in found.values()]
+
+
+def size(setting: Setting) -> tuple[int, int]:
+    """Return workers and threads: a worker costs memory and connections, a thread connections."""
+    return setting.conditions.workers, setting.conditions.threads
+
+
 def scaling(row: Sequence[Setting]) -> Scaling:
     """Fit the scalability law to settings that differ in workers only. Raises `CannotTellError`."""
     fastest = max(row, key=lambda setting: setting.median(throughput) or 0.0)

@@ -1,15 +1,15 @@
-"""How many workers: the smallest count that is statistically tied with the best."""
+"""How many workers, and threads in each: the fewest that are statistically tied with the best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.comparison import gain
 from lab.analysis.formatting import counted, estimated, ordinal, percent
-from lab.analysis.headroom import connections, figures, memory, spare_cpu
-from lab.analysis.settings import Setting, ratio, throughput
+from lab.analysis.headroom import connections, figures, memory, room, spare_cpu
+from lab.analysis.settings import Setting, ratio, throughput, valid
 from lab.analysis.statistics import FEWEST, distinguishable
-from lab.analysis.sweeps import scaling_in_words, worker_sweeps
+from lab.analysis.sweeps import grids, scaling_in_words, size
 from lab.errors import CannotTellError
 
 NO_OBJECTIVE = (
@@ -58,7 +58,7 @@ class Aim:
         return max(known, key=lambda setting: setting.median(throughput) or 0.0, default=None)
 
     def smallest(self, row: Sequence[Setting], best: Setting) -> Setting:
-        """Return the one with fewest workers that meets the objective and ties with the best."""
+        """Return the one with fewest workers, and threads, that meets the objective and ties."""
         return next(
             setting for setting in self._known(row) if setting is best or self.tied(setting, best)
         )
@@ -69,14 +69,17 @@ class Aim:
 
 
 def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
-    """Advise for the largest number of users that a measured worker count holds.
+    """Advise for the largest number of users that what was measured holds.
 
     `settings` are of one implementation: they differ in workers, threads, users and
     think time. Raises `CannotTellError`.
     """
-    swept = [row for row in worker_sweeps(settings) if len(row) > 1]
+    swept = [grid for grid in grids(settings) if len(grid) > 1]
     if not swept:
-        raise CannotTellError("only one worker count was measured: sweep over --workers 1,2,4,8")
+        known = ", ".join(setting.sentence for setting in valid(settings))
+        raise CannotTellError(
+            f"valid trials are of {known} only: measure other worker counts, or more repeats"
+        )
     by_users = sorted(swept, key=lambda row: row[0].conditions.users, reverse=True)
     for row in by_users:
         if best := aim.best(row):
@@ -90,11 +93,10 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
 
 def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
     best = min(row, key=lambda setting: setting.p95.middle)
-    count, users = best.conditions.workers, best.conditions.users
+    users = best.conditions.users
     text = (
         f"advice: none of the worker counts measured holds {users} users at p95 < "
-        f"{aim.objective_ms:g} ms; the best, {counted(count, 'worker')}, has {estimated(best.p95)}"
-        " ms."
+        f"{aim.objective_ms:g} ms; the best, {_size(best, row)}, has {estimated(best.p95)} ms."
     )
     numbers = {"users": users, "p95_ms": best.p95.middle}
     evidence = tuple(map(figures, row))
@@ -103,12 +105,13 @@ def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
 
 def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, others: Sequence[str]) -> Answer:
     count, users, p95 = pick.conditions.workers, pick.conditions.users, pick.p95
+    many = _size(pick, row)
     latency = f"p95 < {aim.objective_ms:g} ms" if aim.objective_ms else f"p95 {estimated(p95)} ms"
     spare = spare_cpu(pick)
     parts = [
-        f"{counted(count, 'worker')} hold{'s' if count == 1 else ''} {users} users at {latency}"
+        f"{many} hold{'s' if count == 1 else ''} {users} users at {latency}"
         + (f" with {percent(spare)} CPU to spare" if spare is not None else ""),
-        _one_more(row, pick, aim),
+        *_more(row, pick, aim),
         *filter(None, (memory(pick), connections(pick))),
     ]
     numbers = {
@@ -120,24 +123,52 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, others: Sequence[st
         "spare_cpu": spare,
         "connections": pick.connections,
     }
-    evidence = (*map(figures, row), scaling_in_words(row), *others)
+    alike = [one for one in row if one.conditions.threads == pick.conditions.threads]
+    evidence = (*map(figures, row), scaling_in_words(alike), *filter(None, (room(pick),)), *others)
     if aim.objective_ms is None and pick.conditions.think_time:
         evidence += (NO_OBJECTIVE,)
     text = f"advice: {'; '.join(parts)}."
     return Answer(Question.WORKERS, pick.label, Kind.ANSWER, text, evidence, numbers)
 
 
-def _one_more(row: Sequence[Setting], pick: Setting, aim: Aim) -> str:
-    """Say what the next larger worker count that was measured adds."""
-    more = next(
-        (setting for setting in row if setting.conditions.workers > pick.conditions.workers), None
-    )
-    if more is None:
+def _size(setting: Setting, row: Sequence[Setting]) -> str:
+    """Return its workers, and what each of them has where that was varied."""
+    workers = counted(setting.conditions.workers, "worker")
+    varied = len({one.conditions.threads for one in row}) > 1
+    return f"{workers} × {_each(setting)}" if varied else workers
+
+
+def _each(setting: Setting) -> str:
+    return counted(setting.conditions.threads, setting.all[0].per_worker or "thread")
+
+
+def _more(row: Sequence[Setting], pick: Setting, aim: Aim) -> Iterator[str]:
+    """Say what the next larger worker count adds, and the next larger one of threads."""
+    count, threads = size(pick)
+    if len({one.conditions.workers for one in row}) > 1:
+        larger = [
+            s for s in row if s.conditions.workers > count and s.conditions.threads == threads
+        ]
+        yield _one_more(larger, pick, aim)
+    beside = [s for s in row if s.conditions.workers == count]
+    if len(beside) > 1:
+        larger = [s for s in beside if s.conditions.threads > threads]
+        yield _more_of_each(larger, pick, aim)
+
+
+def _one_more(larger: Sequence[Setting], pick: Setting, aim: Aim) -> str:
+    if not larger:
         return "no valid trial had more workers"
-    count = more.conditions.workers
+    more, count = larger[0], larger[0].conditions.workers
     name = f"a {ordinal(count)}" if count == pick.conditions.workers + 1 else f"{count} workers"
-    verb = gain(ratio(throughput, more, pick), aim.floor, plural=name[0] != "a")
-    return f"{name} {verb}"
+    return f"{name} {gain(ratio(throughput, more, pick), aim.floor, plural=name[0] != 'a')}"
+
+
+def _more_of_each(larger: Sequence[Setting], pick: Setting, aim: Aim) -> str:
+    if not larger:
+        return f"no valid trial had more than {_each(pick)} in each"
+    more = larger[0]
+    return f"{_each(more)} {gain(ratio(throughput, more, pick), aim.floor, plural=True)}"
 
 
 def _other(row: Sequence[Setting], aim: Aim) -> str:
@@ -150,4 +181,4 @@ def _other(row: Sequence[Setting], aim: Aim) -> str:
         pick = aim.smallest(row, best)
     except CannotTellError as why:
         return f"{users} users: I cannot tell, because {why}"
-    return f"{users} users: {counted(pick.conditions.workers, 'worker')}"
+    return f"{users} users: {_size(pick, row)}"

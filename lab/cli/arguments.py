@@ -19,7 +19,7 @@ SIZES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 CONDITIONS: Mapping[str, str] = {
     "users": "concurrent users",
     "workers": "worker processes of the server",
-    "threads": "threads, or pooled connections, per worker",
+    "threads": "threads, pooled connections or links to the database, per worker",
     "rows": "rows in the table at the start",
     "seed": "seed of all random choices",
 }

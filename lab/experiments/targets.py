@@ -32,6 +32,7 @@ class Target:
     packages: tuple[str, ...] = ()
     worker_class: str = ""  # gunicorn's, where it is one of `ONE_AT_A_TIME`
     overlaps: bool = False  # under `BUFFERED`, where the piece is not switched off
+    threads_are: str = "thread"  # what {threads} counts, in the singular
     optional: bool = False  # it runs on what `python -m peers install` has made, not on .venv
     service: Service | None = None  # somebody's own: it need not keep the contract
 
@@ -56,6 +57,14 @@ class Target:
         """Return how many database connections a worker holds: its links and one for the rest."""
         return threads + 1 if self._overlap(env) else self.at_once(threads, env) or 1
 
+    def per_worker(self, env: Mapping[str, str]) -> str:
+        """Return what a worker has {threads} of, in the singular; "": it has no such thing."""
+        if self._overlap(env):
+            return "link"
+        if self.is_ours:
+            return "" if self.at_once(2, env) == 1 else self.threads_are
+        return self.threads_are if self.service and self.service.uses("threads") else ""
+
     def _overlap(self, env: Mapping[str, str]) -> bool:
         chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
         pieces = env.get("SPEEDUPS", "overlap").split(",")
@@ -78,6 +87,7 @@ class Target:
 
 BUFFERED = "drf_speedups.worker.BufferedWorker"
 ONE_AT_A_TIME = {"sync", BUFFERED}
+POOLED = "pooled connection"
 MOST_UNDER_WAY = 256  # requests of one worker that overlap: drf_speedups.overlap
 
 # The same words for everyone: what is measured is what is printed. POOL_SIZE is per worker, so
@@ -127,12 +137,14 @@ TARGETS: Mapping[str, Target] = {
             command=("{python}", "-m", "peers.fastapi_sqlalchemy"),
             load=("--preset", "django"),
             packages=("fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg"),
+            threads_are=POOLED,
         ),
         Target(
             name="fastapi-asyncpg",
             command=("{python}", "-m", "peers.fastapi_asyncpg"),
             load=("--preset", "django"),
             packages=("fastapi", "uvicorn", "uvloop", "httptools", "asyncpg", "msgspec"),
+            threads_are=POOLED,
         ),
         Target(
             name="flask-sqlalchemy",

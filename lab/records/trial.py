@@ -87,6 +87,21 @@ class Trial:
         return self.conditions.workers * of_one
 
     @property
+    def links(self) -> int | None:
+        """Connections that requests share which overlap; None: a request has a slot to itself."""
+        each, at_once = (self.settings.get(name) or 0 for name in ("connections", "at_once"))
+        # One connection of each worker is for what does not overlap.
+        return self.conditions.workers * (each - 1) if 1 < each < at_once else None
+
+    @property
+    def per_worker(self) -> str:
+        """What `threads` are in this server, in the singular; "": it has none, or nobody said."""
+        several = self.slots == self.connections > self.conditions.workers
+        other = "link" if self.links else "thread" if self.knows_slots and several else ""
+        said: str = self.settings.get("per_worker", other)
+        return said
+
+    @property
     def seconds(self) -> float:
         """The length of the window."""
         return self.conditions.seconds

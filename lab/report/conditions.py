@@ -31,11 +31,12 @@ def _workers(trials: Sequence[Trial]) -> list[str]:
     known = [trial for trial in trials if trial.knows_slots]
     if not known:
         return [f"{_all(t.conditions.workers for t in trials)} workers"] if trials else []
+    have = dict.fromkeys(f"{t.per_worker}s" for t in known if t.per_worker)
+    each = f" × {_all(t.conditions.threads for t in known)} {' or '.join(have)}" if have else ""
+    one = "" if all(t.per_worker for t in known) else "; a worker that takes one at a time has one"
     return [
-        f"{_all(t.conditions.workers for t in known)} workers × "
-        f"{_all(t.conditions.threads for t in known)} threads or pooled connections: at most "
-        f"{max(trial.connections for trial in known)} database connections; a worker that takes "
-        "one request at a time has one"
+        f"{_all(t.conditions.workers for t in known)} workers{each}: at most "
+        f"{max(trial.connections for trial in known)} database connections{one}"
     ]
 
 

@@ -109,6 +109,7 @@ def settings(
     return {
         "command": " ".join(command), "env": environment,
         "at_once": target.at_once(threads, env), "connections": target.connections(threads, env),
+        "per_worker": target.per_worker(env),
     }  # fmt: skip
 
 

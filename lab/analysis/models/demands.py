@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.analysis.models.network import NAMES, explained, network, sending
+from lab.analysis.models.network import NAMES, explained, link_wait, network, sending
 from lab.analysis.models.queueing import Network, Performance, predict, wait_that_explains
 from lab.analysis.settings import Setting, closed, conditions_except, valid
 from lab.analysis.statistics import median
@@ -11,6 +11,7 @@ from lab.errors import CannotTellError
 from lab.records.trial import Trial
 
 MISS = 0.15  # larger ones are flagged
+MOSTLY = 0.5  # of its time
 IDLE = 0.8  # busier than this, and queueing hides what is waiting
 
 
@@ -117,8 +118,10 @@ def demands(settings: Sequence[Setting]) -> Demands:
         for party in ("server", *NAMES)
         if all(party in trial.usage for trial in trials)
     }
-    candidates = idle(usable, cpu)
-    is_sure = _busiest(candidates[0], cpu) < IDLE
+    # How long requests wait for links says nothing of how long the database makes them wait.
+    free = [setting for setting in usable if not any(map(_waits_for_links, setting.trials))]
+    candidates = idle(free or usable, cpu)
+    is_sure = bool(free) and _busiest(candidates[0], cpu) < IDLE
     fits = {id(setting): median(waits(setting, cpu)) for setting in candidates}
     lowest = min(candidates, key=lambda setting: fits[id(setting)])
     known = median([explained(trial) or 0.0 for trial in trials])
@@ -135,6 +138,10 @@ def idle(settings: Sequence[Setting], cpu: Mapping[str, float]) -> list[Setting]
     """Return the settings that left CPU idle, or the idlest alone."""
     found = [setting for setting in settings if _busiest(setting, cpu) < IDLE]
     return found or [min(settings, key=lambda setting: _busiest(setting, cpu))]
+
+
+def _waits_for_links(trial: Trial) -> bool:
+    return (link_wait(trial) or 0.0) > MOSTLY
 
 
 def _queues(setting: Setting) -> bool:

@@ -80,4 +80,24 @@ def explained(trial: Trial) -> float | None:
     if source is None or trip is None or commits is None:
         return None
     flushing = source.during("wal_flush_ms", 0, trial.seconds) or 0.0
-    return (commits * trip.service_ms + flushing) / 1000 / trial.total.requests
+    requests = trial.total.requests
+    trips = max(commits, requests) if trial.links else commits  # on links reads share transactions
+    return (trips * trip.service_ms + flushing) / 1000 / requests
+
+
+def link_wait(trial: Trial) -> float | None:
+    """Return the share of a request's time in which it waits for a link; None: not known.
+
+    What is under way on a link is not seen: it is the time that neither round trips and flushes
+    nor any CPU and the queue for it (M/M/1) explain, where more are inside than there are links.
+    """
+    known = explained(trial)
+    if not trial.links or known is None or trial.under_way <= trial.links:
+        return None
+    cpu = {party: used.cpu_seconds / trial.total.requests for party, used in trial.usage.items()}
+    busy = [
+        station.demand / max(LEAST, 1 - station.utilisation(trial.throughput))
+        for station in network(trial, cpu, 0.0, trial.throughput).stations
+    ]
+    explains = known + sum(busy) + sending(trial, cpu, trial.throughput)
+    return max(0.0, 1 - explains / (trial.total.mean_ms / 1000))

@@ -155,7 +155,9 @@ def knees(settings: Sequence[Setting]) -> list[Chart]:
     charts: list[Chart] = []
     for label in labels(closed(settings)):
         own = [setting for setting in closed(settings) if setting.label == label]
-        along = next((name for name in ("users", "workers") if name in differing(own)), None)
+        along = next(
+            (name for name in ("users", "workers", "threads") if name in differing(own)), None
+        )
         if along:
             charts.append(_knee(f"knee-{len(charts) + 1}", label, own, along))
     return charts[:MOST_FACETS]

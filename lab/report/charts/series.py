@@ -41,9 +41,14 @@ def differing(settings: Iterable[Setting]) -> list[str]:
 
 def brief(setting: Setting, names: Iterable[str]) -> str:
     """Name a setting by some of its conditions only."""
-    return ", ".join(
-        filter(None, (NAMES[name](setting.conditions) for name in names if name in NAMES))
-    )
+    return ", ".join(filter(None, (_brief(setting, name) for name in names if name in NAMES)))
+
+
+def _brief(setting: Setting, name: str) -> str:
+    each = setting.all[0].per_worker
+    if name == "threads" and each:
+        return counted(setting.conditions.threads, each)
+    return NAMES[name](setting.conditions)
 
 
 def told_apart(settings: Sequence[Setting]) -> dict[str, Setting]:

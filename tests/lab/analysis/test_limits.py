@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.analysis.limits import NOTHING, SLOTS, WAITING, limit
+from lab.analysis.limits import LINKS, NOTHING, SLOTS, WAITING, limit
 from lab.analysis.models.network import SERVER
 from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError
@@ -122,6 +122,21 @@ def test_slots_that_wait_for_round_trips_wait_on_the_database():
     assert found.name == WAITING
     assert "all 8 are held, 91 % of the time by the database" in found.text
     assert found.too_few_workers
+
+
+def test_links_that_overlapping_requests_share_are_full_before_any_slot():
+    settings = {"at_once": 256, "connections": 3, "per_worker": "link"}
+    away = {"round_trip": RoundTrip(0.1, 10.0), "counters": database(commits=600), "cores": APART}
+    found = only(trial(demand=0.4), settings=settings, **away)
+    assert found.name == LINKS
+    assert found.text == (
+        "CPU at 24 % while 60 requests are in 2 workers: too few workers, or links of each. links "
+        "to the database: requests wait 88 % of their time for one of 4: neither CPU nor the "
+        "database explains that"
+    )
+    assert only(trial(), settings=settings, **away).name == SERVER  # causes first
+    further = away | {"round_trip": RoundTrip(0.1, 90.0)}
+    assert only(trial(demand=0.4), settings=settings, **further).name == NOTHING
 
 
 def test_slots_that_wait_for_something_else_are_not_blamed_on_the_database():

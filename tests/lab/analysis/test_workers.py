@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from lab.analysis.analyse import analyse
 from lab.analysis.answers import Kind, Question
 from lab.records.conditions import Conditions
 from lab.records.trial import Trial
-from tests.lab.examples import MACHINE, MIB, trial
+from lab.records.usage import Counters
+from tests.lab.examples import AT, MACHINE, MIB, trial
 from tests.lab.simulated import swept
 
 BUSY = (0.99, 1.0, 1.01)  # what a machine does to three repeats
@@ -105,6 +108,64 @@ def test_a_refused_trial_is_no_evidence():
     assert answer.numbers["workers"] == 2
     assert "no valid trial had more workers" in answer.text
     assert "4 workers × 4 threads, 60 users: no valid trial" in answer.evidence
+
+
+def with_threads(speeds, **settings):
+    """A sweep over workers and threads of each."""
+    found: list[Trial] = []
+    for threads, of_workers in speeds.items():
+        for one in sweep(of_workers, repeats=BUSY if threads < 8 else BUSY[::-1]):
+            conditions = replace(one.conditions, threads=threads)
+            found.append(
+                replace(one, number=len(found) + 1, conditions=conditions,
+                        settings={**one.settings, **settings})
+            )  # fmt: skip
+    return found
+
+
+def test_threads_are_advised_as_workers_are():
+    trials = with_threads({
+        2: {1: 6_000, 2: 12_000}, 4: {1: 12_000, 2: 24_000}, 8: {1: 12_100, 2: 24_200},
+    })  # fmt: skip
+    answer = advice(trials)
+    assert (answer.numbers["workers"], answer.numbers["threads"]) == (2, 4)
+    assert "advice: 2 workers × 4 threads hold 60 users at p95 " in answer.text
+    assert "no valid trial had more workers; 8 threads add 1 % (not distinguishable)" in answer.text
+    assert "2 × 60 MB of 512 MB; 8 of 100 database connections." in answer.text
+    assert (
+        "each worker may hold 4 connections: max_connections = 100 is enough for 24 workers "
+        "(3 are kept for superusers)"
+    ) in answer.evidence
+
+
+def test_a_pool_is_advised_with_one_worker_count_and_links_by_their_name():
+    pooled = {"per_worker": "pooled connection", "at_once": None}
+    answer = advice(with_threads({2: {1: 6_000}, 4: {1: 12_000}}, **pooled))
+    assert "advice: 1 worker × 4 pooled connections holds 60 users" in answer.text
+    assert "no valid trial had more than 4 pooled connections in each" in answer.text
+    links = {"at_once": 256, "connections": 5, "per_worker": "link"}
+    answer = advice(with_threads({2: {1: 6_000}, 4: {1: 12_000}}, **links))
+    assert "1 worker × 4 links holds" in answer.text
+    assert "5 of 100 database connections" in answer.text
+
+
+def test_connections_that_nobody_told_are_those_that_were_seen():
+    trials = [
+        replace(one, settings={**one.settings, "at_once": None, "is_told": True},
+                counters=one.counters | {"database": Counters(AT, {"connections": (1, 21, 30, 9)})})
+        for one in sweep({1: 12_000, 2: 24_000})
+    ]  # fmt: skip
+    assert "up to 29 of 100 database connections were open" in advice(trials).text
+
+
+def test_one_setting_with_valid_trials_beside_refused_ones_advises_nothing():
+    lame = {"warnings": ("CPU usage above 90%",)}
+    trials = [replace(one, **lame) if one.conditions.workers == 2 else one
+              for one in sweep({1: 12_000, 2: 24_000})]  # fmt: skip
+    assert advice(trials).text == (
+        "I cannot tell, because valid trials are of 1 worker × 4 threads, 60 users only: measure "
+        "other worker counts, or more repeats."
+    )
 
 
 def test_one_worker_count_asks_no_question():

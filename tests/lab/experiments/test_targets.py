@@ -24,6 +24,15 @@ def test_a_rival_holds_as_many_as_its_pool():
     assert (rival.at_once(4, {}), rival.connections(4, {})) == (4, 4)
 
 
+def test_what_threads_are_has_a_name():
+    django = TARGETS["django"]
+    assert django.per_worker({}) == "link"
+    assert django.per_worker({"SPEEDUPS": "none"}) == ""  # one request at a time
+    assert django.per_worker({"GUNICORN_WORKER_CLASS": "gthread"}) == "thread"
+    assert TARGETS["fastapi-sqlalchemy"].per_worker({}) == "pooled connection"
+    assert TARGETS["drf-stock"].per_worker({}) == ""
+
+
 def test_the_most_under_way_is_what_the_lane_allows():
     from drf_speedups.overlap.lane import MOST
 
