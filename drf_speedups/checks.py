@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -16,12 +17,14 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
     return [*(_check_pieces() or _check_links()), *_check_flag()]
 
 
-def check_way_to_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
+def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Say so where no piece can speak to the database; connects to none."""
     if not any(connections[alias].vendor == "postgresql" for alias in connections):
         return [_aside("W001", "no database is PostgreSQL", "Nothing, or use PostgreSQL.")]
     if driver.MISSING:
         return [_aside("W002", driver.MISSING, "psycopg2 may stay: Django prefers psycopg 3.")]
+    if reason := getattr(apps.get_app_config("drf_speedups"), "stepped_aside", ""):
+        return [_aside("W004", reason, "Find out which package changes the framework so.")]
     return []
 
 

@@ -35,6 +35,7 @@ from drf_speedups.database import old_connections
 from drf_speedups.eligibility import changes
 from drf_speedups.eligibility.reasons import PIECES
 from drf_speedups.express import ExpressLane
+from drf_speedups.representation import installing
 from drf_speedups.serializers import shared_fields
 from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
@@ -116,6 +117,9 @@ def assert_same_answers(
 def only(pieces: Iterable[str] | None) -> Iterator[None]:
     """Switch on these pieces only; None takes even the mixins' code away: stock REST framework."""
     with contextlib.ExitStack() as undo:
+        if installing.is_installed() and installing.PIECE not in (pieces or ()):
+            undo.callback(installing.install)
+            installing.uninstall()
         if pieces is None:
             for mixin in MIXINS:
                 for name in [name for name in vars(mixin) if not name.startswith("__")]:

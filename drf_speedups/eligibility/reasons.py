@@ -4,7 +4,9 @@ from typing import Any
 
 from django.conf import settings
 
-PIECES = ("answers", "express", "fields", "headers", "overlap", "upkeep", "validation")
+PIECES = (
+    "answers", "express", "fields", "headers", "overlap", "representation", "upkeep", "validation",
+)  # fmt: skip
 
 
 class StepAside(Exception):  # noqa: N818  (no error: the stock way is always there)

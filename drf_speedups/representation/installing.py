@@ -50,6 +50,11 @@ def install() -> None:
     setting_changed.connect(_forget)
 
 
+def is_installed() -> bool:
+    """Tell whether ours are in their places."""
+    return bool(_stock)
+
+
 def uninstall() -> None:
     """Put the framework's methods back."""
     setting_changed.disconnect(_forget)

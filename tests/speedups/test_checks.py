@@ -51,11 +51,11 @@ def test_a_database_that_no_piece_can_speak_to_is_said(monkeypatch, vendors, mis
     there = {str(number): SimpleNamespace(vendor=one) for number, one in enumerate(vendors)}
     monkeypatch.setattr(ours, "connections", there)
     monkeypatch.setattr(driver, "MISSING", missing)
-    said = ours.check_way_to_database()
+    said = ours.check_database()
     assert [one.id for one in said] == found
     assert not any(one.is_serious() for one in said)  # everything works, only not faster
 
 
 def test_they_are_among_the_checks_of_a_project():
     registered = checks.registry.registry.registered_checks
-    assert {ours.check_settings, ours.check_way_to_database} <= registered
+    assert {ours.check_settings, ours.check_database} <= registered

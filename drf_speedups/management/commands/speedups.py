@@ -14,6 +14,7 @@ from drf_speedups.eligibility import driver
 from drf_speedups.express import closed_because, stepped_aside
 from drf_speedups.express.lane import Lane
 from drf_speedups.overlap import stays_closed
+from drf_speedups.representation.installing import is_installed
 
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
@@ -31,6 +32,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if driver.MISSING:
             self.stdout.write(f"pieces that need the database step aside: {driver.MISSING}")
+        rows = "on" if is_installed() else "off"
+        self.stdout.write(f"rows of any view set (representation): {rows}")
         look_before_closing()  # as whoever has an express lane does it
         self.stdout.write(f"express lane: {closed_because() or 'on'}")
         for route, reason in stepped_aside():
