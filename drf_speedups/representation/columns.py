@@ -25,22 +25,23 @@ Write = Callable[[Any, Any, str], str]
 # In no JSON that PostgreSQL writes, which escapes control characters: here Python writes a value,
 # and here is one that the model does not foresee.
 HOLE, ODD = "\x01", "\x02"
+SKIP = "\x03"  # in the place of a value whose field is left out
 DATE = "to_char({}, 'YYYY-MM-DD')"
 TIME = "to_char({}::interval, 'HH24:MI:SS.US')"
 MOMENT = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
 
 
-def written(member: Member, ref: str) -> str:
+def written(field: Any, column: Any, ref: str) -> str:
     """Return the SQL text of a column's value that is not NULL.
 
     `ref` is the column in the query; `%` in the text is not doubled. Raises `StepAside` where only
     Python writes the same.
     """
-    field, column = member.field, member.column
     if isinstance(field, relations.PrimaryKeyRelatedField):
         unless(field.pk_field is None, "a key has a format of its own")
-        check_column(column)
-        return _key(column.target_field, ref)
+        return plain(column, ref)
+    if type(field) is serializers.ReadOnlyField:
+        return plain(column, ref)
     known = check_column(column)
     if type(field) is serializers.ChoiceField:
         return _choice(field, known, ref)
@@ -67,17 +68,16 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _key(target: Any, ref: str) -> str:
-    while target.is_relation:
-        check_column(target)
-        target = target.target_field
-    known = check_column(target)
-    if known in NUMBERS:
-        return _number(None, None, ref)
-    if known in TEXT:
-        return _text(None, None, ref)
-    unless(known is models.UUIDField, "a key that only Python writes")
-    return _quoted(f"{ref}::text")
+def plain(column: Any, ref: str) -> str:
+    """Return the same for a value that no field changes; of a relation, the key."""
+    known = check_column(column)
+    while column.is_relation:
+        column = column.target_field
+        known = check_column(column)
+    for kinds, write in PLAIN:
+        if known in kinds:
+            return write(None, None, ref)
+    raise StepAside("only Python writes it")
 
 
 def _choice(field: Any, known: Any, ref: str) -> str:
@@ -112,7 +112,7 @@ def _boolean(_field: Any, _column: Any, ref: str) -> str:
 
 
 def _uuid(field: Any, _column: Any, ref: str) -> str:
-    unless(field.uuid_format == "hex_verbose", "it has another uuid format")
+    unless(field is None or field.uuid_format == "hex_verbose", "it has another uuid format")
     return _quoted(f"{ref}::text")
 
 
@@ -165,6 +165,21 @@ def _quoted(sql: str) -> str:
     return f"""('"' || {sql} || '"')"""
 
 
+def _float(_field: Any, _column: Any, ref: str) -> str:
+    """Write the shortest digits that are the same number, as Python and PostgreSQL both do.
+
+    From 1e15 to 1e16 only PostgreSQL has an exponent; whole numbers have a fraction in Python only.
+    """
+    text = f"{ref}::text"
+    odd = f"abs({ref}) >= 1e15 AND (abs({ref}) < 1e16 OR {text} ~ '[IN]')"
+    whole = f"CASE WHEN {text} ~ '[.e]' THEN {text} ELSE {text} || '.0' END"
+    return f"CASE WHEN {odd} THEN '{ODD}' ELSE {whole} END"
+
+
+PLAIN: tuple[tuple[Any, Write], ...] = (
+    (TEXT, _text), (NUMBERS, _number), ({models.UUIDField}, _uuid),
+    ({models.BooleanField}, _boolean),
+)  # fmt: skip
 KINDS: tuple[tuple[Any, Any, Write], ...] = (
     (OF_TEXT, TEXT, _text),
     (OF_NUMBERS, NUMBERS, _integer),
@@ -174,4 +189,5 @@ KINDS: tuple[tuple[Any, Any, Write], ...] = (
     ({serializers.DateField}, {models.DateField}, _date),
     ({serializers.TimeField}, {models.TimeField}, _time),
     ({serializers.DecimalField}, {models.DecimalField}, _decimal),
+    ({serializers.FloatField}, {models.FloatField}, _float),
 )

@@ -53,7 +53,7 @@ def finished_data(serializer: Any) -> Finished | None:
         or type(serializer).to_representation is not LIST.to_representation
     ):
         return None
-    texts = rows.finished(chosen, kind)
+    texts = rows.finished(chosen, child)
     if texts is None:
         return None
     make = functools.partial(_made, serializer, timezone.get_current_timezone())

@@ -85,12 +85,14 @@ def column_of(field: Any, model: Any) -> Any:
         names = {column.name} if related == column.is_relation else set()
         if column.is_relation and not related:
             names = {column.attname}
-        if field.source in names and _is_stored(column, model):
+        if column.primary_key and not related:
+            names |= {"pk"}
+        if field.source in names and is_stored(column, model):
             return column
     return None
 
 
-def _is_stored(column: Any, model: Any) -> bool:
+def is_stored(column: Any, model: Any) -> bool:
     """Tell whether an object's attribute is what the column has, not what a descriptor says."""
     found = next(
         (vars(kind)[column.attname] for kind in model.__mro__ if column.attname in vars(kind)), None

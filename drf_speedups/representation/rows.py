@@ -6,156 +6,132 @@ looks at the rows.
 """
 
 import functools
-import json
+import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, models
+from django.db import connections, models, router
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.eligibility.changes import silence
-from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation import columns
-from drf_speedups.representation.columns import HOLE, ODD
+from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
+from drf_speedups.representation.plain_rows import check_objects, check_query_set, own_code
+from drf_speedups.representation.texts import Hole, Scope, Texts
 
-# What makes rows of a query set or objects of rows.
-OF_ITERATION = frozenset({
-    "__init__", "__iter__", "__len__", "__bool__", "__getitem__", "__getattribute__", "_fetch_all",
-    "_iterator", "iterator", "_prefetch_related_objects", "db", "query",
-})  # fmt: skip
-OF_OBJECTS = frozenset({"__init__", "__new__", "__getattribute__", "__getattr__", "__setattr__",
-                        "from_db"})  # fmt: skip
+KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
+SKIPPED = re.compile(rf",{KEY}|(?<=\{{){KEY},?")
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_plans: dict[Any, "Texts | StepAside"] = {}
 
 
-class Hole(NamedTuple):
-    """A value that Python writes."""
-
-    place: int  # in the row
-    expression: Any
-    show: Callable[[Any], Any]
-
-
-class Plan(NamedTuple):
-    """How the rows of one query become JSON."""
-
-    sql: str  # of the column that is added
-    holes: tuple[Hole, ...]
-
-
-def finished(rows: models.QuerySet[Any], kind: Any) -> list[str] | None:
-    """Run a query and return the JSON of each row for serializers of a class.
+def finished(rows: models.QuerySet[Any], serializer: Any) -> list[str] | None:
+    """Run a query and return the JSON of each row, as a serializer of one row shows it.
 
     Whoever looks at the query set then gets the same rows as objects. Returns None where the
     framework has to write them; the query may have been run. Raises Django's database errors.
     """
     try:
-        check(rows, kind)
+        _check(rows, type(serializer))
         compiler = rows.query.get_compiler(rows.db)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
         sql, parameters = compiler.as_sql(with_col_aliases=True)
-        plan = _plan_of(compiler, kind)
+        plan = _plan(compiler, type(serializer), rows.db)
+        _check_related(rows, plan)
+        around = [(link.marks, link.around(serializer)) for link in plan.links]
     except (StepAside, EmptyResultSet):
         return None
-    fetched = _fetched(compiler, f'SELECT q.*, {plan.sql} FROM ({sql}) "q"', parameters)  # noqa: S608
+    written = plan.sql.replace("%", "%%")
+    fetched = _fetched(compiler, f'SELECT q.*, {written} FROM ({sql}) "q"', parameters)  # noqa: S608
     rows._result_cache = LazyList(functools.partial(_objects, rows, compiler, fetched))
-    return _texts(compiler, plan, fetched)
+    texts = _texts(compiler, plan, fetched)
+    for marks, parts in around if texts else ():
+        texts = [text.replace(marks[0], parts[0]).replace(marks[1], parts[1]) for text in texts]
+    return texts
 
 
-def check(rows: models.QuerySet[Any], kind: Any) -> None:
+def _check(rows: models.QuerySet[Any], kind: Any) -> None:
     """Raise `StepAside` unless a query set's rows may be finished in the database."""
-    set_class: Any = type(rows)
-    _check_class(set_class)
+    check_query_set(type(rows))
     query: Any = rows.query
     unless(type(query) is Query, "the query is of another kind")
     unless(rows._result_cache is None, "the rows are there")
     unless(rows._iterable_class is ModelIterable, "the query set gives no objects")
     odd = query.combinator or query.select_for_update or query.extra or query.distinct_fields
     unless(not odd, "the query combines, locks or has extra parts")
+    unless(not rows._prefetch_related_lookups, "other rows are fetched beside")
     unless(connections[rows.db].vendor == "postgresql", "only PostgreSQL writes JSON so")
     model: Any = rows.model
-    _check_model(model)
-    unless(silence(model, READ), "something listens to the model's signals")
-    unless(_columns_only(kind, model), "the serializer shows more than columns")
+    check_objects(model)
+    unless(members(kind, model), "the serializer's fields are not known")
+    unless(not _refused(kind, model), "the serializer shows what only Python knows")
+
+
+def _check_related(rows: models.QuerySet[Any], plan: Texts) -> None:
+    for model in plan.models:
+        unless(silence(model, READ), "something listens to the model's signals")
+    own = rows._known_related_objects or router.routers
+    unless(not (plan.follows and own), "related rows are known, or chosen by a router")
 
 
 @functools.lru_cache(MOST_CLASSES)
-def _check_class_once(kind: Any) -> str:
-    own = {name for _, name, _ in own_members(kind, frozenset(models.QuerySet.__mro__))}
-    return ", ".join(sorted(own & OF_ITERATION))
+def _refused(kind: Any, model: Any) -> str:
+    """Return why no query's rows can be written for serializers of a class; else nothing."""
+    refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
+    scope = Scope(model, refs)
+    scope.places = dict.fromkeys(refs, 0)
+    try:
+        Texts(kind, scope, models.QuerySet(model).db)
+    except StepAside as reason:
+        return str(reason)
+    return ""
 
 
-def _check_class(kind: Any) -> None:
-    own = _check_class_once(kind)
-    unless(not own, f"the query set has its own {own}")
-
-
-@functools.lru_cache(MOST_CLASSES)
-def _columns_only(kind: Any, model: Any) -> bool:
-    found = members(kind, model)
-    return found is not None and all(one.column is not None for one in found)
-
-
-@functools.lru_cache(MOST_CLASSES)
-def _own_code(model: Any) -> str:
-    own = {name for _, name, _ in own_members(model, frozenset(models.Model.__mro__))}
-    return ", ".join(sorted(own & OF_OBJECTS))
-
-
-def _check_model(model: Any) -> None:
-    own = _own_code(model)
-    unless(not own, f"{model.__name__} has its own {own}")
-
-
-def _plan_of(compiler: Any, kind: Any) -> Plan:
-    """Return the plan for what a compiled query selects. Raises `StepAside`."""
+def _plan(compiler: Any, kind: Any, using: str) -> Texts:
+    """Return what is written for what a compiled query selects. Raises `StepAside`."""
     info = compiler.klass_info
-    places = {
-        compiler.select[place][0].target: (place, compiler.select[place][2])
-        for place in info["select_fields"]
-    }
-    found = _plan_or_reason(kind, info["model"], tuple(places.items()), columns.writes_utc())
+    key = (kind, using, columns.writes_utc(), *_key(compiler, info))
+    if key not in _plans:
+        if len(_plans) > MOST_CLASSES:
+            _plans.clear()
+        try:
+            _plans[key] = Texts(kind, _scope(compiler, info), using)
+        except StepAside as reason:
+            _plans[key] = reason
+    found = _plans[key]
     if isinstance(found, StepAside):
         raise found.with_traceback(None)
     return found
 
 
-@functools.lru_cache(MOST_CLASSES)
-def _plan_or_reason(kind: Any, model: Any, key: Any, _utc: bool) -> Plan | StepAside:
-    try:
-        return _plan(kind, model, dict(key))
-    except StepAside as reason:
-        return reason
+def _key(compiler: Any, info: Any) -> tuple[Any, ...]:
+    """Return what tells one selection of columns from another."""
+    chosen = [(id(compiler.select[place][0].target), compiler.select[place][2])
+              for place in info["select_fields"]]  # fmt: skip
+    joined = [(id(one["field"]), one["reverse"], _key(compiler, one))
+              for one in info.get("related_klass_infos", ())]  # fmt: skip
+    return info["model"], tuple(chosen), tuple(joined)
 
 
-def _plan(kind: Any, model: Any, places: dict[Any, Any]) -> Plan:
-    holes: list[Hole] = []
-    texts = []
-    for member in members(kind, model) or ():
-        unless(member.column in places, f"{member.name} is no column of the query")
-        place, alias = places[member.column]
-        ref = '"q"."{}"'.format(alias.replace('"', '""'))
-        try:
-            text = f"coalesce({columns.written(member, ref)}, 'null')"
-        except StepAside:
-            holes.append(Hole(place, member.column.cached_col, columns.raw(member)))
-            text = f"'{HOLE}'"
-        texts.append(_literal(json.dumps(member.name, ensure_ascii=False) + ":") + f" || {text}")
-    unless(len(holes) < len(texts), "there is nothing that the database could write")
-    inside = " || ',' || ".join(texts)
-    return Plan(f"'{{' || {inside} || '}}'".replace("%", "%%"), tuple(holes))
-
-
-def _literal(text: str) -> str:
-    return "'{}'".format(text.replace("'", "''"))
+def _scope(compiler: Any, info: Any) -> Scope:
+    chosen = {
+        compiler.select[place][0].target: (place, compiler.select[place][2])
+        for place in info["select_fields"]
+    }
+    scope = Scope(info["model"], {column: f'"q"."{name}"' for column, (_, name) in chosen.items()})
+    scope.places = {column: place for column, (place, _) in chosen.items()}
+    for one in info.get("related_klass_infos", ()):
+        if not one["from_parent"]:
+            scope.joined[one["field"], one["reverse"]] = _scope(compiler, one)
+    return scope
 
 
 def _fetched(compiler: Any, sql: str, parameters: Any) -> list[Any]:
@@ -166,18 +142,20 @@ def _fetched(compiler: Any, sql: str, parameters: Any) -> list[Any]:
 
 def _objects(rows: models.QuerySet[Any], compiler: Any, fetched: list[Any]) -> Any:
     """Return the objects that Django makes of what was fetched."""
-    again: Any = rows._chain()  # type: ignore[attr-defined]
+    again: Any = rows._chain()
     again._db = rows.db
     again.query.get_compiler = lambda *_args, **_kwargs: compiler
     compiler.execute_sql = lambda *_args, **_kwargs: [fetched]
     return ModelIterable(again)
 
 
-def _texts(compiler: Any, plan: Plan, fetched: list[Any]) -> list[str] | None:
+def _texts(compiler: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
     """Return the finished JSON of each row; None if one is not foreseen."""
     texts = [row[-1] for row in fetched]
     if any(ODD in text for text in texts):
         return None
+    if any(SKIP in text for text in texts):
+        texts = [SKIPPED.sub("", text) for text in texts]
     if not plan.holes:
         return texts
     shows = [(hole.place, _converted(compiler, hole), hole.show) for hole in plan.holes]
@@ -213,5 +191,6 @@ def _filled(parts: list[str], values: list[str]) -> str:
 
 def forget() -> None:
     """Let everything be looked at anew."""
-    for known in (_check_class_once, _own_code, _plan_or_reason, _columns_only):
-        known.cache_clear()
+    _plans.clear()
+    _refused.cache_clear()
+    own_code.cache_clear()

@@ -80,7 +80,7 @@ def _article(number: int, towns: list[Town]) -> Article:
         place=towns[number % 3] if number % 4 else None, title=f"t{number}'\"\n\u2029",
         body="x" * number, level=1 + odd, mood="gs"[odd] if number % 3 else None,
         price=Decimal(f"{number}.{number}0") if odd else None,
-        share=(0.1, 1e15, 123456789.125, None, 1e-5, 1e16, -7.0)[number % 7],
+        share=(0.1, 999999999999999.9, 123456789.125, None, 1e-5, 1e16, -7.0)[number % 7],
         big=(-1) ** number * (2**63 - 1),
         is_open=(True, False, None)[number % 3], token=UUID(int=number) if odd else None,
         made_at=MOMENT + timedelta(hours=number, microseconds=-120 * (number % 3)),

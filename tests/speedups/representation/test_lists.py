@@ -17,7 +17,7 @@ from tests.speedups.representation import drawn
 from tests.speedups.representation.comparing import answered, factory, installed, seed
 from tests.speedups.representation.drawn import Spec
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
 COLUMNS = [one.name for one in Article._meta.concrete_fields if one.name != "place"]
 
 
@@ -48,6 +48,17 @@ def ask(spec, path="/"):
 
 @pytest.mark.parametrize("name", [*COLUMNS, "editor_id", "hex", "floating", "raw token"])
 def test_the_database_writes_a_column(written, name):
+    _, _, body, _ = ask(Spec(shown=("id", name)))
+    assert json.loads(body) == [json.loads(text) for text in written[0]]
+
+
+@pytest.mark.parametrize("name", [
+    "editor in full", "reviewer in full", "editor in town", "place in full", "place",
+    "topics in full", "topics in town", "topic words", "topics", "editor name", "town name",
+    "author", "author_name", "hired", "note in full", "note", "staff", "first link", "topic links",
+    "reviewer_town", "pk",
+])  # fmt: skip
+def test_the_database_writes_related_rows(written, name):
     _, _, body, _ = ask(Spec(shown=("id", name)))
     assert json.loads(body) == [json.loads(text) for text in written[0]]
 

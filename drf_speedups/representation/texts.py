@@ -1,0 +1,253 @@
+"""The JSON of a row as an SQL expression, with the rows that it refers to.
+
+Related rows are those that the project's query has joined, or come from a sub-query: what the
+framework would ask for each row, compiled by Django.
+"""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.db.models.fields import related_descriptors as descriptors
+from rest_framework import relations, serializers
+
+from drf_speedups.database.statements import Slot
+from drf_speedups.eligibility.models import check_column
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.representation import columns
+from drf_speedups.representation.columns import HOLE, ODD, SKIP
+from drf_speedups.representation.links import Link
+from drf_speedups.representation.members import Member, is_stored, members
+from drf_speedups.representation.plain_rows import check_manager, check_objects
+
+ROW: Any = serializers.Serializer
+LIST: Any = serializers.ListSerializer
+NULL = "'null'"
+Leaf = Callable[["Scope"], str]
+
+
+class Hole(NamedTuple):
+    """A value that Python writes."""
+
+    place: int  # in the row
+    expression: Any
+    show: Callable[[Any], Any]
+
+
+class Scope:
+    """A row of the query: what its columns are called."""
+
+    def __init__(self, model: Any, refs: dict[Any, str]) -> None:
+        self.model = model
+        self.refs = refs  # by column
+        self.places: dict[Any, int] = {}  # of columns that are fetched
+        self.joined: dict[tuple[Any, bool], Scope] = {}  # by field, and whether it is reversed
+
+    def ref(self, column: Any) -> str:
+        """Return a column as SQL. Raises `StepAside` for one that is not there."""
+        unless(column in self.refs, f"{column} is not selected")
+        return self.refs[column]
+
+
+class Texts:
+    """What is written for the rows of a query; constructing it raises `StepAside`."""
+
+    def __init__(self, kind: Any, root: Scope, using: str) -> None:
+        self.models: set[Any] = set()  # whose rows are written
+        self.follows = False  # whether there are others than the query's own
+        self.holes: list[Hole] = []
+        self.links: list[Link] = []
+        self._root = root
+        self._using = using
+        self._names = (f'"speedups {number}"' for number in itertools.count())
+        self.sql = self._object(kind, root)
+
+    def _object(self, kind: Any, scope: Scope) -> str:
+        unless(kind.to_representation is ROW.to_representation, f"{kind.__name__}.to_representation"
+               " is its own")  # fmt: skip
+        check_objects(scope.model)
+        self.models.add(scope.model)
+        found = members(kind, scope.model)
+        unless(found, "the serializer's fields are not known")
+        parts = [
+            _literal(json.dumps(member.name, ensure_ascii=False) + ":")
+            + f" || {self._value(member, scope)}"
+            for member in found or ()
+        ]
+        return f"""('{{' || {" || ',' || ".join(parts)} || '}}')"""
+
+    def _value(self, member: Member, scope: Scope) -> str:
+        """Return the text of a field, never NULL."""
+        field = member.field
+        if member.column is not None and not isinstance(field, relations.HyperlinkedRelatedField):
+            return self._column(member, scope)
+        unless(member.copied, f"{member.name} is a field that is not known")
+        if isinstance(field, relations.HyperlinkedIdentityField):
+            return self._link(field, scope.ref(scope.model._meta.pk), scope.model._meta.pk)
+        unless(field.source_attrs, f"{member.name} has no attribute for a source")
+        *through, last = field.source_attrs
+        return self._along(through, scope, field, lambda end: self._end(field, last, end))
+
+    def _column(self, member: Member, scope: Scope) -> str:
+        column = member.column
+        try:
+            return f"coalesce({columns.written(member.field, column, scope.ref(column))}, {NULL})"
+        except StepAside:
+            unless(scope is self._root and column in scope.places, "only Python writes a column of "
+                   f"{scope.model.__name__}")  # fmt: skip
+            self.holes.append(Hole(scope.places[column], column.cached_col, columns.raw(member)))
+            return f"'{HOLE}'"
+
+    def _along(self, names: list[str], scope: Scope, field: Any, leaf: Leaf) -> str:
+        """Return what stands at the end of a path of relations to one row each."""
+        if not names:
+            return leaf(scope)
+        return self._one(names[0], scope, _missing(field),
+                         lambda end: self._along(names[1:], end, field, leaf))  # fmt: skip
+
+    def _end(self, field: Any, name: str, scope: Scope) -> str:
+        """Return the text of a field whose source ends in a name that a row has."""
+        if isinstance(field, relations.ManyRelatedField):
+            return self._many(name, scope, lambda end: self._related(field.child_relation, end))
+        if isinstance(field, LIST):
+            return self._many(name, scope, lambda end: self._object(type(field.child), end))
+        if isinstance(field, serializers.BaseSerializer):
+            return self._one(name, scope, NULL, lambda end: self._object(type(field), end))
+        if isinstance(field, relations.RelatedField):
+            return self._relation(field, name, scope)
+        column = _column(scope.model, name)
+        unless(column is not None, f"{name} is no column of {scope.model.__name__}")
+        return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
+
+    def _relation(self, field: Any, name: str, scope: Scope) -> str:
+        column = _column(scope.model, name, relation=True)
+        by_key = field.use_pk_only_optimization()
+        if column is not None and by_key:
+            if isinstance(field, relations.HyperlinkedRelatedField):
+                return self._link(field, scope.ref(column), column)
+            return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
+        return self._one(name, scope, NULL, lambda end: self._related(field, end))
+
+    def _related(self, field: Any, scope: Scope) -> str:
+        """Return how a field shows a row that the relation leads to."""
+        check_objects(scope.model)
+        self.models.add(scope.model)
+        key = scope.model._meta.pk
+        if isinstance(field, relations.PrimaryKeyRelatedField):
+            unless(field.pk_field is None, "a key has a format of its own")
+            return columns.plain(key, scope.ref(key))
+        if isinstance(field, relations.HyperlinkedRelatedField):
+            return self._link(field, scope.ref(key), key)
+        unless(isinstance(field, relations.SlugRelatedField), f"only Python knows what {field} is")
+        *through, last = field.slug_field.replace("__", ".").split(".")
+
+        def leaf(end: Scope) -> str:
+            column = _column(end.model, last)
+            unless(column is not None, f"{last} is no column of {end.model.__name__}")
+            return f"coalesce({columns.plain(column, end.ref(column))}, {NULL})"
+
+        return self._through(through, scope, leaf)
+
+    def _through(self, names: list[str], scope: Scope, leaf: Leaf) -> str:
+        if not names:
+            return leaf(scope)
+        return self._one(names[0], scope, f"'{ODD}'",
+                         lambda end: self._through(names[1:], end, leaf))  # fmt: skip
+
+    def _link(self, field: Any, ref: str, column: Any) -> str:
+        link = Link.to(field, column, len(self.links))
+        self.links.append(link)
+        return f"coalesce({link.sql(ref)}, {NULL})"
+
+    def _one(self, name: str, scope: Scope, missing: str, leaf: Leaf) -> str:
+        """Return the text of the row that a relation leads to, `missing` if it leads nowhere."""
+        self.follows = True
+        found = _descriptor(scope.model, name)
+        if type(found) in FORWARD:
+            field = found.field
+            check_column(field)
+            unless(field.db_constraint, f"{name} may lead nowhere")
+            key, target = field, field.target_field
+        else:
+            unless(type(found) is descriptors.ReverseOneToOneDescriptor, f"{name} is no relation")
+            field = found.related.field
+            key, target, missing = field.target_field, field, NULL
+        joined = scope.joined.get((field, type(found) not in FORWARD))
+        if joined is not None:
+            there = f"{joined.ref(joined.model._meta.pk)} IS NOT NULL"
+            return f"CASE WHEN {there} THEN {leaf(joined)} ELSE {missing} END"
+        model = target.model if type(found) in FORWARD else field.model
+        end, rows = self._rows(model, model._base_manager, target.attname, target, scope.ref(key))
+        check_objects(model)
+        self.models.add(model)
+        return f"coalesce((SELECT {leaf(end)} FROM {rows}), {missing})"  # noqa: S608
+
+    def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:
+        """Return the array of the rows that a relation leads to, in the order of their model."""
+        self.follows = True
+        found = _descriptor(scope.model, name)
+        lookup, model, target, key = _rows_of(found, scope.model)
+        end, rows = self._rows(model, model._default_manager, lookup, target, scope.ref(key), True)
+        return f"(SELECT '[' || coalesce(string_agg({leaf(end)}, ','), '') || ']' FROM {rows})"  # noqa: S608
+
+    def _rows(
+        self, model: Any, manager: Any, lookup: str, target: Any, ref: str, ordered: bool = False
+    ) -> tuple[Scope, str]:
+        """Return related rows as a sub-query, and what its columns are called."""
+        check_manager(manager)
+        found = manager.using(self._using).filter(**{lookup: Slot(target)})
+        unless(found.ordered or not ordered, f"the rows of {model.__name__} have no order")
+        compiler = found.query.get_compiler(self._using)
+        sql, parameters = compiler.as_sql(with_col_aliases=True)
+        plain = len(parameters) == 1 and isinstance(parameters[0], Slot) and sql.count("%") == 1
+        unless(plain, f"the rows of {model.__name__} are not plain")
+        name = next(self._names)
+        refs = {
+            compiler.select[place][0].target: f'{name}."{compiler.select[place][2]}"'
+            for place in compiler.klass_info["select_fields"]
+        }
+        return Scope(model, refs), f"({sql.replace('%s', ref)}) {name}"
+
+
+FORWARD = {descriptors.ForwardManyToOneDescriptor, descriptors.ForwardOneToOneDescriptor}
+
+
+def _rows_of(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
+    """Return of a relation to many rows: lookup, model, the column it ends at, our own column."""
+    if type(found) is descriptors.ReverseManyToOneDescriptor:
+        field = found.rel.field
+        return field.attname, found.rel.related_model, field, field.target_field
+    unless(type(found) is descriptors.ManyToManyDescriptor, "it is no relation to rows")
+    field, reverse = found.field, found.reverse
+    other = found.rel.related_model if reverse else found.rel.model
+    name = field.name if reverse else field.related_query_name()
+    key = model._meta.pk
+    through = [one for one in found.through._meta.concrete_fields if one.is_relation]
+    to_keys = all(one.target_field.primary_key and one.db_constraint for one in through)
+    unless(to_keys, "the relation is not between keys")
+    return f"{name}__{key.attname}", other, key, key
+
+
+def _descriptor(model: Any, name: str) -> Any:
+    """Return what a model's objects have under a name."""
+    return next((vars(kind)[name] for kind in model.__mro__ if name in vars(kind)), None)
+
+
+def _column(model: Any, name: str, relation: bool = False) -> Any:
+    """Return the column whose value, or whose related row, an object has under a name."""
+    for column in model._meta.concrete_fields:
+        if name == (column.name if relation else column.attname) and relation <= column.is_relation:
+            return column if is_stored(column, model) else None
+    return None
+
+
+def _missing(field: Any) -> str:
+    """Return what stands for a field whose path of relations ends early."""
+    if field.allow_null:
+        return NULL
+    return f"'{ODD}'" if field.required else f"'{SKIP}'"
+
+
+def _literal(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))
