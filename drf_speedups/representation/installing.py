@@ -23,6 +23,7 @@ from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
 from drf_speedups.representation import members, rows
 from drf_speedups.representation.finished import Finished, Page, finished_data
+from drf_speedups.representation.shapes import counting
 
 PIECE = "representation"
 LAZILY = "_speedups_lazily"  # set in a view while the framework's own code lists its rows
@@ -90,7 +91,8 @@ def _paginating(stock: Any) -> Any:
     @functools.wraps(stock)
     def paginate_queryset(self: Any, queryset: Any, request: Any, view: Any = None) -> Any:
         if view is not None and LAZILY in vars(view):
-            return lazily(self, queryset, request, view)
+            with counting(queryset):
+                return lazily(self, queryset, request, view)
         return stock(self, queryset, request, view=view)
 
     return paginate_queryset

@@ -54,9 +54,13 @@ def _of_manager(kind: Any) -> frozenset[str]:
 
 def check_manager(manager: Any) -> None:
     """Raise `StepAside` unless the rows of a relation are all those that the relation leads to."""
-    chosen = manager._queryset_class
-    own = (_of_manager(type(manager)) | own_code(chosen, models.QuerySet)) & OF_CHOICE
-    unless(not own, f"the manager {type(manager).__name__} has its own {_named(own)}")
+    chosen, kind = manager._queryset_class, _class(manager)
+    own = (_of_manager(kind) | own_code(chosen, models.QuerySet)) & OF_CHOICE
+    unless(not own, f"the manager {kind.__name__} has its own {_named(own)}")
+
+
+def _class(value: Any) -> Any:
+    return type(value)
 
 
 def _named(names: frozenset[str]) -> str:

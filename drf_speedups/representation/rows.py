@@ -20,7 +20,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from drf_speedups.eligibility.changes import silence
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import columns
+from drf_speedups.representation import columns, shapes
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
@@ -33,32 +33,46 @@ _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")
 _plans: dict[Any, "Texts | StepAside"] = {}
 
 
-def finished(rows: models.QuerySet[Any], serializer: Any) -> list[str] | None:
+def finished(rows: Any, serializer: Any) -> list[str] | None:
     """Run a query and return the JSON of each row, as a serializer of one row shows it.
 
     Whoever looks at the query set then gets the same rows as objects. Returns None where the
     framework has to write them; the query may have been run. Raises Django's database errors.
     """
+    kind: Any = type(serializer)
     try:
-        _check(rows, type(serializer))
-        compiler = rows.query.get_compiler(rows.db)
-        unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
-        sql, parameters = compiler.as_sql(with_col_aliases=True)
-        plan = _plan(compiler, type(serializer), rows.db)
+        _check(rows, kind)
+        sql, parameters, plan = _prepared(rows, kind)
         _check_related(rows, plan)
         around = [(link.marks, link.around(serializer)) for link in plan.links]
     except (StepAside, EmptyResultSet):
         return None
-    written = plan.sql.replace("%", "%%")
-    fetched = _fetched(compiler, f'SELECT q.*, {written} FROM ({sql}) "q"', parameters)  # noqa: S608
-    rows._result_cache = LazyList(functools.partial(_objects, rows, compiler, fetched))
-    texts = _texts(compiler, plan, fetched)
-    for marks, parts in around if texts else ():
-        texts = [text.replace(marks[0], parts[0]).replace(marks[1], parts[1]) for text in texts]
-    return texts
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        fetched = cursor.fetchall()
+    rows._result_cache = LazyList(functools.partial(_objects, rows, fetched))
+    texts = _texts(rows, plan, fetched)
+    return None if texts is None else [_linked(text, around) for text in texts]
 
 
-def _check(rows: models.QuerySet[Any], kind: Any) -> None:
+def _prepared(rows: Any, kind: Any) -> tuple[str, Any, Texts]:
+    """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
+    shape = shapes.shape(rows.query)
+    key = shape and (rows.db, kind, columns.writes_utc(), *shape)
+    found: tuple[str, Any, Texts] | None = shapes.recalled(key) if key else None
+    if found is None:
+        compiler = rows.query.get_compiler(rows.db)
+        unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
+        sql, parameters = compiler.as_sql(with_col_aliases=True)
+        plan = _plan(compiler, kind, rows.db)
+        written = plan.sql.replace("%", "%%")
+        found = f'SELECT q.*, {written} FROM ({sql}) "q"', parameters, plan  # noqa: S608
+        if key:
+            shapes.remember(key, found)
+    return found
+
+
+def _check(rows: Any, kind: Any) -> None:
     """Raise `StepAside` unless a query set's rows may be finished in the database."""
     check_query_set(type(rows))
     query: Any = rows.query
@@ -75,7 +89,7 @@ def _check(rows: models.QuerySet[Any], kind: Any) -> None:
     unless(not _refused(kind, model), "the serializer shows what only Python knows")
 
 
-def _check_related(rows: models.QuerySet[Any], plan: Texts) -> None:
+def _check_related(rows: Any, plan: Texts) -> None:
     for model in plan.models:
         unless(silence(model, READ), "something listens to the model's signals")
     own = rows._known_related_objects or router.routers
@@ -134,22 +148,22 @@ def _scope(compiler: Any, info: Any) -> Scope:
     return scope
 
 
-def _fetched(compiler: Any, sql: str, parameters: Any) -> list[Any]:
-    with compiler.connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()  # type: ignore[no-any-return]
-
-
-def _objects(rows: models.QuerySet[Any], compiler: Any, fetched: list[Any]) -> Any:
+def _objects(rows: Any, fetched: list[Any]) -> Any:
     """Return the objects that Django makes of what was fetched."""
     again: Any = rows._chain()
     again._db = rows.db
+    compiler = again.query.get_compiler(rows.db)
     again.query.get_compiler = lambda *_args, **_kwargs: compiler
-    compiler.execute_sql = lambda *_args, **_kwargs: [fetched]
+
+    def execute_sql(*_args: Any, **_kwargs: Any) -> list[Any]:
+        compiler.as_sql()  # says what is in which column
+        return [fetched]
+
+    compiler.execute_sql = execute_sql
     return ModelIterable(again)
 
 
-def _texts(compiler: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
+def _texts(rows: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
     """Return the finished JSON of each row; None if one is not foreseen."""
     texts = [row[-1] for row in fetched]
     if any(ODD in text for text in texts):
@@ -158,6 +172,7 @@ def _texts(compiler: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
         texts = [SKIPPED.sub("", text) for text in texts]
     if not plan.holes:
         return texts
+    compiler = rows.query.get_compiler(rows.db)
     shows = [(hole.place, _converted(compiler, hole), hole.show) for hole in plan.holes]
     try:
         return [
@@ -167,6 +182,12 @@ def _texts(compiler: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
         ]  # fmt: skip
     except (ValueError, TypeError):  # the renderer says what is wrong with it, if it is
         return None
+
+
+def _linked(text: str, around: list[Any]) -> str:
+    for marks, parts in around:
+        text = text.replace(marks[0], parts[0]).replace(marks[1], parts[1])
+    return text
 
 
 def _converted(compiler: Any, hole: Hole) -> Callable[[Any], Any]:
@@ -191,6 +212,8 @@ def _filled(parts: list[str], values: list[str]) -> str:
 
 def forget() -> None:
     """Let everything be looked at anew."""
+    shapes.forget()
     _plans.clear()
+    shapes.forget()
     _refused.cache_clear()
     own_code.cache_clear()
