@@ -174,6 +174,8 @@ def rows_of(result: PGresult) -> Rows:
     value = result.get_value
     if result.nfields == 1:
         return [(value(row, 0),) for row in range(result.ntuples)]
+    if result.nfields == 2:  # a key and finished JSON: what is asked for most
+        return [(value(row, 0), value(row, 1)) for row in range(result.ntuples)]
     columns = range(result.nfields)
     return [tuple([value(row, column) for column in columns]) for row in range(result.ntuples)]
 

@@ -149,11 +149,14 @@ def _expression(pattern: Any) -> Callable[[str], Kwargs | None]:
     regex = pattern.regex
     whole = pattern._is_endpoint and regex.pattern.endswith("$")
     search = regex.fullmatch if whole else regex.search
+    alone = next(iter(regex.groupindex), None) if regex.groups == 1 else None
 
     def match(path: str) -> Kwargs | None:
         found = search(path[1:]) if path[:1] == "/" else None
         if found is None:
             return None
+        if alone:
+            return {} if found[1] is None else {alone: found[1]}
         return {name: value for name, value in found.groupdict().items() if value is not None}
 
     return match

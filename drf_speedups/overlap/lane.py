@@ -171,6 +171,7 @@ class OverlapLane:
     def _take(self, call: Call) -> None:
         """Make the answer of a statement that is done, or send it once more."""
         pending: Pending = call.owner
+        call.owner = None  # no circle: what is done is freed at once, and not by the collector
         pending.light.in_database += call.seconds
         result = call.result
         if result is not None and result.status in DONE:

@@ -200,8 +200,9 @@ class BufferedWorker(Overlapping):
             self._keep_house(now)
         self._welcome(self.acceptor.accept_after_courtesy(now))
         while self._has_work():
-            self.look_ahead()
-            if self._has_work():
+            if self.ahead:
+                self.look_ahead()
+            else:
                 self.serve(self._next())
             if time.monotonic() - now > SLICE:
                 break

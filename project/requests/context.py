@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import random
 import re
 import time
 from collections.abc import Callable
@@ -126,12 +127,18 @@ def _is_for_us(host: str) -> bool:
 
 def _request_id(environ: Environ) -> str:
     offered = environ.get("HTTP_X_REQUEST_ID")
-    return offered if offered and SANE_REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()
+    if offered and SANE_REQUEST_ID.fullmatch(offered):
+        return offered
+    return f"{random.getrandbits(128):032x}"
 
 
+@functools.cache
 def _served_by() -> str:
     """Let a load see how its requests spread, and that it asked the right one."""
     return f"django/{os.getpid()}"
+
+
+os.register_at_fork(after_in_child=_served_by.cache_clear)
 
 
 def _log(
