@@ -56,7 +56,7 @@ WRITTEN = (
     "*.example.org", ".example.org", "example.org.", "under_score", "0.0.0.0", "10.0.0.0/8",
     "10.0.0.1/8", "8000", "65535", "65536", "é" * 300, "\x1b[31m", "%00", "\u2028",
 )  # fmt: skip
-FEW = ("", "auto", "9" * 5000, "a\nb", "１", "*", "::1", "/nowhere")
+FEW = ("", "a\nb", "*")
 OPTIONS = (
     "pool=true", "pool=false", "conn_max_age=", "conn_max_age=60", "conn_max_age=x", "a=b",
     "pgbouncer=true", "sslmode=require", "sslmode=no", "options=-c search_path=x", "options=x",
@@ -104,29 +104,32 @@ def start() -> Iterator[Start]:
         starter.stdin.close()
 
 
-def assert_goes_on_or_says_why(start: Start, environment: dict[str, str]) -> None:
+def assert_goes_on_or_says_why(start: Start, environment: dict[str, str]) -> str:
     code, said = start(environment)
     if code == 0:
         assert said == ""
-        return
+        return said
     assert (code, said.count("\n"), said[-1:]) == (2, 1, "\n"), said
     assert any(said.startswith(name.removesuffix("_FILE")) for name in [*NAMES, "TMPDIR"]), said
+    return said
 
 
+@pytest.mark.parametrize("values", [FEW, pytest.param(WRITTEN, marks=pytest.mark.torture)],
+                         ids=["few", "all"])  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
-def test_no_value_of_a_variable_that_somebody_may_write_is_a_traceback(start, name):
-    for value in FEW:
+def test_no_value_of_a_variable_that_somebody_may_write_is_a_traceback(start, name, values):
+    for value in values:
         assert_goes_on_or_says_why(start, {**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_no_option_of_the_database_is_a_traceback(start, option):
     url = f"postgresql://u:open-sesame@h/n?{option}"
-    assert_goes_on_or_says_why(start, {**PRODUCTION, "DATABASE_URL": url})
-    assert "open-sesame" not in start({**PRODUCTION, "DATABASE_URL": url})[1]
+    said = assert_goes_on_or_says_why(start, {**PRODUCTION, "DATABASE_URL": url})
+    assert "open-sesame" not in said
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=ENVIRONMENTS, without=st.sets(st.sampled_from(sorted(PRODUCTION)), max_size=1))
 def test_no_environment_is_a_traceback(start, changes, without):
     kept = {name: value for name, value in PRODUCTION.items() if name not in without}

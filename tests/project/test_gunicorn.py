@@ -26,6 +26,8 @@ from tests.speedups.worker.serving import eventually
 GUNICORN = ("-m", "gunicorn", "project.wsgi")
 DJANGO = TARGETS["django"]
 CLASSES = ["drf_speedups.worker.BufferedWorker", "gthread"]
+# For what hardly depends on the kind of worker: `make torture` asks the other one, too.
+MOSTLY_OURS = [CLASSES[0], pytest.param(CLASSES[1], marks=pytest.mark.torture)]
 SLOW_SECOND_WORKER = """
 import time
 exec(open("gunicorn.conf.py").read())

@@ -85,6 +85,7 @@ def test_an_interval_holds_what_it_says_in_95_of_100():
     assert 0.93 <= held / 400 <= 0.99
 
 
+@pytest.mark.torture
 def test_noise_fails_few_builds_and_a_fifth_more_latency_nearly_all():
     rng = np.random.default_rng(5)
 

@@ -35,6 +35,7 @@ def lab(*words, **variables):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.torture
 def test_a_service_is_started_with_each_number_of_workers_and_leaves_nothing(
     tmp_path, database_url
 ):

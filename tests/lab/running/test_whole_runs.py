@@ -160,6 +160,7 @@ def the_complaint(err):
     return line
 
 
+@pytest.mark.torture
 def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, monkeypatch):
     def die_under_load(database):
         eventually(lambda: any(log.stat().st_size for log in tmp_path.rglob("*.csv")), 60)
@@ -182,6 +183,7 @@ def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, mon
     )
 
 
+@pytest.mark.torture
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_is_one_line(tmp_path):
     disk = ("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path))
@@ -196,6 +198,7 @@ def test_a_full_disk_is_one_line(tmp_path):
         subprocess.run(("umount", str(tmp_path)), check=True)
 
 
+@pytest.mark.torture
 def test_what_runs_already_is_measured_by_its_address(tmp_path):
     words = (*SHORT, "--pid", str(os.getpid()), "--results", str(tmp_path))
     with Stub(rows=50).serving() as stub:

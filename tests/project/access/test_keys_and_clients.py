@@ -13,7 +13,7 @@ import pytest
 
 from lab.experiments.targets import TARGETS
 from lab.running.servers import Server, serving
-from tests.project.test_gunicorn import CLASSES, logged
+from tests.project.test_gunicorn import MOSTLY_OURS, logged
 from tests.speedups.worker.serving import eventually
 
 DJANGO = replace(TARGETS["django"], ready="/livez")
@@ -38,7 +38,7 @@ def keys(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture(params=CLASSES)
+@pytest.fixture(params=MOSTLY_OURS)
 def service(request, database_url, tmp_path, keys) -> Iterator[Server]:
     """A service that reads its keys from a file, behind a proxy at any address."""
     env = {

@@ -28,9 +28,9 @@ from tests.load.conftest import free_port
 from tests.project.observability.scraping import Observed, observed
 from tests.project.production import PRODUCTION, run
 from tests.project.test_gunicorn import (
-    CLASSES,
     DJANGO,
     GUNICORN,
+    MOSTLY_OURS,
     row_locked,
     waiting_for_a_lock,
 )
@@ -40,7 +40,7 @@ ROUTES = {url.name: str(url.pattern) for url in urlpatterns if isinstance(url, U
 ITEMS, ITEM = ROUTES["item-list"], ROUTES["item-detail"]
 
 
-@pytest.fixture(scope="module", params=CLASSES)
+@pytest.fixture(scope="module", params=MOSTLY_OURS)
 def service(request, database_url, tmp_path_factory) -> Iterator[Observed]:
     """A service of each kind that tells all it can."""
     folder = tmp_path_factory.mktemp("metrics")

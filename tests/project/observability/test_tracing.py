@@ -16,7 +16,7 @@ from crud.models import Item
 from lab.running.servers import serving
 from project.observability import tracing
 from tests.project.observability.test_metrics import ITEM, ask_until_both_answered
-from tests.project.test_gunicorn import CLASSES, DJANGO
+from tests.project.test_gunicorn import DJANGO, MOSTLY_OURS
 
 SERVER, CLIENT = 2, 3  # kinds of spans in the protocol
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -60,7 +60,7 @@ def collecting() -> Iterator[Collector]:
         collector.shutdown()
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("kind", MOSTLY_OURS)
 @pytest.mark.django_db(transaction=True)
 def test_every_worker_sends_spans_and_keeps_the_trace_of_the_client(database_url, tmp_path, kind):
     item = Item.objects.create(name="Desk", price=1)
