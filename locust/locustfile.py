@@ -41,7 +41,7 @@ from options import add_options, load_from, options_of
 from request_log import RequestLog, path_for
 from running import follow, lead, prepare
 from shapes import choose_shape
-from thresholds import judge
+from thresholds import Slow, judge
 from web_form import improve_form
 
 __all__ = ["ItemUser"]
@@ -52,6 +52,9 @@ def declare(parser: LocustArgumentParser) -> None:
     add_options(parser)
 
 
+slow: Slow
+
+
 @events.init.add_listener
 def begin(environment: Environment, **_: object) -> None:
     options = options_of(environment)
@@ -60,6 +63,8 @@ def begin(environment: Environment, **_: object) -> None:
     if environment.web_ui and environment.web_ui.app:
         improve_form(environment.web_ui.app, environment)
     choose_shape(environment, options.shape)
+    global slow
+    slow = Slow(environment)
     drain_on_interrupt(environment)
     # Timers count from when the event loop last ran, before the imports: a second or more ago on a
     # busy machine, by which --run-time would come too early.
@@ -106,6 +111,7 @@ def start(environment: Environment, **_: object) -> None:
     """First in the leading process, before it calls its workers; then in each that has users."""
     if not isinstance(environment.runner, WorkerRunner):
         lead(environment)
+    slow.begin(options_of(environment).max_p95)
     Operations.show(load_from(options_of(environment)).mix)
     if not isinstance(environment.runner, MasterRunner):
         ItemUser.current = follow(environment)
@@ -159,6 +165,6 @@ def flush(**_: object) -> None:
 def end(environment: Environment, **_: object) -> None:
     stop_users(environment)  # after SIGTERM they still run, and their requests count
     if not isinstance(environment.runner, WorkerRunner):
-        judge(environment)
+        judge(environment, slow)
     if request_log:
         request_log.close()

@@ -232,5 +232,5 @@ def _add_run_options(parser: LocustArgumentParser) -> None:
         "each: name-0.csv, name-1.csv",
     )
     add("--max-fail-ratio", type=float, help="exit code 1 above this share of failures, 0 to 1")
-    add("--max-p95", type=float, help="exit code 1 above this 95th percentile, ms (two digits)")
+    add("--max-p95", type=float, help="exit code 1 above this 95th percentile, ms")
     add("--min-rps", type=float, help="exit code 1 below this many requests per second")

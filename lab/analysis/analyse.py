@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lab.analysis.answers import Answer, Kind, Question, answered
 from lab.analysis.comparison import better, bought, floor_of, labels
+from lab.analysis.formatting import estimated
 from lab.analysis.headroom import figures
 from lab.analysis.models.demands import Demands, Prediction, by_implementation, demands, predictions
 from lab.analysis.one_implementation import cost, growing, limits
@@ -101,7 +102,13 @@ def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
         if verdict.level is Level.INVALID:
             yield f"trial {number} is invalid: {verdict.reasons[0].text}"
     aim = Aim(objective_ms, found.noise_floor)
-    met = {setting.label for setting in valid(found.settings) if aim.holds(setting)}
-    for label in labels(valid(found.settings)):
+    believed = valid(found.settings)
+    met = {setting.label for setting in believed if aim.holds(setting)}
+    for label in labels(believed):
         if label not in met:
-            yield f"{label} never had p95 below {objective_ms:g} ms with its whole interval"
+            own = [setting for setting in believed if setting.label == label]
+            best = min(own, key=lambda setting: setting.p95.middle)
+            yield (
+                f"{label} never had p95 below {objective_ms:g} ms with its whole interval: at best "
+                f"{estimated(best.p95)} ms ({best.sentence})"
+            )

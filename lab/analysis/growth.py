@@ -23,6 +23,7 @@ class Course(StrEnum):
 
     CONVERGED = "converged"
     QUEUE = "growing because the queue grows"
+    INSIDE = "growing: more and more requests are under way, in a queue or in longer work"
     TABLE = "growing because the table grows"
     SERVICE = "growing because each request takes longer, and not because the table grew"
     FALLING = "still falling: the warm-up was too short"
@@ -102,8 +103,11 @@ def windows(requests: Floats, total_ms: Floats) -> Windows:
     return Windows(counts[kept], sums[kept] / counts[kept], kept.astype(float))
 
 
-def growth(parts: Windows, table_growth: float | None) -> Growth:
+def growth(parts: Windows, table_growth: float | None, *, queues: bool | None = True) -> Growth:
     """Say what latency did. `table_growth` is the table's, as a share; None: not measured.
+
+    `queues` is whether more were under way in the end than the server takes at once; None: nobody
+    knows how many that are.
 
     By Little's law the number inside is L = X R, so ln R = ln L - ln X: latency rises because
     more are inside (the queue grows) or because fewer come out (each takes longer). When it is
@@ -115,8 +119,8 @@ def growth(parts: Windows, table_growth: float | None) -> Growth:
     if latency.rise.middle < 0:
         return Growth(Course.FALLING, latency, None)
     share = 1 + _slope(parts, parts.throughput) / _slope(parts, parts.latency_ms)
-    if share > MOSTLY:
-        course = Course.QUEUE
+    if share > MOSTLY and queues is not False:
+        course = Course.QUEUE if queues else Course.INSIDE
     elif table_growth is not None and table_growth > TABLE_MATTERS:
         course = Course.TABLE
     else:
@@ -143,4 +147,12 @@ def growth_of(trial: Trial) -> Growth:
     """Say what latency did within a trial's window."""
     table = trial.table
     grown = table.rows_after / max(1, table.rows_before) - 1 if table else None
-    return growth(windows_of(trial), grown)
+    return growth(windows_of(trial), grown, queues=_queues(trial))
+
+
+def _queues(trial: Trial) -> bool | None:
+    """Whether requests queued for slots at the end: users who pause leave room for longer work."""
+    if not trial.knows_slots or trial.links or not trial.inside:
+        return None
+    end = trial.inside[-max(1, len(trial.inside) // 4) :]
+    return sum(end) / len(end) > trial.slots

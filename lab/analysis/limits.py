@@ -36,7 +36,7 @@ NOTHING = "nothing"
 STALLS = "stalls"
 STALLED = 0.02  # of the time
 PARTIES = ("server", *NAMES, "lab", "others")
-GROWING = (Course.QUEUE, Course.TABLE, Course.SERVICE)
+GROWING = (Course.QUEUE, Course.INSIDE, Course.TABLE, Course.SERVICE)
 
 
 @dataclass(frozen=True)

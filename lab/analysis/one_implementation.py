@@ -85,8 +85,8 @@ def growing(settings: Sequence[Setting]) -> Answer:
         raise CannotTellError("no trial can be trusted")
     longer = _longer(settings)
     if set(courses) == {Course.UNKNOWN}:
-        trials = f"{total} trials" if total > 1 else "the trial"
-        raise CannotTellError(f"the latency of {trials} is {Course.UNKNOWN}{longer}")
+        where = f" in each of {total} trials" if total > 1 else ""
+        raise CannotTellError(f"the window is too short or too noisy{where}{longer}")
     text = "; ".join(
         f"{course} in {len(said)} of {total} trials{longer if course is Course.UNKNOWN else ''}"
         for course, said in courses.items()

@@ -7,10 +7,12 @@ from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.comparison import gain
 from lab.analysis.formatting import counted, estimated, ordinal, percent
 from lab.analysis.headroom import connections, figures, memory, room, spare_cpu
+from lab.analysis.limits import others
 from lab.analysis.settings import Setting, ratio, throughput, valid
 from lab.analysis.statistics import FEWEST, distinguishable
 from lab.analysis.sweeps import grids, scaling_in_words, size
 from lab.errors import CannotTellError
+from lab.records.trial import Trial
 
 NO_OBJECTIVE = (
     "throughput alone decided, and thinking users hide latency: --p95 300ms decides by both"
@@ -80,15 +82,26 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
         raise CannotTellError(
             f"valid trials are of {known} only: measure other worker counts, or more repeats"
         )
+    _refuse_a_full_machine(
+        [trial for grid in swept for setting in grid for trial in setting.trials]
+    )
     by_users = sorted(swept, key=lambda row: row[0].conditions.users, reverse=True)
     for row in by_users:
         if best := aim.best(row):
-            others = [_other(other, aim) for other in by_users if other is not row]
-            others += [
+            besides = [_other(other, aim) for other in by_users if other is not row]
+            besides += [
                 f"{setting.sentence}: no valid trial" for setting in settings if not setting.trials
             ]
-            return _advice(row, aim.smallest(row, best), aim, others)
+            return _advice(row, aim.smallest(row, best), aim, besides)
     return _none_holds(by_users[-1], aim)
+
+
+def _refuse_a_full_machine(trials: Sequence[Trial]) -> None:
+    """Raise `CannotTellError` where what other programs left decided what workers could do."""
+    found = [part for trial in trials if (part := others(trial)) and part.is_full]
+    if 2 * len(found) > len(trials):
+        worst = max(found, key=lambda part: part.utilisation)
+        raise CannotTellError(f"other programs filled the machine: {worst.detail}")
 
 
 def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
@@ -103,7 +116,7 @@ def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
     return Answer(Question.WORKERS, best.label, Kind.ANSWER, text, evidence, numbers)
 
 
-def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, others: Sequence[str]) -> Answer:
+def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[str]) -> Answer:
     count, users, p95 = pick.conditions.workers, pick.conditions.users, pick.p95
     many = _size(pick, row)
     latency = f"p95 < {aim.objective_ms:g} ms" if aim.objective_ms else f"p95 {estimated(p95)} ms"
@@ -124,7 +137,7 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, others: Sequence[st
         "connections": pick.connections,
     }
     alike = [one for one in row if one.conditions.threads == pick.conditions.threads]
-    evidence = (*map(figures, row), scaling_in_words(alike), *filter(None, (room(pick),)), *others)
+    evidence = (*map(figures, row), scaling_in_words(alike), *filter(None, (room(pick),)), *besides)
     if aim.objective_ms is None and pick.conditions.think_time:
         evidence += (NO_OBJECTIVE,)
     text = f"advice: {'; '.join(parts)}."

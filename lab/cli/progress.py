@@ -13,6 +13,7 @@ from rich.live import Live
 from lab.analysis.formatting import counted
 from lab.analysis.statistics import percentiles
 from lab.experiments.plan import Plan, Step, expected_seconds
+from lab.experiments.targets import is_url, named
 from lab.records.trial import Trial
 from lab.running.load import Ended
 
@@ -85,7 +86,8 @@ class Progress:
         """A trial is complete and written."""
         self._done.add(trial.number)
         self._say(
-            f"trial {trial.number} of {len(self._plan.steps)}, {_place(self._current)}: "
+            f"trial {trial.number} of {len(self._plan.steps)}, "
+            f"{_place(self._plan, self._current)}: "
             f"{trial.throughput:.0f} requests/s, p95 {trial.total.p95_ms:.0f} ms, "
             f"{trial.total.failures} of {trial.total.requests} failed, "
             f"{_demand(trial)}"
@@ -102,17 +104,21 @@ class Progress:
     @property
     def _where(self) -> str:
         step = self._current
-        return f"trial {step.number} of {len(self._plan.steps)}, {_place(step)}"
+        return f"trial {step.number} of {len(self._plan.steps)}, {_place(self._plan, step)}"
 
     @property
     def _remaining(self) -> str:
         return _minutes(max(0.0, self._ends - time.monotonic()))
 
 
-def _place(step: Step) -> str:
+def _place(plan: Plan, step: Step) -> str:
     """Say which trial this is: what is compared, and what may differ between trials of a run."""
-    conditions = step.conditions
-    return f"{step.label}, {conditions.workers} x {conditions.threads}, {conditions.load}"
+    c = step.conditions
+    if is_url(step.target):  # nobody told it how many workers
+        return f"{step.label}, {c.load}"
+    several = named(step.target, plan.url_load, plan.service).per_worker(step.env)
+    each = f" × {counted(c.threads, several)}" if several else ""
+    return f"{step.label}, {counted(c.workers, 'worker')}{each}, {c.load}"
 
 
 def _spans(steps: Sequence[Step]) -> str:

@@ -102,6 +102,10 @@ def implementations(trials: Sequence[Trial]) -> list[str]:
 
 
 def _implementation(trial: Trial) -> str:
+    if not trial.settings["command"]:
+        return (
+            f"{trial.label}: was running already; nobody told the lab how, and of what it is made"
+        )
     env = " ".join(f"{name}={value}" for name, value in trial.settings["env"].items())
     versions = ", ".join(f"{name} {v}" for name, v in trial.settings["versions"].items())
     started = f"{env} {trial.settings['command']}".strip()

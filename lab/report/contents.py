@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from lab.analysis.analyse import Analysis
 from lab.analysis.answers import Answer, Question
 from lab.analysis.comparison import labels
-from lab.analysis.formatting import and_others
+from lab.analysis.formatting import and_others, counted
 from lab.analysis.rules.doubts import doubts
 from lab.analysis.settings import Setting
 from lab.analysis.verdicts import Reason
@@ -103,8 +103,9 @@ def _glance(found: Analysis) -> list[str]:
     each = ", ".join(f"{counts[level]} {level}" for level in ("valid", "suspect", "invalid"))
     first = found.trials[0]
     requests = sum(trial.total.requests for trial in found.trials)
+    trials = counted(len(found.trials), "trial")
     return [
-        f"{kind(found)}: {len(found.trials)} trials ({each}), {requests:,} requests measured",
+        f"{kind(found)}: {trials} ({each}), {requests:,} requests measured",
         f"{hardware(first)}; began {first.started[:16].replace('T', ' ')} UTC",
     ]
 

@@ -8,7 +8,9 @@ from lab.analysis.rules.trials import (
     MAX_FAILURES,
     MAX_LITTLE_RESIDUAL,
     MAX_MIX_ERROR,
+    MAX_RATE_MISS,
     NEAR_A_CORE,
+    SILENT,
 )
 from lab.analysis.statistics import CONFIDENCE, FEWEST
 
@@ -17,13 +19,16 @@ METHOD = (
     "percentiles, and requests that failed count too.",
     f"Intervals are {percent(CONFIDENCE)} bootstrap intervals over repeats, from {FEWEST} repeats "
     "on; ratios compare neighbours in time. A ratio whose interval contains 1 names no winner.",
-    f"A trial is invalid when more than {percent(MAX_FAILURES, 1)} of its requests failed, another "
-    "server answered, a server process ended, the load generator used more than "
-    f"{percent(NEAR_A_CORE)} of a core, rows appeared that no response accounts for, or the CPU "
-    "cap does not hold; suspect when Little's law misses more than "
-    f"{percent(MAX_LITTLE_RESIDUAL)} of the users, the mix is off by more than "
-    f"{percent(MAX_MIX_ERROR)}, a worker stayed silent, or fewer than {FEW_REQUESTS:,} requests "
-    "were seen. Only valid trials count towards advice or a ranking; the others are shown hollow.",
+    f"A trial is invalid when more than {percent(MAX_FAILURES, 1)} of its requests failed or were "
+    "never answered, one acknowledged write was lost, more rows were missing than deletes explain, "
+    "another server answered, a server process ended, the load ended early, its generator used "
+    f"more than {percent(NEAR_A_CORE)} of a core, rows appeared that no response accounts for, or "
+    "the CPU cap does not hold. It is suspect when latency drifts, Little's law misses more than "
+    f"{percent(MAX_LITTLE_RESIDUAL)} of the users, an arrival rate is missed by more than "
+    f"{percent(MAX_RATE_MISS)}, nothing is answered for {SILENT:g} s, the mix is off by more than "
+    f"{percent(MAX_MIX_ERROR)}, the memory cap does not hold, a worker stayed silent, or fewer "
+    f"than {FEW_REQUESTS:,} requests were seen. Only valid trials count "
+    "towards advice or a ranking; the others are shown hollow.",
     f"Latency grows when the slope's interval excludes 0 and the change is above "
     f"{percent(MATTERS)}; whether by its queue or by its table is told by Little's law.",
     f"A part of the system is the limit when it is used for more than {percent(BUSY)} of what it "

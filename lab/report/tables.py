@@ -9,7 +9,7 @@ from lab.analysis.models.demands import Prediction
 from lab.analysis.settings import Setting, ratio
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Verdict
-from lab.records.operations import ALL
+from lab.records.operations import ALL, UNANSWERED
 from lab.records.trial import Trial
 from lab.report.blocks import Table
 
@@ -152,6 +152,7 @@ def by_failure(settings: Sequence[Setting]) -> Table:
         found: Counter[str] = Counter()
         for trial in setting.shown:
             found.update(trial.errors)
+            found.update({UNANSWERED: trial.unanswered} if trial.unanswered else {})
         rows += [[error, name, f"{count:,}"] for error, count in found.most_common()]
     return Table(("failure", "", "requests"), rows, note="In the windows of all trials.")
 

@@ -110,7 +110,8 @@ def refuse_wrong_options(said: str) -> None:
     """Raise `LabError` with the line of a load that tried the service and found it another."""
     *_, last = said.splitlines() or [""]
     if last.startswith(REFUSED):
-        raise LabError(last.removeprefix(REFUSED))
+        said = last.removeprefix(REFUSED)
+        raise LabError(f"{said} (python -m lab probe URL finds the options of what is running)")
 
 
 def complaints(said: str) -> tuple[str, ...]:

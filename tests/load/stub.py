@@ -137,6 +137,8 @@ class Handler(BaseHTTPRequestHandler):
         found = self.stub.create(item)
         if "lose" in self.stub.defects and found["id"] % 5 == 0:
             self.stub.items.pop(found["id"])
+        if "forget" in self.stub.defects and found["id"] % 5 == 0:
+            self.stub.items[found["id"]] = found | {"name": "what was there before"}
         if "late" in self.stub.defects:
             self.stub.hidden[found["id"]] = time.monotonic() + 2
         return found

@@ -18,11 +18,13 @@ DEFECTS = {
     "drop": "HTTPConnectionClosed",
     "lose": "GET /items/[id]: lost write: a row that was written is not there",
     "late": "GET /items/[id]: lost write: a row that was written is not there",
+    "forget": "GET /items/[id]: lost write: name is not what it must be",
     "undead": "GET /items/[id]: lost write: a row that was deleted is still there",
     "silent": "no answer until the end of the load",
 }
 TOGETHER = (  # none hides another one
-    "status other long drop", "value html", "field redirect", "lose undead", "late", "silent",
+    "status other long drop", "value html", "field redirect", "lose undead", "late", "forget",
+    "silent",
 )  # fmt: skip
 
 
@@ -30,6 +32,7 @@ TOGETHER = (  # none hides another one
 def runs(logs: Path) -> dict[str, Outcome]:
     pace = "--seeded-rows 200 --stop-timeout 1"
     cases = {names: Case(pace, Stub(defects=frozenset(names.split()))) for names in TOGETHER}
+    cases["lose undead"] = Case(f"{pace} --mix 60/5/20/15", cases["lose undead"].stub)
     cases["missing rows"] = Case("--seeded-rows 100000")
     return run_together(cases, logs)
 

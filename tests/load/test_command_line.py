@@ -22,6 +22,8 @@ CASES = {
         "--seeded-rows 200 --max-p95 0.001 --min-rps 1000000 --max-fail-ratio 0.01",
         Stub(defects=STATUS),
     ),
+    # Two processes: what one of them counts reaches the other.
+    "nearly": Case("--seeded-rows 200 --processes 2 --max-p95 395 -t 3", Stub(delay=0.4)),
     "allowed": Case("--seeded-rows 200 --max-fail-ratio 0.5", Stub(defects=STATUS)),
 }
 
@@ -76,6 +78,11 @@ def test_each_broken_threshold_prints_its_line_and_the_exit_code_is_1(
     assert "requests per second < --min-rps 1e+06" in runs["broken"].err
     assert "of requests > --max-fail-ratio 0.01" in runs["broken"].err
     assert runs["broken"].code == 1
+
+
+def test_a_percentile_just_above_its_limit_is_not_rounded_away(runs: dict[str, Outcome]) -> None:
+    assert "95th percentile > --max-p95 395 ms: 100.0% of the requests took" in runs["nearly"].err
+    assert runs["nearly"].code == 1
 
 
 def test_failures_below_the_limit_are_no_failure_of_the_run(runs: dict[str, Outcome]) -> None:

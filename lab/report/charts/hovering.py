@@ -106,7 +106,9 @@ def _tick(axis: Axis, value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"-{number(-value)}" if value < 0 else number(value) if value else "0"
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"-{number(-value)}" if value < 0 else number(value)
 
 
 def _lines(parts: Iterable[str]) -> str:

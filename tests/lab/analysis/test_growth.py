@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.analysis.growth import Course, growth, windows
+from lab.analysis.growth import Course, growth, growth_of, windows
 from lab.analysis.one_implementation import growing
 from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError
-from tests.lab.examples import trial
+from tests.lab.examples import second, trial
 from tests.lab.queues import FULL, GROWN, GROWS, KNEE, LIGHT, courses, share, wandering
 
 
@@ -28,6 +28,18 @@ def test_latency_that_rises_at_the_same_throughput_is_a_growing_queue():
     assert found.course is Course.QUEUE
     assert found.queue_share == pytest.approx(1, abs=0.15)
     assert found.latency.change.middle == pytest.approx(1, abs=0.2)
+
+
+def test_a_queue_is_said_to_grow_only_where_there_is_one():
+    rising = seconds((500, 500), (100, 200))  # users who pause leave room for longer work
+    assert growth(rising, 0.0, queues=False).course is Course.SERVICE
+    assert growth(rising, 0.0, queues=None).course is Course.INSIDE
+    load = tuple(second(at, "GET /items", 600, 40 + 2 * at) for at in range(50))
+    few = {"seconds_of_load": load, "inside": tuple(0.6 * (40 + 2 * at) / 12 for at in range(50))}
+    assert growth_of(replace(trial(), **few)).course is Course.TABLE  # 8 slots, 8 inside at most
+    many = few | {"inside": tuple(24 + at for at in range(50))}
+    assert growth_of(replace(trial(), **many)).course is Course.QUEUE
+    assert growth_of(replace(trial(target="http://x"), **many)).course is Course.INSIDE
 
 
 def test_latency_that_rises_as_throughput_falls_is_the_table_when_that_grew():

@@ -7,7 +7,7 @@ from lab.analysis.answers import Kind, Question
 from lab.records.conditions import Conditions
 from lab.records.trial import Trial
 from lab.records.usage import Counters
-from tests.lab.examples import AT, MACHINE, MIB, trial
+from tests.lab.examples import AT, MACHINE, MIB, counters, trial
 from tests.lab.simulated import swept
 
 BUSY = (0.99, 1.0, 1.01)  # what a machine does to three repeats
@@ -156,6 +156,15 @@ def test_connections_that_nobody_told_are_those_that_were_seen():
         for one in sweep({1: 12_000, 2: 24_000})
     ]  # fmt: skip
     assert "up to 29 of 100 database connections were open" in advice(trials).text
+
+
+def test_nothing_is_advised_on_a_machine_that_others_filled():
+    full = counters(busy=95.0)
+    trials = [replace(one, counters=full) for one in sweep({1: 12_000, 2: 24_000})]
+    assert advice(trials).text.startswith(
+        "I cannot tell, because other programs filled the machine: they used 1.25 of 2.00 cores"
+    )
+    assert len(advice(trials).evidence) == 2
 
 
 def test_one_setting_with_valid_trials_beside_refused_ones_advises_nothing():

@@ -26,7 +26,7 @@ def test_a_run_is_drawn_while_it_goes_on_and_the_page_loads_itself_anew(tmp_path
     monkeypatch.setattr("lab.cli.live.REFRESH", 0)
     with Live(PLAN, [], tmp_path) as live:
         live.begin(STEPS[0])
-        assert "trial 1 of 2, django, 2 x 4, 100 users; " in shown(tmp_path)
+        assert "trial 1 of 2, django, 2 workers × 4 links, 100 users; " in shown(tmp_path)
         live.tick(answers(6, failed=True))
         assert 'http-equiv="refresh" content="10"' in shown(tmp_path)
         for chart in ("live", "live-rate", "live-failures"):

@@ -92,13 +92,13 @@ def test_a_mix_that_drifts_is_suspect(short):
 def test_a_latency_that_grows_is_suspect(tmp_path):
     longer = replace(LIGHT, seconds=12)
     growing = measured(tmp_path, longer, defects="grows")
-    assert growth_of(growing).course in (Course.SERVICE, Course.QUEUE)
+    assert growth_of(growing).course in (Course.SERVICE, Course.INSIDE)
     assert rules(growing)["drift"].level is Level.SUSPECT
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("defects", "courses"), [
-    ("creeps", {Course.SERVICE, Course.QUEUE}), ("", {Course.CONVERGED}),
+    ("creeps", {Course.SERVICE, Course.INSIDE}), ("", {Course.CONVERGED}),
 ])  # fmt: skip
 def test_a_hold_that_creeps_by_a_fifth_grows_and_a_steady_one_has_converged(
     tmp_path, defects, courses

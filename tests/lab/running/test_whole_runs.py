@@ -113,7 +113,7 @@ def test_ctrl_c_stops_all_keeps_what_is_complete_and_says_how_to_go_on(interrupt
 def test_a_resumed_run_measures_what_is_left_and_says_what_it_found(interrupted, resumed):
     assert resumed.code == 1, resumed.err  # the stub keeps no rows, and the lab notices
     assert "2 trials, 1 of them done" in resumed.err
-    assert "trial 2 of 2, stub, 1 x 4, " in resumed.err
+    assert "trial 2 of 2, stub, 1 worker × 4 threads, " in resumed.err
     assert "# How many workers: stub" in resumed.out
     first, _ = jsonlines.read(interrupted.folder / "records.jsonl")
     assert [first] == interrupted.records
