@@ -12,13 +12,12 @@ class SpeedupsConfig(AppConfig):
     def ready(self) -> None:
         """Put the piece in its place that needs no word in a view set, and register the checks."""
         from drf_speedups.checks import check_database, check_settings
-        from drf_speedups.eligibility import driver
         from drf_speedups.eligibility.reasons import StepAside
 
         checks.register(check_settings)
         checks.register(check_database)
-        if driver.MISSING or check_settings():
-            self.stepped_aside = driver.MISSING or "a setting is wrong"
+        if check_settings():
+            self.stepped_aside = "a setting is wrong"
             return
         from drf_speedups.representation import install  # the framework looks at all settings
 

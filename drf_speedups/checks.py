@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import connections
+from django.utils.module_loading import import_string
 
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import PIECES, wanted
@@ -14,7 +15,7 @@ from drf_speedups.eligibility.reasons import PIECES, wanted
 
 def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Look at the values of our settings."""
-    return [*(_check_pieces() or _check_links()), *_check_flag()]
+    return [*(_check_pieces() or _check_links()), *_check_flag(), *_check_view_sets()]
 
 
 def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
@@ -59,6 +60,24 @@ def _check_flag() -> list[CheckMessage]:
     if isinstance(prepares, bool):
         return []
     return [_wrong("E003", "PREPARED_STATEMENTS", prepares, "True and False")]
+
+
+def _check_view_sets() -> list[CheckMessage]:
+    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
+    if named is None:
+        return []
+    if isinstance(named, str) or not hasattr(named, "__iter__"):
+        return [_wrong("E004", "SPEEDUPS_VIEW_SETS", named, "None for all view sets, and a list")]
+    wrong = [one for one in named if not _is_class(one)]
+    return [_wrong("E004", "An item of SPEEDUPS_VIEW_SETS", one, "dotted paths of view sets")
+            for one in wrong]  # fmt: skip
+
+
+def _is_class(path: object) -> bool:
+    try:
+        return isinstance(import_string(str(path)), type)
+    except ImportError:
+        return False
 
 
 def _wrong(number: str, name: str, value: object, allowed: str) -> Error:

@@ -11,6 +11,7 @@ from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.representation import rows
 from drf_speedups.representation.lazy import LazyList, Unread
+from drf_speedups.representation.members import is_wanted
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer
@@ -49,6 +50,7 @@ def finished_data(serializer: Any) -> Finished | None:
     if (
         chosen is None
         or "fields" in vars(child)
+        or not is_wanted(serializer)
         or kind.to_representation is not ROW.to_representation
         or type(serializer).to_representation is not LIST.to_representation
     ):

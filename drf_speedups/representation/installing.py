@@ -77,7 +77,7 @@ def _listing(stock: Any) -> Any:
         try:
             return stock(self, request, *args, **kwargs)
         finally:
-            del vars(self)[LAZILY]
+            vars(self).pop(LAZILY, None)
 
     return list
 

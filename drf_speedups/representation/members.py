@@ -11,6 +11,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query_utils import DeferredAttribute
@@ -188,19 +189,19 @@ class Template:
 
 
 @functools.lru_cache(MOST_CLASSES)
-def template(kind: Any) -> Template | None:
-    """Return the fields of a serializer class; None if each serializer may have others."""
+def template(kind: Any) -> Template | str:
+    """Return the fields of a serializer class, or why each serializer may have others."""
     try:
         return Template(kind)
-    except StepAside:
-        return None
+    except StepAside as reason:
+        return str(reason)
 
 
 @functools.lru_cache(MOST_CLASSES)
 def members(kind: Any, row_class: Any) -> list[Member] | None:
     """Return what reads objects of a class for serializers of another; None if it is not known."""
     found = template(kind)
-    if found is None:
+    if isinstance(found, str):
         return None
     model = row_class if issubclass(row_class, models.Model) else None
     return found.members(model)
@@ -210,6 +211,15 @@ def forget() -> None:
     """Let all classes be looked at anew."""
     template.cache_clear()
     members.cache_clear()
+
+
+def is_wanted(serializer: Any) -> bool:
+    """Tell whether the setting SPEEDUPS_VIEW_SETS leaves a serializer's rows to us."""
+    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
+    if named is None:
+        return True
+    kind = type(serializer.context.get("view"))
+    return any(f"{one.__module__}.{one.__qualname__}" in named for one in kind.__mro__)
 
 
 def represented(serializer: Any, row: Any) -> Any:
@@ -222,7 +232,7 @@ def represented(serializer: Any, row: Any) -> Any:
     if "fields" in own and (its_own or row_class is not of):
         return None  # somebody may have changed them, also since the last row
     if row_class is not of:
-        found = members(kind, of)
+        found = members(kind, of) if is_wanted(serializer) else None
         if found is None:
             return None
         reads = [(one.name, one.bound(serializer)) for one in found]

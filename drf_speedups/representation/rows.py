@@ -86,7 +86,7 @@ def _check(rows: Any, kind: Any) -> None:
     model: Any = rows.model
     check_objects(model)
     unless(members(kind, model), "the serializer's fields are not known")
-    unless(not _refused(kind, model), "the serializer shows what only Python knows")
+    unless(not why_not(kind, model), "the serializer shows what only Python knows")
 
 
 def _check_related(rows: Any, plan: Texts) -> None:
@@ -97,7 +97,7 @@ def _check_related(rows: Any, plan: Texts) -> None:
 
 
 @functools.lru_cache(MOST_CLASSES)
-def _refused(kind: Any, model: Any) -> str:
+def why_not(kind: Any, model: Any) -> str:
     """Return why no query's rows can be written for serializers of a class; else nothing."""
     refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
     scope = Scope(model, refs)
@@ -215,5 +215,5 @@ def forget() -> None:
     shapes.forget()
     _plans.clear()
     shapes.forget()
-    _refused.cache_clear()
+    why_not.cache_clear()
     own_code.cache_clear()

@@ -54,15 +54,23 @@ def recalled(key: Shape) -> Any:
 @contextmanager
 def counting(rows: Any) -> Iterator[None]:
     """Let a query set's rows be counted by remembered SQL while a paginator looks at it."""
-    kind: Any = type(rows)
-    key = shape(rows.query) if isinstance(rows, models.QuerySet) else None
-    own = key is not None and "count" in own_code(kind, models.QuerySet)
-    if key is not None and not own and not rows.query.is_sliced:
-        rows.count = types.MethodType(functools.partial(_count, key), rows)
+    key = _countable(rows)
+    if key is None:
+        yield
+        return
+    rows.count = types.MethodType(functools.partial(_count, key), rows)
     try:
         yield
     finally:
-        vars(rows).pop("count", None)
+        del rows.count
+
+
+def _countable(rows: Any) -> Shape | None:
+    """Return the shape of a query set that Django's own code counts as it is."""
+    kind: Any = type(rows)
+    if not isinstance(rows, models.QuerySet) or "count" in own_code(kind, models.QuerySet):
+        return None
+    return None if rows.query.is_sliced or "count" in vars(rows) else shape(rows.query)
 
 
 def _count(key: Shape, rows: Any) -> int:

@@ -105,8 +105,33 @@ class Article(models.Model):
         return {"title": self.title, "open": self.is_open}
 
 
+class Visible(models.Manager["Reply"]):
+    """Hides what is hidden."""
+
+    def get_queryset(self) -> models.QuerySet["Reply"]:
+        """Return what is not hidden."""
+        return super().get_queryset().filter(hidden=False)
+
+
+class Reply(models.Model):
+    """A row that is not always there for who refers to it."""
+
+    article = models.ForeignKey(Article, models.CASCADE, related_name="replies")
+    answered = models.ForeignKey("self", models.SET_NULL, null=True, related_name="answers")
+    text = models.CharField(max_length=20)
+    hidden = models.BooleanField(default=False)
+
+    objects = Visible()
+
+    class Meta:
+        ordering = ["id"]
+        base_manager_name = "objects"
+
+
 class Note(models.Model):
     """Has one article at most."""
 
     article = models.OneToOneField(Article, models.CASCADE, primary_key=True, related_name="note")
     text = models.CharField(max_length=20)
+    reply = models.ForeignKey(Reply, models.SET_NULL, null=True)
+    free = models.ManyToManyField(Topic)

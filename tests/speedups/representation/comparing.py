@@ -12,7 +12,7 @@ from rest_framework.test import APIRequestFactory
 
 from drf_speedups.representation import install
 from drf_speedups.representation.installing import uninstall
-from tests.speedups.library.related_models import Article, Editor, Note, Topic, Town
+from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic, Town
 
 factory = APIRequestFactory()
 MOMENT = datetime(2026, 3, 29, 0, 59, 59, 120, tzinfo=UTC)
@@ -48,7 +48,7 @@ def seed() -> None:
     """Fill the tables with rows that are odd in many ways."""
     towns = [
         Town(id=UUID(int=1), name="Ulm", code="ulm", founded=date(854, 7, 22)),
-        Town(id=UUID(int=2), name='Ä"\\/\u2028\x7f\t', code="b"),
+        Town(id=UUID(int=2), name='Ä"\\/\u2028\x7f\t\x01\x02,"', code="b"),
         Town(id=UUID(int=2**128 - 1), name="Ulm", code="c", founded=date(9999, 12, 31)),
     ]
     Town.objects.bulk_create(towns)
@@ -56,7 +56,7 @@ def seed() -> None:
         Topic(id=number, word=word, weight=weight, town=town)
         for number, word, weight, town in (
             (1, "b", 1.0, towns[0]), (2, "a", 0.1, None), (3, "b", 1e300, towns[1]),
-            (4, "é\U0001f98a", -0.0, towns[0]))
+            (4, "é\U0001f98a", -0.0, towns[0]), (-1, "c", 2.0, None))
     ])  # fmt: skip
     Editor.objects.bulk_create([
         Editor(id=1, name="Ada", town=towns[0], hired=MOMENT),
@@ -68,9 +68,16 @@ def seed() -> None:
     through: Any = Article.topics.through
     through.objects.bulk_create([
         through(article_id=number, topic_id=topic)
-        for number in numbers for topic in range(1, 1 + number % 5)
+        for number in numbers for topic in (-1, 1, 2, 3, 4)[: number % 5]
     ])  # fmt: skip
-    Note.objects.bulk_create([Note(article_id=n, text=f"n{n}") for n in numbers if n % 2])
+    replies = [(1, 1, None, False), (2, 1, 1, True), (3, 2, 2, False), (4, 3, 1, False)]
+    Reply.objects.bulk_create([
+        Reply(id=n, article_id=article, answered_id=to, text=f"r{n}", hidden=hidden)
+        for n, article, to, hidden in replies
+    ])  # fmt: skip
+    Note.objects.bulk_create([
+        Note(article_id=n, text=f"n{n}", reply_id=1 + n % 4) for n in numbers if n % 2
+    ])  # fmt: skip
 
 
 def _article(number: int, towns: list[Town]) -> Article:

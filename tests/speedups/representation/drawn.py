@@ -1,20 +1,23 @@
 """View sets over tables that refer to one another, put together from parts."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC
 from typing import Any
+from unittest import mock
 from zoneinfo import ZoneInfo
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Count, F, Prefetch, Q, Value
+from django.db.models.signals import post_init
 from django.utils import timezone
 from rest_framework import filters, mixins, pagination, renderers, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from tests.speedups.library.related_models import Article, Editor, Note, Topic, Town
+from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic, Town
 
 made: Counter[str] = Counter()  # what a project's own code was called for
 
@@ -57,6 +60,20 @@ class Few(serializers.ModelSerializer):
         super().__init__(*args, **kwargs)
         if "few" in getattr(self.context.get("request"), "GET", {}):
             self.fields.pop("editor")
+
+
+class OwnFields(serializers.ModelSerializer):
+    """Each request has its own fields."""
+
+    class Meta:
+        model = Article
+        fields = ["id", "title", "editor"]
+
+    def get_fields(self) -> Any:
+        found = super().get_fields()
+        if self.context:
+            found.pop("editor")
+        return found
 
 
 class Changing(serializers.ModelSerializer):
@@ -103,6 +120,9 @@ TOPIC_IN_TOWN = _serializer(Topic, "word", "town", town=TOWN())
 EDITOR = _serializer(Editor, "id", "name", "hired", "chief")
 EDITOR_IN_TOWN = _serializer(Editor, "name", "town", "chief", town=TOWN(), chief=EDITOR())
 NOTE = _serializer(Note, "article", "text")
+REPLY = _serializer(Reply, "id", "text", "answered")
+NOTE_AND_REPLY = _serializer(Note, "text", "reply", reply=REPLY())
+FREE = _serializer(Note, "text", "free")
 FIELD = serializers
 TOKYO = ZoneInfo("Asia/Tokyo")
 SHOWN: dict[str, Callable[[], Any]] = {
@@ -147,6 +167,10 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "editor by method": lambda: Methodical(source="editor"),
     "place in full": lambda: TOWN(source="place"),
     "note in full": lambda: NOTE(source="note"),
+    "replies": lambda: REPLY(many=True),
+    "note and reply": lambda: NOTE_AND_REPLY(source="note"),
+    "reply text": lambda: FIELD.ReadOnlyField(source="note.reply.text"),
+    "free topics": lambda: FREE(source="note"),
     "note": lambda: FIELD.PrimaryKeyRelatedField(read_only=True),
     "note text": lambda: FIELD.CharField(source="note.text", default=None),
     "topics in full": lambda: TOPIC(source="topics", many=True),
@@ -168,6 +192,15 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "topic links": lambda: FIELD.HyperlinkedRelatedField(
         "topic-detail", source="topics", many=True, read_only=True),
 }  # fmt: skip
+
+
+class Reversed(models.QuerySet[Article]):
+    """Goes through its rows in its own way."""
+
+    def __iter__(self) -> Any:
+        return iter([*super().__iter__()][::-1])
+
+
 QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "all": lambda rows: rows,
     "some": lambda rows: rows.filter(editor__town__name="Ulm", title__contains="t").exclude(id=2),
@@ -190,6 +223,7 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "or": lambda rows: rows.filter(Q(id=1) | Q(note__text="n3")),
     "locked": lambda rows: rows.select_for_update(of=("self",)),
     "read": lambda rows: rows._chain() if len(rows) else rows,
+    "own": lambda rows: Reversed(Article).all(),
     "related": lambda rows: Editor.objects.get(id=2).articles.all(),
     "values": lambda rows: rows.values("id", "title", "editor", "level", "big", "made_at"),
     "list": lambda rows: [*rows.filter(id__lt=5)],
@@ -286,15 +320,69 @@ RENDERERS: dict[str, Any] = {
 FILTERS: dict[str, Any] = {
     "none": [], "search": [filters.SearchFilter], "ordering": [filters.OrderingFilter],
 }  # fmt: skip
-SERIALIZERS: dict[str, Any] = {"drawn": None, "few": Few, "changing": Changing}
+SERIALIZERS: dict[str, Any] = {
+    "drawn": None, "few": Few, "changing": Changing, "own fields": OwnFields,
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Let somebody change each object that is made."""
+
+    def change(instance: Article, **_kwargs: Any) -> None:
+        instance.title = "heard"
+
+    post_init.connect(change, sender=Article, weak=False)
+    try:
+        yield
+    finally:
+        post_init.disconnect(change, sender=Article)
+
+
+def _from_db(kind: Any, *args: Any) -> Any:
+    row = models.Model.from_db.__func__(kind, *args)  # type: ignore[attr-defined]
+    row.title = "from db"
+    return row
+
+
+class Shown:
+    """A descriptor where a column's own would be."""
+
+    def __get__(self, row: Any, owner: Any = None) -> Any:
+        return self if row is None else f"<{row.__dict__.get('title')}>"
+
+    def __set__(self, row: Any, value: Any) -> None:
+        row.__dict__["title"] = value
+
+
+def _changed(sql: str) -> Any:
+    @contextlib.contextmanager
+    def changed() -> Iterator[None]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+        yield
+
+    return changed
+
+
+ODD: dict[str, Callable[[], Any]] = {
+    "none": contextlib.nullcontext, "post_init": listening,
+    "from_db": lambda: mock.patch.object(Article, "from_db", classmethod(_from_db), create=True),
+    "descriptor": lambda: mock.patch.object(Article, "title", Shown()),
+    "infinity": _changed("UPDATE library_article SET made_at = 'infinity' WHERE id = 2"),
+    "nan": _changed("UPDATE library_article SET share = 'NaN' WHERE id = 2"),
+    "exponents": _changed("UPDATE library_article SET share = 10 ^ (id + 12), big = id - 9"),
+    "small": _changed("UPDATE library_article SET share = -10 ^ (-id)::float"),
+    "no rows": _changed("DELETE FROM library_article"),
+}  # fmt: skip
 ZONES: dict[str, Any] = {"utc": UTC, "lisbon": ZoneInfo("Europe/Lisbon")}
 PATHS = ["/", "/?page=2", "/?offset=2&limit=2", "/?size=2&few=1", "/?search=t3", "/?ordering=-id",
          "/?page=last", "/?page=9"]  # fmt: skip
 ACCEPTS = ["application/json", "application/json; indent=2"]
 PARTS: dict[str, list[str]] = {
     "rows": [*QUERY_SETS], "pages": [*PAGES], "view": [*VIEWS], "renderer": [*RENDERERS],
-    "filters": [*FILTERS], "serializer": [*SERIALIZERS], "zone": [*ZONES], "path": PATHS,
-    "accept": ACCEPTS,
+    "filters": [*FILTERS], "serializer": [*SERIALIZERS], "zone": [*ZONES], "odd": [*ODD],
+    "path": PATHS, "accept": ACCEPTS,
 }  # fmt: skip
 
 
@@ -310,6 +398,7 @@ class Spec:
     filters: str = "none"
     serializer: str = "drawn"
     zone: str = "utc"
+    odd: str = "none"
     path: str = "/"
     accept: str = "application/json"
 

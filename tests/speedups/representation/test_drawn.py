@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.speedups.representation import drawn
 from tests.speedups.representation.comparing import answered, installed, seed
-from tests.speedups.representation.drawn import PARTS, SHOWN, ZONES, Spec
+from tests.speedups.representation.drawn import ODD, PARTS, SHOWN, ZONES, Spec
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -30,7 +30,7 @@ def outcome(spec, action):
     view = drawn.view_of(spec).as_view({"get": action})
     answer = None
     try:
-        with transaction.atomic(), timezone.override(ZONES[spec.zone]):
+        with transaction.atomic(), timezone.override(ZONES[spec.zone]), ODD[spec.odd]():
             try:
                 answer = answered(view, spec.path, headers={"HTTP_ACCEPT": spec.accept}, **kwargs)
             except Exception as error:  # noqa: BLE001
@@ -84,6 +84,15 @@ def test_a_part_goes_as_with_stock(kind, name):
         assert_same(Spec(shown=shown, **{**pages, kind: name}))
 
 
+@pytest.mark.parametrize("spec", [
+    Spec(rows="list", pages="numbers"), Spec(rows="raw", pages="offset"),
+    Spec(rows="own", pages="numbers"), Spec(rows="distinct", pages="offset"),
+])  # fmt: skip
+def test_a_known_case_goes_as_with_stock(spec):
+    assert_same(spec)
+
+
+@pytest.mark.timeout(0 if EXAMPLES else 120)
 @settings(
     max_examples=EXAMPLES or 25, derandomize=not EXAMPLES, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),

@@ -10,6 +10,7 @@ import pytest
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.representation import rows
+from drf_speedups.representation.explaining import EACH_TIME, rows_of
 from drf_speedups.representation.finished import Finished, Page
 from drf_speedups.representation.lazy import LazyList
 from tests.speedups.library.related_models import Article
@@ -55,7 +56,7 @@ def test_the_database_writes_a_column(written, name):
 @pytest.mark.parametrize("name", [
     "editor in full", "reviewer in full", "editor in town", "place in full", "place",
     "topics in full", "topics in town", "topic words", "topics", "editor name", "town name",
-    "author", "author_name", "hired", "note in full", "note", "staff", "first link", "topic links",
+    "author", "author_name", "hired", "note in full", "note", "staff", "first link",
     "reviewer_town", "pk",
 ])  # fmt: skip
 def test_the_database_writes_related_rows(written, name):
@@ -84,6 +85,48 @@ def test_one_query_answers_and_serves_who_looks_at_the_data(django_assert_num_qu
         assert type(response.data) is Finished
         assert response.data[0]["title"].startswith("t1")
         assert json.loads(response.content) == response.data
+
+
+def test_remembered_sql_is_that_of_the_page_and_of_the_rows_of_now(django_assert_num_queries):
+    view = drawn.view_of(Spec(pages="numbers")).as_view({"get": "list"})
+    paths = ["/?page=1", "/?page=2", "/?page=1", "/?page=3&size=2", "/?page=2"]
+    stock = [answered(view, path) for path in paths]
+    with installed():
+        assert [answered(view, path) for path in paths] == stock
+        Article.objects.filter(id=7).delete()
+        with django_assert_num_queries(2):
+            assert json.loads(answered(view, "/?page=2")[2])["count"] == 6
+
+
+def test_a_list_that_is_not_foreseen_is_written_by_the_framework_from_the_same_query(
+    django_assert_num_queries,
+):
+    Article.objects.filter(id=2).update(share=float("inf"))
+    view = drawn.view_of(Spec(shown=("id", "share"), renderer="loose")).as_view({"get": "list"})
+    stock = answered(view)
+    with installed(), django_assert_num_queries(1):
+        assert answered(view) == stock
+
+
+def test_only_named_view_sets_are_served_where_some_are_named(written, settings):
+    settings.SPEEDUPS_VIEW_SETS = ["tests.speedups.representation.drawn.Drawn"]
+    ask(Spec())
+    settings.SPEEDUPS_VIEW_SETS = ["tests.speedups.representation.drawn.Other"]
+    ask(Spec())
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize(("spec", "said"), [
+    (Spec(), "lists by the database"),
+    (Spec(shown=("id", "method")), "by what is known of the class: method has no attribute"),
+    (Spec(serializer="few"), "by Django REST framework: Few.__init__ is its own"),
+])  # fmt: skip
+def test_it_can_be_asked_who_serializes_the_rows(spec, said):
+    assert rows_of(drawn.view_of(spec)).startswith(said)
+
+
+def test_a_view_set_that_chooses_its_serializer_is_looked_at_each_time():
+    assert rows_of(type("V", (), {"serializer_class": None})) == EACH_TIME
 
 
 def test_data_that_is_used_in_any_way_is_filled_first():

@@ -1,0 +1,96 @@
+"""Faults that serializing otherwise invites, put in one by one; the drawn view sets find each."""
+
+import re
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from drf_speedups.representation import (
+    columns,
+    finished,
+    installing,
+    members,
+    plain_rows,
+    rows,
+    texts,
+)
+from tests.speedups.representation.comparing import seed
+from tests.speedups.representation.drawn import Spec
+from tests.speedups.representation.test_drawn import assert_same
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
+
+
+def nothing(*_args: Any) -> None:
+    """Check nothing."""
+
+
+def _kept(serializer: Any, row: Any) -> Any:
+    """Read rows as the first was read, whatever happened to the fields since."""
+    own = vars(serializer)
+    if members.KEPT not in own:
+        kind, of = (one.__class__ for one in (serializer, row))
+        found = members.members(kind, of)
+        if found is None or "fields" in own:
+            return None
+        own[members.KEPT] = type(row), [(one.name, one.bound(serializer)) for one in found]
+    return {name: read(row) for name, read in own[members.KEPT][1]}
+
+
+def _unordered(stock: Any) -> Any:
+    def rows_of(self: Any, model: Any, manager: Any, *others: Any) -> Any:
+        with mock.patch.object(model._meta, "ordering", ["pk"]):
+            return stock(self, model, manager, *others)
+
+    return rows_of
+
+
+FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
+    "the zone of a request is not looked at": (
+        (columns, "writes_utc", lambda: True), Spec(shown=("made_at",), zone="lisbon")),
+    "data are made in the zone of who looks": (
+        (finished, "_made", lambda one, _zone: finished.LIST.to_representation(one, one.instance)),
+        Spec(shown=("id", "made_at"), view="abroad")),
+    "what is to be left out is null": (
+        (rows, "SKIPPED", re.compile("\x03")), Spec(shown=("id", "reviewer_town"))),
+    "related rows are in another order": (
+        (texts.Texts, "_rows", _unordered(texts.Texts._rows)), Spec(shown=("topics",))),
+    "from_db is not looked at": (
+        (plain_rows, "OF_OBJECTS", frozenset()), Spec(odd="from_db")),
+    "listeners are not looked at": (
+        (rows, "silence", lambda *_: True), Spec(odd="post_init")),
+    "descriptors are not looked at": (
+        (members, "is_stored", lambda *_: True), Spec(odd="descriptor")),
+    "query sets are not looked at": ((rows, "check_query_set", nothing), Spec(rows="own")),
+    "every way to write JSON is plain": (
+        (installing, "_is_plain", lambda *_: True), Spec(accept="application/json; indent=2")),
+    "separators are not escaped": ((installing, "_escaped", lambda body: body), Spec()),
+    "fields are not looked at again": (
+        (members, "represented", _kept), Spec(serializer="changing", pages="numbers")),
+    "fields keep the context of the first": (
+        (members, "copied", lambda field, _parent: field), Spec(shown=("first link",))),
+    "choices are not looked at": (
+        (columns, "_choice", lambda _field, _known, ref: f"{ref}::text"), Spec(shown=("choice",))),
+    "fractions are as PostgreSQL has them": (
+        (columns, "KINDS", tuple(
+            (*one[:2], columns._number) if one[2] is columns._float else one
+            for one in columns.KINDS)), Spec(shown=("share",), odd="exponents")),
+    "code of a field's own is not looked at": (
+        (members, "is_known", lambda _field: True), Spec(shown=("asking",))),
+    "code of a serializer's own is not looked at": (
+        (members, "check_class", nothing), Spec(serializer="own fields")),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def articles(db):
+    seed()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_by_the_view_set_that_was_drawn_for_it(name):
+    fault, spec = FAULTS[name]
+    assert_same(spec)
+    with mock.patch.object(*fault), pytest.raises(AssertionError):
+        assert_same(spec)
