@@ -21,6 +21,7 @@ from tests.speedups import stranger
 
 PACKAGE = ROOT / "drf_speedups"
 SAID = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
+OLDEST = ["Django==5.2.*", "djangorestframework==3.16.*", "psycopg[binary]==3.2.*"]
 WORKER = "drf_speedups.worker.BufferedWorker"
 SQLITE: dict[str, object] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}
 
@@ -111,10 +112,12 @@ def postgresql(url: str) -> dict[str, object]:
 @pytest.mark.torture
 @pytest.mark.timeout(600)
 @pytest.mark.django_db
-def test_a_project_of_somebody_else_gets_it_and_keeps_its_answers(wheel, database_url, tmp_path):
-    project = started(
-        tmp_path, postgresql(database_url), f"drf-speedups[psycopg,gunicorn] @ {wheel.as_uri()}"
-    )
+@pytest.mark.parametrize("versions", [[], OLDEST], ids=["newest", "oldest"])
+def test_a_project_of_somebody_else_gets_it_and_keeps_its_answers(
+    wheel, database_url, tmp_path, versions
+):
+    package = f"drf-speedups[psycopg,gunicorn] @ {wheel.as_uri()}"
+    project = started(tmp_path, postgresql(database_url), package, *versions)
     assert "no issues" in project.manage("check")
     said = project.manage("speedups")
     assert "rows of any view set (representation): on" in said
