@@ -6,7 +6,8 @@ import os
 import socket
 import struct
 import termios
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any
 
 from drf_speedups.worker.spool import Data, Room, Spool
 
@@ -48,7 +49,7 @@ class Outbox:
         Not to be called while the outbox is full.
         """
         if self._spool is None or self.flush():
-            sent = self._push(data)
+            sent = self._push(self._sock.send, data)
             if sent == len(data):
                 return
             data = memoryview(data)[sent:]
@@ -59,17 +60,18 @@ class Outbox:
         spool = self._spool
         if spool is None:
             return True
-        self._offset += (
-            self._push(memoryview(spool.buffer)[self._offset :])
-            if spool.file is None
-            else self._push_file(spool.file, min(AT_ONCE, spool.size - self._offset))
-        )
+        if spool.file is None:
+            self._offset += self._push(self._sock.send, memoryview(spool.buffer)[self._offset :])
+        else:
+            most = min(AT_ONCE, spool.size - self._offset)
+            ends = self._sock.fileno(), spool.file.fileno()
+            self._offset += self._push(os.sendfile, *ends, self._offset, most)
         if self._offset < spool.size:
             return False
-        rest, self._rest = self._rest, b""
+        more, self._rest = self._rest, b""
         self.drop()
-        if rest:
-            self.send(rest)
+        if more:
+            self.send(more)
         return self._spool is None
 
     def drop(self) -> None:
@@ -110,19 +112,10 @@ class Outbox:
         if kept < len(data):  # an empty view would still hold all of the block
             self._rest = memoryview(data)[kept:]
 
-    def _push(self, data: Data) -> int:
+    def _push(self, send: Callable[..., int], *arguments: Any) -> int:
+        """Return how many bytes a call has sent; 0 where the kernel takes none now."""
         try:
-            sent = self._sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError as error:
-            raise ClientGoneError(*error.args) from error
-        self._sent += sent
-        return sent
-
-    def _push_file(self, file: BinaryIO, most: int) -> int:
-        try:
-            sent = os.sendfile(self._sock.fileno(), file.fileno(), self._offset, most)
+            sent = send(*arguments)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
