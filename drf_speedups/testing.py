@@ -188,6 +188,8 @@ def _from_here(now: Any, using: str) -> Iterator[None]:
     with _sequences_put_back(using), transaction.atomic(using), contextlib.ExitStack() as stack:
         for one in steady:
             stack.enter_context(one)
+        stack.callback(random.setstate, random.getstate())
+        random.seed(0)
         yield
         transaction.set_rollback(True, using)
 

@@ -126,7 +126,7 @@ def _is_for_us(host: str) -> bool:
 
 
 def _request_id(environ: Environ) -> str:
-    offered = environ.get("HTTP_X_REQUEST_ID")
+    offered: str | None = environ.get("HTTP_X_REQUEST_ID")
     if offered and SANE_REQUEST_ID.fullmatch(offered):
         return offered
     return f"{random.getrandbits(128):032x}"
