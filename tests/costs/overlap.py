@@ -15,12 +15,17 @@ from lab.experiments.targets import TARGETS
 from lab.report.blocks import Table
 from lab.running.database.added_latency import further_away
 from lab.running.database.postgres import Database
+from lab.running.servers import Server
 from tests.costs import asking
 from tests.costs.client import Clients
 from tests.costs.stage import Found, Spent, Stage, metered
 
 OURS = "django"
-RIVALS = ("fastapi-asyncpg", "go-pgx", "fastify-postgres")
+CELLS: Mapping[str, tuple[str, Mapping[str, str]]] = {  # targets and their environment, by label
+    OURS: (OURS, {}),
+    "django, one request at a time": (OURS, {"OVERLAP_LINKS": "0"}),
+    **{name: (name, {}) for name in ("fastapi-asyncpg", "go-pgx", "fastify-postgres")},
+}
 REPEATS = 5
 ROWS = 100_000
 WARM_UP = 1000  # requests
@@ -48,7 +53,8 @@ class Load:
 LOADS = (
     Load("the database next door, 16 connections", 16, 12_000),
     Load("the database 2 ms away, 64 connections", 64, 4_000, far=0.002),
-    Load("1,000 requests/s, 64 connections", 64, 4_000, rate=1000),
+    Load("the database 2 ms away, 1,000 requests/s, 500 connections", 500, 4_000, 1000, 0.002),
+    Load("the database next door, 1,000 requests/s, 64 connections", 64, 4_000, rate=1000),
     Load("the same, 1 % of the requests wait for a locked row", 64, 4_000, rate=1000, locks=True),
 )
 
@@ -59,7 +65,7 @@ class Measured:
 
     spent: list[Spent] = field(default_factory=list)  # for each request
     throughput: list[float] = field(default_factory=list)  # requests/s
-    p50: list[float] = field(default_factory=list)  # ms; without those that wait for the row
+    p95: list[float] = field(default_factory=list)  # ms; without those that wait for the row
     p99: list[float] = field(default_factory=list)
 
 
@@ -67,15 +73,16 @@ def measured(
     stage: Stage, loads: Sequence[Load] = LOADS, repeats: int = REPEATS, rows: int = ROWS
 ) -> Found:
     """Measure all that are installed under each load, in turns. Raises `LabError`."""
-    able = [name for name in (OURS, *RIVALS) if not TARGETS[name].lacking()]
-    left = [TARGETS[name].lacking() for name in RIVALS if name not in able]
+    left = {name: TARGETS[name].lacking() for name, _ in CELLS.values()}
+    able = {label: cell for label, cell in CELLS.items() if not left[cell[0]]}
     tables = []
     with stage.database() as database:
         database.reset(rows)
         for load in loads:
-            found = {name: Measured() for name in able}
-            for _, name in itertools.product(range(repeats), able):
-                _measure(stage, database, name, load, rows, found[name])
+            found = {label: Measured() for label in able}
+            for _, (label, (name, env)) in itertools.product(range(repeats), able.items()):
+                with _served(stage, database, name, env, load) as server:
+                    _measure(server, database, load, rows, found[label])
             tables.append(_table(load, found))
         settings = database.settings
     return Found("One worker beside its rivals", tables, [
@@ -86,34 +93,40 @@ def measured(
         f"a locked row: one request in {ONE_IN} changes a row that somebody else locks for "
         f"{1000 * LOCK:.0f} ms, again and again; the percentiles are those of the others",
         "the client shares the database's core: throughput next door is what both allow",
-        *left,
+        *filter(None, left.values()),
     ], settings)  # fmt: skip
 
 
-def _measure(
-    stage: Stage, database: Database, name: str, load: Load, rows: int, into: Measured
-) -> None:
-    mix = asking.Mix(rows)
+@contextlib.contextmanager
+def _served(
+    stage: Stage, database: Database, name: str, env: Mapping[str, str], load: Load
+) -> Iterator[Server]:
+    """Serve as the load wants it: the database far away, a row of it locked."""
+    log = stage.log("relay")
     with (
-        further_away(database.url, load.far, stage.log("relay"), stage.cores.database) as (url, _),
-        stage.serving(name, database, url=url) as server,
-        Clients(server.url, load.connections) as clients,
+        further_away(database.url, load.far, log, stage.cores.database) as (url, _),
+        stage.serving(name, database, env=env, url=url) as server,
         _locked(database.url) if load.locks else contextlib.nullcontext(),
     ):
+        yield server
+
+
+def _measure(server: Server, database: Database, load: Load, rows: int, into: Measured) -> None:
+    mix = asking.Mix(rows)
+    seconds = []
+    with Clients(server.url, load.connections) as clients:
         for answer in clients.ask(itertools.islice(mix.requests(), WARM_UP)):
             mix.learn(answer)
         asked = itertools.islice(_asked(mix, locks=load.locks), load.requests)
-        seconds = []
         begun = time.perf_counter()
         with metered(server, database, load.requests, into.spent):
-            answers = clients.paced(asked, load.rate) if load.rate else clients.ask(asked)
-            for answer in answers:
+            for answer in clients.paced(asked, load.rate) if load.rate else clients.ask(asked):
                 mix.learn(answer)
                 if not _waited_for_the_row(answer.body):
                     seconds.append(answer.seconds)
         into.throughput.append(load.requests / (time.perf_counter() - begun))
     seconds.sort()
-    into.p50.append(1000 * seconds[len(seconds) // 2])
+    into.p95.append(1000 * seconds[int(0.95 * len(seconds)) - 1])
     into.p99.append(1000 * seconds[int(0.99 * len(seconds)) - 1])
 
 
@@ -163,10 +176,10 @@ def _table(load: Load, found: Mapping[str, Measured]) -> Table:
             name,
             *(cell(own[part] if one is ours else cpu(one, part), own[part]) for part in own),
             cell(one.throughput, ours.throughput),
-            cell(one.p50, ours.p50),
+            cell(one.p95, ours.p95),
             cell(one.p99, ours.p99),
         ]
         for name, one in found.items()
     ]
-    header = (load.title, "server CPU, µs", "database CPU, µs", "requests/s", "p50, ms", "p99, ms")
+    header = (load.title, "server CPU, µs", "database CPU, µs", "requests/s", "p95, ms", "p99, ms")
     return Table(header, rows)
