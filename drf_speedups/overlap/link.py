@@ -49,6 +49,7 @@ class Link:
         self.depth = 0  # statements under way
         self.is_writing = False  # the kernel has not taken all yet
         self.is_retired = False  # it is closed when nothing is under way any more
+        self.is_wanted_until = 0.0  # perf_counter() seconds, by a statement that wants it alone
         self.fastest = 1.0  # seconds: the shortest time in which a result came, slowly forgotten
         self._expected: deque[Call | None] = deque()  # in this order; None is a Sync of reads
         self._pgconn = connection.pgconn

@@ -1,8 +1,9 @@
 """A worker's links: which of them takes a statement, and how lost ones come back.
 
 Nobody waits behind somebody else's lock: reads go down the first link, one after the other; changes
-that cannot wait share the others; a change that may wait for a lock has a link to itself. A link
-whose oldest statement is late takes no new ones. What finds no link waits for the next turn.
+that cannot wait share the others; a change that may wait for a lock has a link to itself, of which
+the others keep off until it is free. A link whose oldest statement is late takes no new ones. What
+finds no link waits for the next turn.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from drf_speedups.eligibility.driver import psycopg
 from drf_speedups.overlap.link import Call, Link
 
 LATE, TIMES = 0.01, 4  # seconds, and times the fastest answer, after which a statement is late
+WANTED = 0.1  # seconds for which a link is kept for who waits to have it alone, and asks each turn
 DEEPEST = 8  # changes under way on one link: the others then commit at the same time
 SOONEST, LATEST = 0.05, 0.5  # seconds between attempts to connect
 READ = select.EPOLLIN if hasattr(select, "epoll") else 0
@@ -122,16 +124,26 @@ class LinkPool:
 
     def _for_a_read(self, now: float) -> Link | None:
         for link in self._all:
-            if self._takes_more(link, now):
+            if self._takes_more(link, now) and link.is_wanted_until < now:
                 return link
         return None
 
     def _for_a_change(self, call: Call, now: float) -> Link | None:
         able = [link for link in self._all[1:] or self._all if self._takes_more(link, now)]
         if call.is_alone:
-            return next((link for link in able if not link.depth), None)
-        least = min(able, key=_depth, default=None)
+            return self._for_one_alone(able, now)
+        shared = (link for link in able if link.is_wanted_until < now)
+        least = min(shared, key=_depth, default=None)
         return least if least and least.depth < DEEPEST else None
+
+    @staticmethod
+    def _for_one_alone(able: list[Link], now: float) -> Link | None:
+        least = min(able, key=_depth, default=None)
+        if least is None:
+            return None
+        # Who shares a link is never done with all of it: somebody else is always faster.
+        least.is_wanted_until = now + WANTED if least.depth else 0.0
+        return None if least.depth else least
 
     @staticmethod
     def _takes_more(link: Link, now: float) -> bool:

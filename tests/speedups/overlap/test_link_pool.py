@@ -23,6 +23,7 @@ class Stub:
         self.calls: deque[Call] = deque()
         self.is_retired = self.is_writing = self.breaks = False
         self.fastest = 0.001
+        self.is_wanted_until = 0.0
         self.synced = 0
 
     depth = property(lambda self: len(self.calls))
@@ -99,6 +100,24 @@ def served(monkeypatch):
 
 def depths(served):
     return [link.depth for link in served.made]
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_who_needs_a_link_alone_and_who_shares_one_have_their_turns(monkeypatch, most):
+    monkeypatch.setattr(module, "LATE", 100.0)
+    served = Served(most)
+    eventually(served.all_are_there)
+    begun = {"read": 0, "insert": 0, "alone": 0}
+    for _ in range(200):  # somebody of each kind asks all the time
+        for link in served.made:
+            if link.calls:
+                link.calls.popleft()
+        begun["read"] += sum(served.send(4))
+        begun["insert"] += sum(served.send(4, changes=True))
+        begun["alone"] += sum(served.send(4, changes=True, alone=True))
+    assert min(begun.values()) > 20, begun
+    served.links.close()
+    served.poller.close()
 
 
 def test_reads_share_one_link_and_changes_the_others(served):
