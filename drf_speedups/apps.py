@@ -11,13 +11,13 @@ class SpeedupsConfig(AppConfig):
 
     def ready(self) -> None:
         """Put the piece in its place that needs no word in a view set, and register the checks."""
-        from drf_speedups.checks import check_database, check_settings
+        from drf_speedups.checks import check_database, check_pieces, check_settings
         from drf_speedups.eligibility.reasons import StepAside
 
         checks.register(check_settings)
         checks.register(check_database)
-        if check_settings():
-            self.stepped_aside = "a setting is wrong"
+        if check_pieces():
+            self.stepped_aside = "the setting SPEEDUPS is wrong"
             return
         from drf_speedups.representation import install  # the framework looks at all settings
 

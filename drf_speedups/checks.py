@@ -15,7 +15,7 @@ from drf_speedups.eligibility.reasons import PIECES, wanted
 
 def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Look at the values of our settings."""
-    return [*(_check_pieces() or _check_links()), *_check_flag(), *_check_view_sets()]
+    return [*(check_pieces() or _check_links()), *_check_flag(), *_check_view_sets()]
 
 
 def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
@@ -29,7 +29,8 @@ def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
     return []
 
 
-def _check_pieces() -> list[CheckMessage]:
+def check_pieces() -> list[CheckMessage]:
+    """Look at the list of pieces alone, which is read before anything else is loaded."""
     listed = getattr(settings, "SPEEDUPS", None)
     if listed is None:
         return []

@@ -1,5 +1,7 @@
 """Django's system checks: a setting that says nothing is found when a project starts."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +9,13 @@ from django.core import checks
 from django.db import connections
 from django.test import override_settings
 
+import drf_speedups
 from drf_speedups import checks as ours
+from drf_speedups.apps import SpeedupsConfig
 from drf_speedups.eligibility import driver
+from drf_speedups.eligibility.reasons import PIECES
+from drf_speedups.representation.installing import is_installed, uninstall
+from lab import ROOT
 
 
 @pytest.mark.parametrize(("settings", "found", "words"), [
@@ -59,3 +66,28 @@ def test_a_database_that_no_piece_can_speak_to_is_said(monkeypatch, vendors, mis
 def test_they_are_among_the_checks_of_a_project():
     registered = checks.registry.registry.registered_checks
     assert {ours.check_settings, ours.check_database} <= registered
+
+
+def test_the_library_s_pages_name_every_check_and_every_piece():
+    code = Path(ours.__file__).read_text()
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "library").glob("*.md"))
+    numbers = set(re.findall(r"\b[EW]00\d\b", code))
+    assert {f"drf_speedups.{number}" for number in numbers} == set(
+        re.findall(r"drf_speedups\.[EW]00\d", pages)
+    )
+    assert all(f"`{piece}`" in pages for piece in PIECES)
+
+
+@pytest.mark.parametrize(("settings", "installed"), [
+    ({"SPEEDUPS": "representation"}, False),
+    ({"SPEEDUPS": ["representation"], "OVERLAP_LINKS": -1}, True),
+])  # fmt: skip
+def test_only_a_wrong_list_of_pieces_keeps_rows_with_the_framework(settings, installed):
+    app = SpeedupsConfig("drf_speedups", drf_speedups)
+    try:
+        with override_settings(**settings):
+            app.ready()
+            assert is_installed() is installed
+    finally:
+        uninstall()
+    assert app.stepped_aside == ("" if installed else "the setting SPEEDUPS is wrong")

@@ -6,6 +6,7 @@ made by `startproject` (`stranger.py`) compares its own answers without the piec
 
 import json
 import os
+import re
 import subprocess
 import tomllib
 import venv
@@ -121,6 +122,7 @@ def test_a_project_of_somebody_else_gets_it_and_keeps_its_answers(
     assert "no issues" in project.manage("check")
     said = project.manage("speedups")
     assert "rows of any view set (representation): on" in said
+    assert re.search(r"^  rows +lists by the database$", said, re.MULTILINE)
     assert WORKER in said
     assert "off" in project.manage("speedups", SPEEDUPS="fields").splitlines()[0]
     assert "OK" in project.manage("test", "shop")
