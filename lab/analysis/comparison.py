@@ -25,8 +25,12 @@ class Effect:
 
     @property
     def is_same_thing(self) -> bool:
-        """Whether both are one implementation: then whatever they differ by is noise."""
-        return self.ours.target == self.theirs.target and not self.ours.is_rung
+        """Whether both are one implementation, started alike: what they differ by is noise."""
+        ours, theirs = (
+            (one.target, one.all[0].settings.get("command"), one.all[0].settings.get("env"))
+            for one in (self.ours, self.theirs)
+        )
+        return ours == theirs and not self.ours.is_rung
 
     def is_real(self, floor: float | None) -> bool:
         """Whether their throughputs differ by more than chance and noise."""

@@ -1,6 +1,6 @@
 """What the limit is: which part of the system was full, named from utilisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lab.analysis.formatting import counted, number, percent
@@ -107,16 +107,21 @@ def _typical(setting: Setting) -> Trial:
 
 
 def _grows(setting: Setting, fewer_users: Setting | None) -> bool:
-    """Whether latency rises within a trial, or with the users."""
-    if any(found.growth.course in GROWING for found in setting.verdicts.values()):
+    """Whether latency rises within most of its trials, or with the users."""
+    if _mostly(setting, GROWING):
         return True
     return fewer_users is not None and _latency(setting) > GROWN * _latency(fewer_users)
 
 
 def _takes_longer(setting: Setting) -> bool:
     """Whether the service itself slows down, which no number of workers mends."""
-    courses = {found.growth.course for found in setting.verdicts.values()}
-    return bool(courses & {Course.SERVICE, Course.TABLE})
+    return _mostly(setting, (Course.SERVICE, Course.TABLE))
+
+
+def _mostly(setting: Setting, courses: Sequence[Course]) -> bool:
+    """Whether the latency of more than half of the trials took one of these courses."""
+    found = [verdict.growth.course in courses for verdict in setting.verdicts.values()]
+    return 2 * sum(found) > len(found)
 
 
 def _cpu(trial: Trial, name: str) -> float:

@@ -40,8 +40,8 @@ class Aim:
         if found is None or found.interval is None:
             pairs = found.repeats if found else 0
             raise CannotTellError(
-                f"{counted(pairs, 'valid repeat')} of {setting.sentence} beside {best.sentence} "
-                f"are too few to compare them: --repeats {FEWEST} is the least"
+                f"{setting.sentence} and {best.sentence} have {counted(pairs, 'valid repeat')} "
+                f"beside one another, too few to compare them: --repeats {FEWEST} is the least"
             )
         return found.middle > CLOSE and not distinguishable(found, self.floor)
 
@@ -54,8 +54,8 @@ class Aim:
         few = next(filter(self.holds, row), None)
         if few and not known:
             raise CannotTellError(
-                f"{counted(len(few.trials), 'valid trial')} of {few.sentence} are too few to "
-                f"advise it: --repeats {FEWEST} is the least"
+                f"{few.sentence} has {counted(len(few.trials), 'valid trial')}, too few to advise "
+                f"it: --repeats {FEWEST} is the least"
             )
         return max(known, key=lambda setting: setting.median(throughput) or 0.0, default=None)
 

@@ -89,7 +89,8 @@ def title(found: Analysis) -> str:
         case "sweep":
             return f"How many workers: {', '.join(names)}"
         case _:
-            return " against ".join(names)
+            first, *others = names
+            return f"{first} against {', '.join(others)}" if others else first
 
 
 def kind(found: Analysis) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from lab.analysis.formatting import and_others, number
+from lab.analysis.formatting import and_others, number, percent
 from lab.analysis.statistics import FEWEST, repeat_difference
 from lab.records.conditions import Conditions
 from lab.records.trial import Trial
@@ -166,7 +166,8 @@ def repeats(trials: Trials) -> Iterator[str]:
         yield (f"only {few} of each: so few say little about the next one (use --repeats 5)")
     difference = noise(trials)
     if difference is not None and difference > MAX_REPEAT_DIFFERENCE:
-        yield f"repeats of the same implementation differ by up to {difference:.0%} in throughput"
+        most = percent(difference)
+        yield f"repeats of the same implementation differ by up to {most} in throughput"
 
 
 def size(trials: Trials) -> Iterator[str]:

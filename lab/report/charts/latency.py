@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lab.analysis.comparison import labels
-from lab.analysis.formatting import counted, number
+from lab.analysis.formatting import counted, number, percent
 from lab.analysis.settings import Setting, closed, throughput
 from lab.analysis.statistics import Floats
 from lab.records.conditions import Conditions
@@ -87,7 +87,7 @@ def histogram(settings: Sequence[Setting]) -> list[Chart]:
         f"slowest {number(max(t.total.max_ms for t in chosen[label].shown))} ms"
         for label, one in found.items()
     )
-    note = f"all requests of {counted(_trials(chosen), 'trial')}, each step {STEP:.0%} wide"
+    note = f"all requests of {counted(_trials(chosen), 'trial')}, each step {percent(STEP)} wide"
     return [draw("histogram", "How long requests took", f"{said}.", paint, note=note)]
 
 

@@ -85,6 +85,13 @@ def test_the_same_thing_twice_names_no_winner_however_different():
     assert answer.numbers["noise_floor"] == pytest.approx(0.1, abs=0.001)
 
 
+def test_one_target_started_in_two_ways_is_not_the_same_thing_twice():
+    twice = rounds({"django": 30_000, "django with metrics": 27_000})
+    other = {"command": "serve", "env": {"METRICS_PORT": "0"}, "versions": {}}
+    told = [replace(one, settings=other) if "metrics" in one.label else one for one in twice]
+    assert "serves 1.11 times" in only(told, Question.BETTER).text
+
+
 def test_an_effect_within_the_noise_floor_names_no_winner():
     speeds = {"django": 30_000, "django #2": 33_000, "fastapi": 31_500}
     answers = analyse(rounds(speeds)).answer(Question.BETTER)

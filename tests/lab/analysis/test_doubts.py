@@ -108,7 +108,7 @@ def test_few_repeats_and_short_windows_are_doubted():
 
 def test_repeats_that_disagree_are_doubted():
     (doubt,) = only(trial(requests=20_000))
-    assert "differ by up to 53% in throughput" in doubt
+    assert "differ by up to 53 % in throughput" in doubt
 
 
 def test_uncommitted_code_is_doubted():

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.analysis.growth import Course
 from lab.analysis.limits import LINKS, NOTHING, SLOTS, WAITING, limit
 from lab.analysis.models.network import SERVER
 from lab.analysis.settings import by_setting
@@ -11,7 +12,7 @@ from lab.records import jsonlines
 from lab.records.conditions import Conditions
 from lab.records.environment import RoundTrip
 from lab.records.usage import Counters
-from tests.lab.examples import AT, MACHINE, MIB, counters, processes, trial
+from tests.lab.examples import AT, MACHINE, MIB, counters, processes, second, trial
 from tests.lab.simulated import Service, simulated
 
 APART = {"server": (0,), "database": (2,), "generator": (1,)}
@@ -71,6 +72,18 @@ def test_a_service_that_gets_slower_has_not_too_few_workers():
     assert found.text.endswith(
         "Each request takes longer and longer: more workers only put that off"
     )
+
+
+def test_one_trial_of_four_that_slowed_down_takes_nothing_from_the_lesson():
+    slots = {"demand": 0.3, "cores": APART, "conditions": Conditions(workers=1, users=60)}
+    steady = [trial(number, pair=number, served_by={"django/11": 30_000}, **slots)
+              for number in (1, 2, 3)]  # fmt: skip
+    slower = tuple(second(at, "GET /items", 700 - 5 * at, 60_000 / (700 - 5 * at))
+                   for at in range(50))  # fmt: skip
+    drifts = replace(steady[0], number=4, pair=4, seconds_of_load=slower)
+    (setting,) = by_setting([*steady, drifts])
+    assert setting.verdicts[4].growth.course is Course.TABLE
+    assert limit(setting).too_few_workers
 
 
 def test_stalls_are_named_and_not_taken_for_too_few_workers():

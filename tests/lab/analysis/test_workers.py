@@ -85,7 +85,7 @@ def test_a_setting_with_few_valid_trials_is_neither_the_best_nor_advised():
     kept = [one for one in trials if one.conditions.workers != 4 or one.pair == 1]
     assert advice(kept).numbers["workers"] == 2
     few = [one for one in trials if one.pair == 1]
-    assert "1 valid trial of" in advice(few).text
+    assert "1 worker × 4 threads, 60 users has 1 valid trial, too few to" in advice(few).text
 
 
 def test_noise_is_no_tie():
