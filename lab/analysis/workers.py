@@ -127,7 +127,8 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[s
         *_more(row, pick, aim),
         *filter(None, (memory(pick), connections(pick))),
     ]
-    numbers = {
+    numbers: dict[str, float | str | None] = {
+        "size": many,
         "workers": count,
         "threads": pick.conditions.threads,
         "users": users,

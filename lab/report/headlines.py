@@ -1,8 +1,9 @@
 """What the first screen of a report says: a figure and whether it can be believed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lab.analysis.analyse import Analysis
+from lab.analysis.answers import Question
 from lab.analysis.comparison import labels
 from lab.analysis.formatting import counted, number
 from lab.analysis.settings import Setting, closed, p95, throughput
@@ -16,7 +17,7 @@ MOST = 4  # implementations that a screen has room for
 def headlines(found: Analysis) -> list[Headline]:
     """Return for each implementation its best setting: of the valid ones, the most requests/s.
 
-    Of the article, each figure.
+    Of the article, each figure; of a sweep, the workers that are advised.
     """
     titled = [setting for setting in found.settings if setting.shown and setting.shown[0].title]
     return [*map(_of_figure, titled)] or [*_headlines(found)]
@@ -36,7 +37,11 @@ def _of_figure(setting: Setting) -> Headline:
 
 
 def _headlines(found: Analysis) -> Iterator[Headline]:
+    advised = {one.about: one.numbers for one in found.answer(Question.WORKERS) if one.numbers}
     for label in labels(found.settings)[:MOST]:
+        if "size" in advised.get(label, {}):
+            yield _advised(found, label, advised[label])
+            continue
         own = [setting for setting in found.settings if setting.label == label and setting.shown]
         best = max(closed(own) or own, key=lambda one: (bool(one.trials), _median(one, "rate")))
         rate, tail = _median(best, "rate"), _median(best, "p95")
@@ -46,6 +51,24 @@ def _headlines(found: Analysis) -> Iterator[Headline]:
             verdict=str(_level(best)),
             text=f"{best.sentence}: p95 {number(tail)} ms, {_trusted(best)}",
         )
+
+
+def _advised(found: Analysis, label: str, numbers: Mapping[str, float | str | None]) -> Headline:
+    """Return what was asked for by a sweep: how many workers."""
+    wanted = [numbers[name] for name in ("workers", "threads", "users")]
+    setting = next(
+        one
+        for one in closed(found.settings)
+        if one.label == label and one.trials
+        and [one.conditions.workers, one.conditions.threads, one.conditions.users] == wanted
+    )  # fmt: skip
+    return Headline(
+        about=label,
+        figure=str(numbers["size"]),
+        verdict=str(_level(setting)),
+        text=f"for {setting.conditions.users:,} users: {number(_median(setting, 'rate'))} "
+        f"requests/s, p95 {number(_median(setting, 'p95'))} ms, {_trusted(setting)}",
+    )
 
 
 def _median(setting: Setting, what: str) -> float:

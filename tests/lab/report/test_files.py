@@ -3,11 +3,14 @@ import tracemalloc
 
 import pytest
 
+from lab.analysis.analyse import analyse
+from lab.analysis.answers import Question
 from lab.errors import LabError
 from lab.records import jsonlines
 from lab.report import files
+from lab.report.headlines import headlines
 from tests.lab.examples import comparison, load, trial
-from tests.lab.synthetic import article, ladder
+from tests.lab.synthetic import article, ladder, sweep
 
 
 def folder_of(tmp_path, trials):
@@ -80,6 +83,15 @@ def test_the_article_is_quoted_beside_what_was_measured(tmp_path):
 
 
 @pytest.mark.usefixtures("_without_charts")
+def test_a_sweep_begins_with_the_workers_it_advises():
+    found = analyse(list(sweep(labels=("django",), users=(50,))))
+    (first,) = headlines(found)
+    (answer,) = found.answer(Question.WORKERS)
+    assert first.figure == f"{answer.numbers['workers']:g} workers"
+    assert first.text.startswith("for 50 users: ")
+    assert "3 of 3 trials valid" in first.text
+
+
 def test_a_ladder_says_what_each_rung_buys(tmp_path):
     folder = folder_of(tmp_path, ladder())
     files.redraw(folder)
