@@ -5,6 +5,7 @@ long and random.
 """
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -21,7 +22,11 @@ specs = st.builds(Spec, **{
     kind: st.one_of(st.just(names[0]), st.just(names[0]), st.sampled_from(names))
     if kind != "model" else st.sampled_from(names)
     for kind, names in PARTS.items()
-})  # fmt: skip
+}).map(
+    # Saving all columns, as stock does, fails with 500 at a NaN that nobody sent. `writes` saves
+    # what was sent: where it may (not in `Old`, which it leaves to stock) a PATCH succeeds.
+    lambda spec: replace(spec, model="Old") if spec.odd == "nan" else spec
+)  # fmt: skip
 ROWS = {
     "a decorator with wraps around list": Spec(around="refuse", wrapped="list"),
     "a decorator with wraps around destroy": Spec(around="refuse", wrapped="destroy"),
