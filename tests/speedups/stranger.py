@@ -104,8 +104,69 @@ class Answers(TestCase):
             "200", "200", "200", "201", "400", "204", "200",
         ], answers
 """
+FAST_SETTINGS = """
+from site_of.settings import *
+
+INSTALLED_APPS = ["rest_framework", "drf_speedups", "shop"]
+MIDDLEWARE = []
+DATABASES["default"]["CONN_MAX_AGE"] = None
+ROOT_URLCONF = "shop.fast"
+REST_FRAMEWORK = {
+    "URL_FORMAT_OVERRIDE": None, "UNAUTHENTICATED_USER": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": [], "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+DEBUG = False
+"""
+FAST_URLS = """
+from rest_framework import serializers, viewsets
+from rest_framework.routers import DefaultRouter
+
+from drf_speedups.answers import FinishedAnswers
+from drf_speedups.pagination import KeysetPagination
+from drf_speedups.writes import SingleStatementWrites
+from shop.models import Author
+
+
+class AuthorSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Author
+        fields = ["id", "name"]
+
+
+class AuthorViewSet(FinishedAnswers, SingleStatementWrites, viewsets.ModelViewSet):
+    queryset = Author.objects.order_by("-id")
+    serializer_class = AuthorSerializer
+    pagination_class = KeysetPagination
+
+
+router = DefaultRouter()
+router.include_format_suffixes = False
+router.register("authors", AuthorViewSet)
+urlpatterns = router.urls
+"""
+FAST_WSGI = """
+import os
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "site_of.fast"
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+
+from drf_speedups.database.old_connections import look_before_closing
+from drf_speedups.express import ExpressLane
+from drf_speedups.overlap import overlapping
+
+look_before_closing()
+application = ExpressLane(application)
+application.overlap = overlapping(application, links=4)
+assert application.overlap
+"""
 FILES = {
     "shop/__init__.py": "", "shop/migrations/__init__.py": "", "shop/models.py": MODELS,
     "shop/views.py": VIEWS, "shop/tests.py": TESTS, "site_of/urls.py": URLS,
+    "site_of/fast.py": FAST_SETTINGS, "shop/fast.py": FAST_URLS, "site_of/fast_wsgi.py": FAST_WSGI,
 }  # fmt: skip
 APPENDED = {"site_of/settings.py": SETTINGS, "site_of/wsgi.py": WSGI}

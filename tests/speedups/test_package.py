@@ -4,12 +4,16 @@ The long test installs the wheel into environments that have nothing else of our
 made by `startproject` (`stranger.py`) compares its own answers without the pieces and with them.
 """
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import tomllib
 import venv
+from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,16 +61,21 @@ class Environment(NamedTuple):
     folder: Path
     database: dict[str, object]
 
+    @property
+    def python(self) -> Path:
+        """The environment's own."""
+        return self.folder / "venv" / "bin" / "python"
+
+    def env(self, **more: str) -> dict[str, str]:
+        """Return the variables that a program of the project gets."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return kept | {"DATABASES": json.dumps({"default": self.database})} | more
+
     def run(self, *arguments: str, **more: str) -> str:
         """Return what Python prints, both ways."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        shown = {
-            "DATABASES": json.dumps({"default": self.database}),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
         done = subprocess.run(
-            [self.folder / "venv" / "bin" / "python", *arguments], cwd=self.folder,
-            env=kept | shown | more, check=False, capture_output=True, text=True,
+            [self.python, *arguments], cwd=self.folder, env=self.env(**more),
+            check=False, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -74,6 +83,18 @@ class Environment(NamedTuple):
     def manage(self, *arguments: str, **more: str) -> str:
         """Return what a command of the project prints."""
         return self.run("manage.py", *arguments, **more)
+
+    @contextlib.contextmanager
+    def served(self, application: str) -> Iterator[int]:
+        """Serve an application by our worker; give its port."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = f"fd://{listener.fileno()}"
+            command = [self.python, "-m", "gunicorn", "-k", WORKER, "-b", address, application]
+            with subprocess.Popen(
+                command, cwd=self.folder, env=self.env(), pass_fds=[listener.fileno()]
+            ) as gunicorn:
+                yield listener.getsockname()[1]
+                gunicorn.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +150,31 @@ def test_a_project_of_somebody_else_gets_it_and_keeps_its_answers(
     project.run("-m", "gunicorn", "--check-config", "-k", WORKER, "site_of.wsgi")
     told = project.run("-c", "import drf_speedups; print(drf_speedups.__file__)")
     assert str(tmp_path) in told
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@pytest.mark.django_db
+def test_requests_of_somebody_else_s_project_overlap_under_our_worker(
+    wheel, database_url, tmp_path
+):
+    package = f"drf-speedups[psycopg,gunicorn] @ {wheel.as_uri()}"
+    project = started(tmp_path, postgresql(database_url), package)
+    fast = {"DJANGO_SETTINGS_MODULE": "site_of.fast"}
+    assert f"requests overlap (under {WORKER}): on" in project.manage("speedups", **fast)
+    project.manage("migrate", **fast)
+    with project.served("site_of.fast_wsgi") as port:
+        client = HTTPConnection("127.0.0.1", port, timeout=1)  # shorter than keep-alive
+        told = []
+        for method, path, body in (
+            ("POST", "/authors/", '{"name": "Kim"}'), ("GET", "/authors/", None),
+            ("GET", "/authors/1/", None), ("GET", "/authors/0/", None),
+        ):  # fmt: skip
+            client.request(method, path, body, {"Content-Type": "application/json"})
+            answer = client.getresponse()
+            told.append((answer.status, answer.read()))
+    assert [status for status, _ in told] == [201, 200, 200, 404]
+    assert told[2][1] == b'{"id":1,"name":"Kim"}'
 
 
 @pytest.mark.torture

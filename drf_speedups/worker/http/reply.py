@@ -156,12 +156,20 @@ class Reply:
 def whole(
     version: tuple[int, int], status: str, headers: Headers, body: bytes, *, closes: bool
 ) -> bytes:
-    """Return an answer that is there at once; its headers tell its length."""
-    return b"".join((
+    """Return an answer that is there at once, with its length unless a header tells it."""
+    head = b"".join((
         _status_line(version, status), _server_and_date(int(time.time())),
         b"Connection: close\r\n" if closes else b"Connection: keep-alive\r\n",
-        *[_known_lines.get(pair) or _line(pair) for pair in headers], b"\r\n", body,
+        *[_known_lines.get(pair) or _line(pair) for pair in headers],
     ))  # fmt: skip
+    if b"\nContent-Length: " not in head and not _tells_length(status, headers):
+        return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+    return b"%b\r\n%b" % (head, body)
+
+
+def _tells_length(status: str, headers: Headers) -> bool:
+    """Tell whether an answer's end is known without a length, or said in other letters."""
+    return status.startswith("204") or any(name.lower() == "content-length" for name, _ in headers)
 
 
 def _line(pair: tuple[str, str]) -> bytes:

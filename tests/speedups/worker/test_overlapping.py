@@ -1,0 +1,60 @@
+"""A lane of an application: what it answers is framed as any answer, whatever its headers are."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.contract.raw import HOST, head
+from tests.speedups.worker.applications import answering
+from tests.speedups.worker.serving import inside, talk
+
+
+class Lane:
+    """Answers each request at once."""
+
+    def __init__(self, *headers, status=200, content=b"fine"):
+        self.answer = SimpleNamespace(status=status, headers=[*headers], body=content)
+        self.pending = []
+
+    def begin(self, request, waited):
+        self.pending.append(SimpleNamespace(answer=self.answer, is_late=False, client=None))
+        return self.pending[-1]
+
+    def done(self):
+        while self.pending:
+            yield self.pending.pop(0)
+
+    def open(self, poller, longest_wait):
+        pass
+
+    def close(self):
+        pass
+
+    def is_full(self):
+        return False
+
+    def patience(self, seconds):
+        return 0.0 if self.pending else seconds
+
+
+def answered(lane):
+    """Return the heads of two answers on one connection, and what stands between them."""
+    application = answering([b"not by the lane"])
+    application.overlap = lane
+    twice = head("GET / HTTP/1.1", HOST) + head("GET / HTTP/1.1", HOST, "Connection: close")
+    with inside(application) as served:
+        return talk(served.address, twice)
+
+
+@pytest.mark.parametrize("said", [(), (("Content-Length", "4"),), (("content-length", "4"),)])
+def test_an_answer_says_its_length_once(said):
+    text = answered(Lane(("X-A", "b"), *said))
+    assert text.lower().count(b"content-length: 4\r\n") == 2
+    assert text.lower().count(b"content-length") == 2
+    assert text.count(b"\r\n\r\nfine") == 2
+
+
+def test_an_answer_without_content_says_no_length():
+    text = answered(Lane(status=204, content=b""))
+    assert text.count(b"HTTP/1.1 204 No Content\r\n") == 2
+    assert b"Content-Length" not in text
