@@ -89,12 +89,14 @@ class Environment(NamedTuple):
         """Serve an application by our worker; give its port."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = f"fd://{listener.fileno()}"
-            command = [self.python, "-m", "gunicorn", "-k", WORKER, "-b", address, application]
+            command = (self.python, "-m", "gunicorn", "-k", WORKER, "-b", address, application)
             with subprocess.Popen(
                 command, cwd=self.folder, env=self.env(), pass_fds=[listener.fileno()]
             ) as gunicorn:
-                yield listener.getsockname()[1]
-                gunicorn.terminate()
+                try:
+                    yield listener.getsockname()[1]
+                finally:
+                    gunicorn.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +165,10 @@ def test_requests_of_somebody_else_s_project_overlap_under_our_worker(
     fast = {"DJANGO_SETTINGS_MODULE": "site_of.fast"}
     assert f"requests overlap (under {WORKER}): on" in project.manage("speedups", **fast)
     project.manage("migrate", **fast)
-    with project.served("site_of.fast_wsgi") as port:
-        client = HTTPConnection("127.0.0.1", port, timeout=1)  # shorter than keep-alive
+    with (
+        project.served("site_of.fast_wsgi") as port,
+        contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=60)) as client,
+    ):
         told = []
         for method, path, body in (
             ("POST", "/authors/", '{"name": "Kim"}'), ("GET", "/authors/", None),
@@ -173,6 +177,7 @@ def test_requests_of_somebody_else_s_project_overlap_under_our_worker(
             client.request(method, path, body, {"Content-Type": "application/json"})
             answer = client.getresponse()
             told.append((answer.status, answer.read()))
+            client.sock.settimeout(1)  # it has started; and ends idle connections after longer
     assert [status for status, _ in told] == [201, 200, 200, 404]
     assert told[2][1] == b'{"id":1,"name":"Kim"}'
 
