@@ -339,8 +339,8 @@ def listening() -> Iterator[None]:
         post_init.disconnect(change, sender=Article)
 
 
-def _from_db(kind: Any, *args: Any) -> Any:
-    row = models.Model.from_db.__func__(kind, *args)  # type: ignore[attr-defined]
+def _from_db(kind: Any, *args: Any, **how: Any) -> Any:  # `fetch_mode`, since Django 6.1
+    row = models.Model.from_db.__func__(kind, *args, **how)  # type: ignore[attr-defined]
     row.title = "from db"
     return row
 
