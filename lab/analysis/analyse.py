@@ -1,7 +1,7 @@
 """All that the records say: the one place from which every report draws."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.analysis.answers import Answer, Kind, Question, answered
 from lab.analysis.comparison import better, bought, floor_of, labels
@@ -64,7 +64,11 @@ def _models(found: Sequence[Setting]) -> tuple[list[Demands], list[Prediction]]:
 
 def _answers(found: Sequence[Setting], aim: Aim) -> tuple[Answer, ...]:
     """Answer what was asked by measuring: one setting asks nothing about worker counts."""
-    answers = [answer for settings in by_implementation(found) for answer in _of_one(settings, aim)]
+    answers = [
+        replace(answer, about=_about(settings))
+        for settings in by_implementation(found)
+        for answer in _of_one(settings, aim)
+    ]
     names = labels(found)
     about = ", ".join(names)
     if any(setting.is_rung for setting in found):
@@ -77,6 +81,12 @@ def _answers(found: Sequence[Setting], aim: Aim) -> tuple[Answer, ...]:
             )
     order = list(Question)
     return tuple(sorted(answers, key=lambda answer: order.index(answer.question)))
+
+
+def _about(settings: Sequence[Setting]) -> str:
+    """Name an implementation; of the article's figures also which they are."""
+    figures = [one.all[0].title.partition(":")[0] for one in settings if one.is_figure]
+    return ", ".join(dict.fromkeys((settings[0].label, *figures)))
 
 
 def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:

@@ -150,7 +150,8 @@ def _refusal(group: Sequence[tuple[Trial, Reason]]) -> str:
     """Say what a rule has against a trial, and against which others it has the same."""
     (trial, reason), *others = group
     said = f"trial {trial.number}, {trial.label}, is {reason.level}: {reason.text}"
-    return said + and_others([other.number for other, _ in others])
+    also = dict.fromkeys(other.number for other, _ in others if other is not trial)
+    return said + and_others([*also])
 
 
 def _drawn(charts: Mapping[str, Sequence[Chart]]) -> list[Block]:

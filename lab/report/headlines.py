@@ -1,11 +1,12 @@
 """What the first screen of a report says: a figure and whether it can be believed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from lab.analysis.analyse import Analysis
 from lab.analysis.answers import Question
 from lab.analysis.comparison import labels
 from lab.analysis.formatting import counted, number
+from lab.analysis.growth import Course
 from lab.analysis.settings import Setting, closed, p95, throughput
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Level
@@ -19,21 +20,31 @@ def headlines(found: Analysis) -> list[Headline]:
 
     Of the article, each figure; of a sweep, the workers that are advised.
     """
-    titled = [setting for setting in found.settings if setting.shown and setting.shown[0].title]
-    return [*map(_of_figure, titled)] or [*_headlines(found)]
+    figures: dict[str, list[Setting]] = {}
+    for setting in found.settings:
+        if setting.shown and setting.is_figure:
+            figures.setdefault(setting.shown[0].title, []).append(setting)
+    return [_of_figure(title, those) for title, those in figures.items()] or [*_headlines(found)]
 
 
-def _of_figure(setting: Setting) -> Headline:
+def _of_figure(title: str, settings: Sequence[Setting]) -> Headline:
     """Return what the article asks of each of its figures: how slow, and whether still growing."""
-    trial = setting.shown[0]
-    course = setting.verdicts[trial.number].growth.course
+    first, *others = settings
+    beside = [f"{one.label}: {_mean(one)} ms ({_level(one)}), {_course(one)}" for one in others]
+    own = f"{first.label}, mean response time, {_course(first)}; {_trusted(first)}"
     return Headline(
-        about=f"{trial.title}, {setting.label}",
-        figure=f"{number(median([t.total.mean_ms for t in setting.shown]))} ms",
-        verdict=str(_level(setting)),
-        text=f"mean response time, {course}; {number(_median(setting, 'rate'))} requests/s, "
-        f"p95 {number(_median(setting, 'p95'))} ms, {_trusted(setting)}",
-    )
+        about=title, figure=f"{_mean(first)} ms", verdict=str(_level(first)),
+        text=". ".join((own, *beside)),
+    )  # fmt: skip
+
+
+def _mean(setting: Setting) -> str:
+    return number(median([trial.total.mean_ms for trial in setting.shown]))
+
+
+def _course(setting: Setting) -> str:
+    course = setting.verdicts[setting.shown[0].number].growth.course
+    return "growth not known" if course is Course.UNKNOWN else str(course)
 
 
 def _headlines(found: Analysis) -> Iterator[Headline]:

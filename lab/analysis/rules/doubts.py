@@ -94,7 +94,8 @@ def closing(trials: Trials) -> Iterator[str]:
     """The service closes connections: to open another costs both sides, and a round trip more."""
     found: list[Charge] = []
     for trial in trials:
-        share = (trial.opened or 0) / trial.total.requests
+        # One of each user may be its first.
+        share = ((trial.opened or 0) - trial.conditions.users) / trial.total.requests
         if share > KEPT:
             which = "each of them" if share > NEARLY_ALL else "some of them"
             said = (

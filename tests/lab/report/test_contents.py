@@ -5,7 +5,7 @@ from rich.console import Console
 from lab.analysis.analyse import analyse
 from lab.report import contents
 from lab.report.blocks import markdown, show
-from tests.lab.examples import SNAPSHOT, comparison, process, processes, trial
+from tests.lab.examples import SNAPSHOT, comparison, load, process, processes, trial
 
 
 def whole(trials):
@@ -68,6 +68,14 @@ def test_an_interrupted_comparison_still_has_a_report():
 def test_memory_that_was_not_measured_is_said():
     unseen = (process("server", 11, 48.0), *processes()[1:])
     assert "not measured" in summary([trial(processes=unseen)])
+
+
+def test_a_trial_that_is_refused_twice_for_one_rule_is_named_once():
+    mix = {"GET /items/[id]": 40, "GET /items": 15, "POST /items": 40, "DELETE /items/[id]": 5}
+    off = trial(seconds_of_load=load(30_000, 100, mix=mix))
+    (said,) = [line for line in whole([off]).splitlines() if line.startswith("- trial 1, ")
+               and "of the requests were" in line]  # fmt: skip
+    assert "likewise" not in said
 
 
 def test_a_refused_trial_is_shown_with_its_reason_and_ranks_nowhere():

@@ -80,9 +80,10 @@ def test_the_article_is_quoted_beside_what_was_measured(tmp_path):
     assert "| 400 ms for one request; 2 s on average and growing | converged |" in text
     assert "Figure 1, django: 100 users at 2,000 ms are at most 50.0 requests/s" in text
     assert "CPU at 13 % while latency grows: too few workers" in text
+    assert "- **figure 2: 1 worker, 500 users: 1,192 ms (suspect); django, mean response" in text
+    assert "- **django, figure 1, figure 4**: converged in 2 of 2 trials." in text
 
 
-@pytest.mark.usefixtures("_without_charts")
 def test_a_sweep_begins_with_the_workers_it_advises():
     found = analyse(list(sweep(labels=("django",), users=(50,))))
     (first,) = headlines(found)
@@ -92,6 +93,7 @@ def test_a_sweep_begins_with_the_workers_it_advises():
     assert "3 of 3 trials valid" in first.text
 
 
+@pytest.mark.usefixtures("_without_charts")
 def test_a_ladder_says_what_each_rung_buys(tmp_path):
     folder = folder_of(tmp_path, ladder())
     files.redraw(folder)
