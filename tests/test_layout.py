@@ -173,7 +173,9 @@ def targets() -> set[str]:
 
 
 def documents() -> list[Path]:
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    of_package = ROOT / "drf_speedups" / "README.md"
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", of_package, *pages]
 
 
 def test_links_and_paths_in_the_documents_lead_somewhere():
@@ -184,6 +186,28 @@ def test_links_and_paths_in_the_documents_lead_somewhere():
         paths = [ROOT / path for path in re.findall(rf"`((?:{folders})/[\w./-]+)`", text)]
         missing = [str(path) for path in (*links, *paths) if not path.exists()]
         assert not missing, f"{document.name} names what is not there"
+
+
+def is_there(dotted: str) -> bool:
+    """Tell whether a dotted name leads to a module, or to a name that one has."""
+    place, *rest = ROOT, *dotted.split(".")
+    while rest and (place / rest[0]).is_dir():
+        place /= rest.pop(0)
+    if rest and (place / f"{rest[0]}.py").exists():
+        place /= f"{rest.pop(0)}.py"
+    text = place if place.is_file() else place / "__init__.py"
+    return not rest or (text.exists() and bool(re.search(rf"\b{rest[0]}\b", text.read_text())))
+
+
+def test_modules_and_names_in_the_documents_are_there():
+    checks = re.compile(r"drf_speedups\.[EW]\d+")  # ids of Django's system checks
+    for document in documents():
+        named = re.findall(
+            r"(?<![\w./-])(?:drf_speedups|project|crud|lab)(?:\.[A-Za-z_]\w*)+(?!\()",
+            document.read_text(),
+        )
+        missing = {one for one in named if not checks.fullmatch(one) and not is_there(one)}
+        assert not missing - {"crud.py"}, f"{document.name} names what is not there"
 
 
 def test_every_make_command_in_the_documents_is_a_target():
