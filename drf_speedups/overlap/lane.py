@@ -239,8 +239,9 @@ class OverlapLane:
             environ = request.environ()
             if _is_plain(environ) and self.lane.admits(environ):
                 action = endpoint.action(environ)
-            if action is not None:
-                verdicts[key] = action
+            if action is None or action.using != self.alias:  # the links lead to one database
+                return None
+            verdicts[key] = action
         return action
 
     def _connect(self) -> Link:
