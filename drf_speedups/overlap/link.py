@@ -72,10 +72,15 @@ class Link:
         A change `syncs`: it is a transaction of its own. Reads share the Sync of a `flush`; what an
         error of one of them aborts was not done and may be sent again. `now`: perf_counter().
         """
+        native, pgconn = call.native, self._pgconn
+        ends_reads = syncs and self._needs_sync
         call.sent, call.syncs = now, syncs
+        if ends_reads:
+            self._expected.append(None)
         self._expected.append(call)  # first: when this fails it is lost with the others
         self.depth += 1
-        native, pgconn = call.native, self._pgconn
+        if ends_reads:  # an error of theirs is not to abort it
+            pgconn.pipeline_sync()
         if native.name in self._prepared:
             pgconn.send_query_prepared(native.name, native.parameters(call.texts))
         elif self._prepares:
@@ -89,14 +94,13 @@ class Link:
             pgconn.pipeline_sync()
         self._needs_sync = not syncs
 
-    def flush(self) -> bool:
-        """Send what was put; tell whether the kernel has taken all of it."""
+    def flush(self) -> None:
+        """Send what was put; `is_writing` if the kernel has not taken all of it."""
         if self._needs_sync:
             self._pgconn.pipeline_sync()
             self._expected.append(None)
             self._needs_sync = False
         self.is_writing = bool(self._pgconn.flush())
-        return not self.is_writing
 
     def receive(self) -> Iterator[Call]:
         """Read what has come; yield each statement that is done, with its result."""

@@ -75,10 +75,16 @@ class LinkPool:
         while self._put:
             link = self._put.pop()
             try:
-                if link.fd in self.by_fd and not link.flush():
-                    self._poller.modify(link.fd, READ | WRITE)
+                self._flush(link)
             except psycopg.OperationalError:
                 self._lose(link)
+
+    def _flush(self, link: Link) -> None:
+        """Send what the kernel takes now; while it has not taken all, the poller says when."""
+        watched = link.is_writing
+        link.flush()
+        if link.is_writing != watched:
+            self._poller.modify(link.fd, READ | WRITE if link.is_writing else READ)
 
     def receive(self, fd: int) -> Iterator[Call]:
         """Yield the statements that are done on the link with this descriptor."""
@@ -87,8 +93,8 @@ class LinkPool:
             return
         link = self.by_fd[fd]
         try:
-            if link.is_writing and link.flush():
-                self._poller.modify(fd, READ)
+            if link.is_writing:
+                self._flush(link)
             yield from link.receive()
             if link.is_retired and not link.depth:
                 self._drop(link)
@@ -187,8 +193,10 @@ class LinkPool:
         self.renew()
 
     def _drop(self, link: Link) -> None:
-        if self.by_fd.pop(link.fd, None) is None:
+        if self.by_fd.get(link.fd) is not link:  # it is dropped already; a new one may have its fd
             return
+        del self.by_fd[link.fd]
+        self._put.discard(link)
         self._poller.unregister(link.fd)
         self._all.remove(link)
         self._lost += link.close()

@@ -120,6 +120,12 @@ def test_a_change_is_a_transaction_of_its_own(link):
         )
 
 
+def test_an_error_of_a_read_is_none_of_a_change_or_of_what_shares_no_sync(link):
+    calls = [put(link, DIVIDE, 0), put(link, ECHO, 1, syncs=True), put(link, ECHO, 2)]
+    assert finish(link) == calls
+    assert [call.result.status in DONE for call in calls] == [False, True, True]
+
+
 def test_a_statement_that_cannot_be_prepared_is_an_error_and_the_next_one_is_well(link):
     wrong = native("SELECT nothing FROM nowhere WHERE 'a' = $1::text")
     calls = [put(link, wrong, "a"), put(link, wrong, "b", syncs=True), put(link, ECHO, 1)]

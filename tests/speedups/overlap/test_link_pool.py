@@ -2,6 +2,7 @@
 
 import os
 import select
+import socket
 import threading
 from collections import deque
 from typing import Any
@@ -19,12 +20,13 @@ class Stub:
     """A link without a database: what is put on it stays under way until it is said to be done."""
 
     def __init__(self):
-        self.fd, self.other_end = os.pipe()
+        self.fd, self.other_end = (end.detach() for end in socket.socketpair())
         self.calls: deque[Call] = deque()
         self.is_retired = self.is_writing = self.breaks = False
         self.fastest = 0.001
         self.is_wanted_until = 0.0
         self.synced = 0
+        self.kept: list[bool] = []  # whether the kernel leaves something of the next flushes
 
     depth = property(lambda self: len(self.calls))
 
@@ -39,7 +41,9 @@ class Stub:
             raise psycopg.OperationalError("broken")
 
     def flush(self):
-        return True
+        if self.breaks:
+            raise psycopg.OperationalError("broken")
+        self.is_writing = self.kept.pop(0) if self.kept else False
 
     def receive(self):
         os.read(self.fd, 10)
@@ -188,3 +192,23 @@ def test_a_link_that_is_replaced_ends_when_nothing_is_under_way(served):
     assert len(served.turn()) == 2
     eventually(served.all_are_there)
     assert len(served.made) == 8
+
+
+def test_the_poller_tells_of_a_link_only_while_there_is_something_to_do(served):
+    served.made[0].kept = [True, True]
+    for wakes in (1, 1, 0):  # it tells that more can be sent, until all of it is
+        served.send()
+        served.links.flush()
+        assert len(served.poller.poll(0)) == wakes
+
+
+def test_a_link_that_is_gone_takes_no_other_with_it_that_has_its_descriptor(served):
+    served.send()
+    gone = served.made[0]
+    gone.breaks = True
+    gone.finish()
+    served.turn()
+    eventually(served.all_are_there)
+    gone.fd = served.made[-1].fd
+    served.links.flush()
+    assert served.all_are_there()
