@@ -124,14 +124,19 @@ class OverlapLane:
         call = Call(plan.statement.native(link), texts, None, is_alone=action.may_wait)
         call.owner = pending = Pending(light, endpoint, plan, call)
         self.under_way += 1
-        self._send(pending)
+        # Nobody overtakes who waits already: links come free while newcomers are taken up.
+        if any(self._waiting) or not self._send(pending):
+            self._wait(pending)
         return pending
 
-    def _send(self, pending: Pending, *, again: bool = False) -> None:
-        """Send a statement, now or when a link is free; reads, INSERTs and others wait apart."""
-        call, changes = pending.call, pending.plan.changes
-        if not self.links.send(call, changes=changes, alone=again):
-            self._waiting[changes + call.is_alone].append(pending)
+    def _send(self, pending: Pending) -> bool:
+        """Send a statement if there is a link for it; what is tried again shares no Sync."""
+        again = pending.attempts > 1
+        return self.links.send(pending.call, changes=pending.plan.changes, alone=again)
+
+    def _wait(self, pending: Pending) -> None:
+        """Wait for a link: reads, INSERTs and others apart."""
+        self._waiting[pending.plan.changes + pending.call.is_alone].append(pending)
 
     def receive(self, fd: int) -> None:
         """Read what has come for the poller's descriptor, if that is a link's."""
@@ -159,9 +164,9 @@ class OverlapLane:
         """Send those for which a link is free, oldest first; refuse who has waited too long."""
         nobody = self.links.connection is None  # then Django says that the database is away
         while waiting:
-            light, plan, call = waiting[0].light, waiting[0].plan, waiting[0].call
+            light = waiting[0].light
             late = light.waited + time.perf_counter() - light.started > self._longest_wait
-            if not (late or nobody) and not self.links.send(call, changes=plan.changes):
+            if not (late or nobody or self._send(waiting[0])):
                 return
             pending = waiting.popleft()
             if late or nobody:
@@ -207,7 +212,8 @@ class OverlapLane:
                 link.forget()
         pending.attempts += 1
         pending.call = Call(call.native, call.texts, pending, is_alone=call.is_alone)
-        self._send(pending, again=True)
+        if not self._send(pending):
+            self._wait(pending)
         return True
 
     def _leave(self, pending: Pending, call: Call) -> None:

@@ -1,0 +1,71 @@
+"""Who of the requests gets a link first."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from drf_speedups.answers.action import Plan
+from drf_speedups.database import old_connections
+from drf_speedups.overlap.lane import OverlapLane
+
+
+class Links:
+    """As many links as are free, each for one statement."""
+
+    connection = object()
+
+    def __init__(self):
+        self.free = 0
+        self.sent: list[Any] = []
+
+    def send(self, call, *, changes, alone=False):
+        if not self.free:
+            return False
+        self.free -= 1
+        self.sent.append(call.owner)
+        return True
+
+    def lost(self):
+        return ()
+
+    def flush(self):
+        pass
+
+
+class Action:
+    silence, using = True, "default"
+
+    def __init__(self, changes, may_wait):
+        self.changes, self.may_wait = changes, may_wait
+
+    def plan(self, light, kwargs):
+        return Plan(SimpleNamespace(native=lambda link: None), [], lambda rows: None, self.changes)  # type: ignore[arg-type]
+
+
+KINDS = {"read": Action(False, False), "insert": Action(True, False), "update": Action(True, True)}
+
+
+@pytest.fixture
+def lane(monkeypatch):
+    monkeypatch.setattr(old_connections, "alone", lambda: True)
+    routes = SimpleNamespace(find=lambda path: (None, {}))
+    made = OverlapLane(SimpleNamespace(routes=routes), "default", 1)  # type: ignore[arg-type]
+    made.links, made._longest_wait = Links(), float("inf")  # type: ignore[assignment]
+    return made
+
+
+def begin(lane, kind):
+    head = SimpleNamespace(environ={}, chunked=None, verdicts={(kind, None): KINDS[kind]})
+    request = SimpleNamespace(path="/", method=kind, query="", spool=None, head=head)
+    return lane.begin(request, 0.0)
+
+
+@pytest.mark.parametrize("first", KINDS)
+@pytest.mark.parametrize("second", ["update", None])
+def test_who_waits_for_a_link_is_not_overtaken_by_who_comes_when_one_is_free(lane, first, second):
+    waiting = begin(lane, first)
+    lane.links.free = 1
+    begin(lane, second or first)
+    assert list(lane.done()) == []
+    assert lane.links.sent == [waiting]
