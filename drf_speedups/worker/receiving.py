@@ -11,7 +11,7 @@ from gunicorn.http.errors import NoMoreData
 from drf_speedups.worker.connection import Connection, State
 from drf_speedups.worker.http.body import TooLargeError
 from drf_speedups.worker.outbox import ClientGoneError
-from drf_speedups.worker.sending import LINGER, READ, Sending
+from drf_speedups.worker.sending import LINGER, NOTHING, READ, Sending
 from drf_speedups.worker.spool import NoRoomError
 
 
@@ -34,7 +34,7 @@ class Receiving(Sending):
             self._guarded(connection, self._go_on)
         elif connection.state is State.QUEUED:
             if not connection.receive_ahead():
-                self.watch(connection, 0)
+                self.watch(connection, NOTHING)
         elif not connection.receive():
             self._end_of_file(connection)
         elif connection.state is State.READING:

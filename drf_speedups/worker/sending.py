@@ -13,6 +13,8 @@ from drf_speedups.worker.spool import Data, Room
 
 READ = select.EPOLLIN | select.EPOLLRDHUP if hasattr(select, "epoll") else 0
 WRITE = select.EPOLLOUT if hasattr(select, "epoll") else 0
+# A reset is told even so, but only once: its request may be under way for long.
+NOTHING = select.EPOLLET if hasattr(select, "epoll") else 0
 EVENTS_AT_ONCE = 64  # sockets looked at in one turn, so that many bytes of many do not stop it
 SLICE = 0.005  # seconds of answering before the others get their turn
 LINGER = 2.0  # seconds for a client to close, or to send one more request while we stop
