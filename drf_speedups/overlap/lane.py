@@ -37,7 +37,7 @@ from drf_speedups.writes import DEADLOCK_OR_SERIALIZATION_FAILURE
 
 MOST = 256  # requests under way in one worker
 READ_ONLY = b"25006"
-WAITING = 0.05  # seconds between two looks at who waits for a link
+WAITING = 0.05  # seconds between two looks at who waits for a link, or to be begun
 SACRIFICED = {state.encode() for state in DEADLOCK_OR_SERIALIZATION_FAILURE}
 
 
@@ -92,7 +92,7 @@ class OverlapLane:
         """Return for how long the poller may wait, at most `seconds`."""
         if self._done:
             return 0.0
-        return min(seconds, WAITING) if any(self._waiting) else seconds
+        return min(seconds, WAITING) if any(self._waiting) or self.is_full() else seconds
 
     def begin(self, request: Any, waited: float) -> Pending | None:
         """Send the statement of a request, now or when a link is free; None: it is no lane's.

@@ -37,10 +37,14 @@ class Answering(Receiving):
 
     def serve(self, connection: Connection) -> None:
         """Answer the request in hand, with 503 if it has waited too long."""
-        late = self.LONGEST_WAIT and time.monotonic() - connection.arrived > self.LONGEST_WAIT
-        refused = late and connection.request.path not in self.NEVER_REFUSED
-        # What a lane has left was begun in time, and an error in the database is to be explained.
-        self._guarded(connection, self._shed if refused and connection.left is None else self.begin)
+        self._guarded(connection, self._shed if self.is_late(connection) else self.begin)
+
+    def is_late(self, connection: Connection) -> bool:
+        """Tell whether its request has waited too long to be begun."""
+        if not self.LONGEST_WAIT or time.monotonic() - connection.arrived <= self.LONGEST_WAIT:
+            return False
+        # What a lane has done of it, an error in the database most often, is to be explained.
+        return not connection.left and connection.request.path not in self.NEVER_REFUSED
 
     def begin(self, connection: Connection) -> None:
         """Begin with the request in hand."""

@@ -210,8 +210,11 @@ class BufferedWorker(Overlapping):
             self.take_done()
 
     def _has_work(self) -> bool:
-        may_begin = self.queue and not (self.lane and self.lane.is_full())
-        return bool(may_begin or self.urgent or self.ahead)
+        if self.urgent or self.ahead:
+            return True
+        # Also while the lane takes no more, nobody waits too long to be told so.
+        full = self.lane is not None and self.lane.is_full()
+        return bool(self.queue) and (not full or self.is_late(self.queue[0]))
 
     def _next(self) -> Connection:
         """Return whose turn it is: urgent ones and the others alternate, an urgent one begins."""
