@@ -12,6 +12,8 @@ from django.utils.module_loading import import_string
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import PIECES, wanted
 
+FLAGS = ("PREPARED_STATEMENTS", "SPEEDUPS_FEWER_QUERIES")
+
 
 def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Look at the values of our settings."""
@@ -57,10 +59,9 @@ def _check_links() -> list[CheckMessage]:
 
 
 def _check_flag() -> list[CheckMessage]:
-    prepares = getattr(settings, "PREPARED_STATEMENTS", True)
-    if isinstance(prepares, bool):
-        return []
-    return [_wrong("E003", "PREPARED_STATEMENTS", prepares, "True and False")]
+    flags = {name: getattr(settings, name, True) for name in FLAGS}
+    return [_wrong("E003", name, value, "True and False")
+            for name, value in flags.items() if not isinstance(value, bool)]  # fmt: skip
 
 
 def _check_view_sets() -> list[CheckMessage]:

@@ -4,9 +4,12 @@
 it is: who may come in, what `get_queryset`, the filters and the paginator choose, which serializer
 and which renderer. What is different is how a serializer makes an answer of rows:
 
-    members     a class's fields are looked at once; a row is read by what came of it
+    members     a class's fields are looked at once
+    reading     a serializer reads rows by what came of it, or by fields of its own
     columns     the text that PostgreSQL writes for a column, and the values that only Python knows
+    texts       the JSON of a row in SQL, with the rows and URLs that it refers to
     rows        a query that is run once, its rows both finished JSON and ordinary objects
+    shapes      SQL that is the same each time is compiled once
     finished    a serializer's data that nobody has looked at yet
     lazy        a list that is filled when somebody looks
     installing  what stands in whose place

@@ -11,7 +11,7 @@ from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.representation import rows
 from drf_speedups.representation.lazy import LazyList, Unread
-from drf_speedups.representation.members import is_wanted
+from drf_speedups.representation.reading import is_wanted
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer

@@ -21,7 +21,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
-from drf_speedups.representation import members, rows
+from drf_speedups.representation import members, reading, rows
 from drf_speedups.representation.finished import Finished, Page, finished_data
 from drf_speedups.representation.shapes import counting
 
@@ -67,6 +67,7 @@ def uninstall() -> None:
 
 def _forget(**_kwargs: Any) -> None:
     members.forget()
+    reading.forget()
     rows.forget()
 
 
@@ -122,7 +123,7 @@ def _data(stock: Any) -> Any:
 def _to_representation(stock: Any) -> Any:
     @functools.wraps(stock)
     def to_representation(self: Any, instance: Any) -> Any:
-        values = members.represented(self, instance)
+        values = reading.represented(self, instance)
         return stock(self, instance) if values is None else values
 
     return to_representation

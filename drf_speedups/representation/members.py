@@ -11,12 +11,11 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query_utils import DeferredAttribute
 from rest_framework import fields, relations, serializers
-from rest_framework.fields import SkipField, empty
+from rest_framework.fields import empty
 from rest_framework.relations import PKOnlyObject
 
 from drf_speedups.eligibility.members import own_members
@@ -53,17 +52,17 @@ class Member:
         missing = self.column is None and field.default is not empty
         self.copied = is_known(field) and not missing  # what a default says depends on the request
         if self.copied and not isinstance(field, LOOKING_AROUND):
-            self.read = _reading(field, self.column)
+            self.read = reading(field, self.column)
 
     def bound(self, serializer: Any) -> Read:
         """Return what reads a row for one serializer."""
         if self.read is not None:
             return self.read
         if not self.copied:
-            return _reading(serializer.fields[self.name], None)
+            return reading(serializer.fields[self.name], None)
         if isinstance(self.field, fields.SerializerMethodField):
             return getattr(serializer, str(self.field.method_name))  # type: ignore[no-any-return]
-        return _reading(copied(self.field, serializer), None)
+        return reading(copied(self.field, serializer), None)
 
 
 def copied(field: Any, parent: Any) -> Any:
@@ -102,7 +101,7 @@ def is_stored(column: Any, model: Any) -> bool:
     return plain and getattr(found, "field", None) is column
 
 
-def _reading(field: Any, column: Any) -> Read:
+def reading(field: Any, column: Any) -> Read:
     show = field.to_representation
     if column is None:
         return functools.partial(_shown, field.get_attribute, show)
@@ -211,36 +210,3 @@ def forget() -> None:
     """Let all classes be looked at anew."""
     template.cache_clear()
     members.cache_clear()
-
-
-def is_wanted(serializer: Any) -> bool:
-    """Tell whether the setting SPEEDUPS_VIEW_SETS leaves a serializer's rows to us."""
-    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
-    if named is None:
-        return True
-    kind = type(serializer.context.get("view"))
-    return any(f"{one.__module__}.{one.__qualname__}" in named for one in kind.__mro__)
-
-
-def represented(serializer: Any, row: Any) -> Any:
-    """Return the dictionary of a row; None if the framework has to make it."""
-    own = vars(serializer)
-    kind: Any = type(serializer)
-    of: Any = type(row)
-    row_class, reads = own.get(KEPT, (None, ()))
-    its_own = kind.to_representation is not ROW.to_representation
-    if "fields" in own and (its_own or row_class is not of):
-        return None  # somebody may have changed them, also since the last row
-    if row_class is not of:
-        found = members(kind, of) if is_wanted(serializer) else None
-        if found is None:
-            return None
-        reads = [(one.name, one.bound(serializer)) for one in found]
-        own[KEPT] = (of, reads)
-    values = {}
-    for name, read in reads:
-        try:
-            values[name] = read(row)
-        except SkipField:
-            continue
-    return values

@@ -26,7 +26,7 @@ def shape(query: Any) -> Shape | None:
     more = (
         query.where.children or query.annotations or query.extra or query.extra_tables
         or query.distinct or query.combinator or query.group_by is not None or query.select
-        or query.select_related or query.select_for_update or query.extra_order_by
+        or query.select_for_update or query.extra_order_by
         or query.explain_info or query._filtered_relations
     )  # fmt: skip
     plain = type(query) is Query and query.default_cols and not more
@@ -35,8 +35,16 @@ def shape(query: Any) -> Shape | None:
     named, deferred = query.deferred_loading
     return (
         query.model, query.model._meta.db_table, query.order_by, query.default_ordering,
-        query.standard_ordering, frozenset(named), deferred, query.low_mark, query.high_mark,
+        query.standard_ordering, frozenset(named), deferred, query.max_depth,
+        _joined(query.select_related), query.low_mark, query.high_mark,
     )  # fmt: skip
+
+
+def _joined(related: Any) -> Any:
+    """Return what `select_related` joins, as a key."""
+    if isinstance(related, dict):
+        return tuple((name, _joined(further)) for name, further in related.items())
+    return related
 
 
 def remember(key: Shape, value: Any) -> None:

@@ -9,7 +9,7 @@ from types import FrameType
 
 from lab.errors import LabError
 from lab.report.blocks import Block, Code, Heading, markdown
-from tests.costs import connections, instructions, limit, memory, overlap, rows, start
+from tests.costs import connections, instructions, limit, lists, memory, overlap, rows, start
 from tests.costs.stage import Found, Stage, circumstances, staged
 
 PARTS: Mapping[str, Callable[[Stage], Found]] = {
@@ -20,6 +20,7 @@ PARTS: Mapping[str, Callable[[Stage], Found]] = {
     "pgbench": limit.measured,
     "instructions": instructions.measured,
     "pieces": instructions.pieces,
+    "lists": lists.measured,
     "overlap": overlap.measured,  # about ten minutes
 }
 PACKAGES = ("django", "djangorestframework", "gunicorn", "psycopg", "fastapi", "uvicorn",

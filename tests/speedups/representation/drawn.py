@@ -209,6 +209,7 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "distinct on": lambda rows: rows.order_by("editor", "id").distinct("editor"),
     "joined": lambda rows: rows.select_related("editor__town", "reviewer", "note"),
     "prefetched": lambda rows: rows.prefetch_related("topics", "editor__staff", "topics__town"),
+    "joined twice": lambda rows: rows.select_related("editor__chief", "place").order_by("id"),
     "chosen": lambda rows: rows.prefetch_related(
         Prefetch("topics", Topic.objects.filter(weight__lt=5).order_by("id")),
         Prefetch("editor", Editor.objects.filter(id__lt=3))),

@@ -108,6 +108,20 @@ def test_a_list_that_is_not_foreseen_is_written_by_the_framework_from_the_same_q
         assert answered(view) == stock
 
 
+@pytest.mark.parametrize("rows", ["prefetched", "chosen"])
+def test_rows_that_are_prefetched_come_with_the_query_where_that_is_wanted(
+    settings, rows, django_assert_max_num_queries
+):
+    spec = Spec(shown=("id", "topics in full", "staff", "editor"), rows=rows)
+    view = drawn.view_of(spec).as_view({"get": "list"})
+    stock = answered(view)
+    settings.SPEEDUPS_FEWER_QUERIES = True
+    with installed():
+        assert answered(view) == stock
+        with django_assert_max_num_queries(1 if rows == "prefetched" else 20):
+            view(factory.get("/", HTTP_ACCEPT="application/json")).render()
+
+
 def test_only_named_view_sets_are_served_where_some_are_named(written, settings):
     settings.SPEEDUPS_VIEW_SETS = ["tests.speedups.representation.drawn.Drawn"]
     ask(Spec())

@@ -1,0 +1,106 @@
+"""How one serializer reads rows: by what is known of its class, or by fields of its own."""
+
+import functools
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import models
+from rest_framework.fields import SkipField
+from rest_framework.utils.serializer_helpers import BindingDict
+
+from drf_speedups.eligibility.members import own_members
+from drf_speedups.eligibility.serializers import FRAMEWORK_S
+from drf_speedups.representation.members import (
+    KEPT,
+    LIST,
+    LOOKING_AROUND,
+    MOST_CLASSES,
+    ROW,
+    Read,
+    column_of,
+    members,
+    reading,
+)
+
+
+def is_wanted(serializer: Any) -> bool:
+    """Tell whether the setting SPEEDUPS_VIEW_SETS leaves a serializer's rows to us."""
+    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
+    if named is None:
+        return True
+    kind = type(serializer.context.get("view"))
+    return any(f"{one.__module__}.{one.__qualname__}" in named for one in kind.__mro__)
+
+
+def represented(serializer: Any, row: Any) -> Any:
+    """Return the dictionary of a row; None if the framework has to make it."""
+    own = vars(serializer)
+    kind: Any = type(serializer)
+    kept = own.get(KEPT)
+    if kept is None or kept.row_class is not type(row) or kept.fields != _fields(own):
+        kept = _reads(serializer, kind, type(row))
+        if kept is None:
+            return None
+        own[KEPT] = kept
+    values = {}
+    for name, read in kept.reads:
+        try:
+            values[name] = read(row)
+        except SkipField:
+            continue
+    return values
+
+
+class Kept(NamedTuple):
+    """How a serializer reads rows, as long as nobody changes its fields."""
+
+    row_class: Any
+    fields: list[Any] | None  # those that it has built, if it has
+    reads: list[tuple[str, Read]]
+
+
+def _fields(own: dict[str, Any]) -> list[Any] | None:
+    built = own.get("fields")
+    if type(built) is BindingDict:
+        return [*built.fields.values()]
+    return None if built is None else [built]
+
+
+def _reads(serializer: Any, kind: Any, row_class: Any) -> Kept | None:
+    """Return how a serializer reads rows of a class; None if it is not known or does not pay."""
+    own = vars(serializer)
+    plain = kind.to_representation is ROW.to_representation
+    if not is_wanted(serializer):
+        return None
+    found = None if "fields" in own else members(kind, row_class)
+    if found is None:
+        many = plain and isinstance(serializer.parent, LIST)
+        return _own_reads(serializer, row_class) if many else None
+    reads = [(one.name, one.bound(serializer)) for one in found]
+    # Code of its own may do anything to fields once they are there.
+    return Kept(row_class, _fields(own), reads) if plain or "fields" not in own else None
+
+
+def _own_reads(serializer: Any, row_class: Any) -> Kept:
+    """Return how a serializer of many rows reads them by fields of its own."""
+    model = row_class if issubclass(row_class, models.Model) else None
+    reads = [(field.field_name, _own_read(field, model)) for field in serializer._readable_fields]
+    return Kept(row_class, _fields(vars(serializer)), reads)
+
+
+def _own_read(field: Any, model: Any) -> Read:
+    kind: Any = type(field)
+    by_column = not isinstance(field, LOOKING_AROUND) and _gets_as_stock(kind)
+    return reading(field, column_of(field, model) if by_column else None)
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _gets_as_stock(kind: Any) -> bool:
+    known = frozenset(one for one in kind.__mro__ if one in FRAMEWORK_S)
+    own = {name for _, name, _ in own_members(kind, known)}
+    return not own & {"get_attribute", "use_pk_only_optimization", "__getattribute__"}
+
+
+def forget() -> None:
+    """Let all classes be looked at anew."""
+    _gets_as_stock.cache_clear()

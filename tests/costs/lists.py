@@ -1,0 +1,117 @@
+"""What lists of 20 cost a project of somebody else: as it is, with drf_speedups, with fastdrf."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lab import ROOT
+from lab.analysis.formatting import number
+from lab.errors import LabError
+from lab.report.blocks import Table
+from lab.running import procfs
+from tests.costs.client import Clients
+from tests.costs.shop.paths import PATHS
+from tests.costs.stage import Found, Stage
+
+VARIANTS = ("stock", "ours", "fastdrf")
+FASTDRF = ROOT / ".peers" / "django-fastdrf"  # `python -m peers install django-fastdrf`
+ROUNDS, REQUESTS, WARM_UP = 5, 60, 40
+PATIENCE = 30.0  # seconds
+
+
+def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
+    """Measure all variants in turns. Raises `LabError`."""
+    python = _python()
+    variants = VARIANTS if python != sys.executable else VARIANTS[:2]
+    spent: dict[tuple[str, str], list[float]] = {
+        (variant, name): [] for variant in variants for name in PATHS
+    }
+    with stage.database("shop") as database:
+        _run(python, database.url, "-m", "tests.costs.shop.seed")
+        for _ in range(rounds):
+            for variant in variants:
+                with _serving(python, database.url, variant, stage) as (url, pid):
+                    for name, path in PATHS.items():
+                        spent[variant, name].append(_cost(url, pid, path))
+        settings = database.settings
+    return Found("Lists of 20 in a project of somebody else", [_table(spent, variants)], [
+        f"{rounds} rounds, in each a new server for each variant; {WARM_UP} requests to warm up, "
+        f"then {REQUESTS} are counted; the least of the rounds",
+        f"gunicorn, one sync worker, a new connection for each request; {python}",
+        "a project as startproject leaves it, PageNumber pages with their COUNT; `ours` is one "
+        "line in INSTALLED_APPS, `fastdrf` its serializers, dispatch mixin and renderer",
+    ], settings)  # fmt: skip
+
+
+def _python() -> str:
+    found = sorted(FASTDRF.rglob("bin/python"))
+    return str(found[0]) if found else sys.executable
+
+
+def _run(python: str, url: str, *arguments: str) -> None:
+    done = subprocess.run([python, *arguments], cwd=ROOT, env=_env(url, "stock"), check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    if done.returncode:
+        raise LabError(f"the project cannot be filled: {done.stderr.strip()[-300:]}")
+
+
+def _env(url: str, variant: str) -> Mapping[str, str]:
+    return {**os.environ, "DATABASE_URL": url, "VARIANT": variant, "PYTHONHASHSEED": "0",
+            "DJANGO_SETTINGS_MODULE": "tests.costs.shop.settings"}  # fmt: skip
+
+
+@contextlib.contextmanager
+def _serving(python: str, url: str, variant: str, stage: Stage) -> Iterator[tuple[str, int]]:
+    """Serve a variant; give its URL and the process id of gunicorn's master."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = stage.folder / f"{variant}-{port}.log"
+    command = [python, "-m", "gunicorn", "--config", "python:tests.costs.shop", "--bind",
+               f"127.0.0.1:{port}", "--log-file", str(log), "tests.costs.shop.wsgi"]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT, env=_env(url, variant)) as server:
+        try:
+            if stage.cores.server:
+                os.sched_setaffinity(server.pid, stage.cores.server)
+            _wait(port, server, log)
+            yield f"http://127.0.0.1:{port}", server.pid
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+def _wait(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while server.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise LabError(f"the project does not serve: {log.read_text()[-300:] if log.exists() else ''}")
+
+
+def _cost(url: str, pid: int, path: str) -> float:
+    """Return the seconds of CPU that a request takes in the server's processes."""
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n\r\n"
+    ).encode()
+    with Clients(url, 1) as clients:
+        clients.done([request] * WARM_UP)
+        own = [one.pid for one in procfs.process_tree(pid)]
+        before = sum(map(procfs.run_seconds, own))
+        clients.done([request] * REQUESTS)
+        return (sum(map(procfs.run_seconds, own)) - before) / REQUESTS
+
+
+def _table(spent: Mapping[tuple[str, str], list[float]], variants: tuple[str, ...]) -> Table:
+    rows = []
+    for name in PATHS:
+        least = {variant: 1e6 * min(spent[variant, name]) for variant in variants}
+        ratios = [f"{least[variant] / least['stock']:.2f}" for variant in variants[1:]]
+        rows.append([name, *(number(least[variant]) for variant in variants), *ratios])
+    header = ["µs of server CPU", *variants, *(f"{variant} / stock" for variant in variants[1:])]
+    return Table(header, rows)

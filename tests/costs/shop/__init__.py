@@ -1,0 +1,1 @@
+"""A project of somebody else, as `startproject` and the tutorial leave it, to measure lists of."""
