@@ -1,8 +1,8 @@
 """Any view set, with only its serialization replaced.
 
-`install()` puts ours in the place of six methods of the framework. Everything of a project runs as
-it is: who may come in, what `get_queryset`, the filters and the paginator choose, which serializer
-and which renderer. What is different is how a serializer makes an answer of rows:
+`install()` puts ours in the place of seven methods of the framework. Everything of a project runs
+as it is: who may come in, what `get_queryset`, the filters and the paginator choose, which
+serializer and which renderer. What is different is how a serializer makes an answer of rows:
 
     members     a class's fields are looked at once
     reading     a serializer reads rows by what came of it, or by fields of its own
@@ -11,6 +11,7 @@ and which renderer. What is different is how a serializer makes an answer of row
     rows        a query that is run once, its rows both finished JSON and ordinary objects
     shapes      SQL that is the same each time is compiled once
     finished    a serializer's data that nobody has looked at yet
+    negotiating the renderer that a header asks for
     lazy        a list that is filled when somebody looks
     installing  what stands in whose place
 

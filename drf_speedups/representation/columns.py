@@ -168,12 +168,12 @@ def _quoted(sql: str) -> str:
 def _float(_field: Any, _column: Any, ref: str) -> str:
     """Write the shortest digits that are the same number, as Python and PostgreSQL both do.
 
-    From 1e15 to 1e16 only PostgreSQL has an exponent; whole numbers have a fraction in Python only.
+    From 1e15 on they differ: in where an exponent begins, and in numbers half-way between two.
+    Whole numbers have a fraction in Python only.
     """
     text = f"{ref}::text"
-    odd = f"abs({ref}) >= 1e15 AND (abs({ref}) < 1e16 OR {text} ~ '[IN]')"
     whole = f"CASE WHEN {text} ~ '[.e]' THEN {text} ELSE {text} || '.0' END"
-    return f"CASE WHEN {odd} THEN '{ODD}' ELSE {whole} END"
+    return f"CASE WHEN abs({ref}) >= 1e15 THEN '{ODD}' ELSE {whole} END"
 
 
 PLAIN: tuple[tuple[Any, Write], ...] = (

@@ -1,4 +1,4 @@
-"""What stands in whose place: six methods of the framework's classes.
+"""What stands in whose place: seven methods of the framework's classes.
 
 Each stand-in does what the method does that it stands for, and asks that one wherever something is
 not known.
@@ -14,6 +14,7 @@ from django.core.paginator import Page as DjangosPage
 from django.core.signals import setting_changed
 from django.db.models import QuerySet
 from rest_framework.mixins import ListModelMixin
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
 from rest_framework.renderers import JSONRenderer
 from rest_framework.serializers import ListSerializer, Serializer
@@ -21,7 +22,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
-from drf_speedups.representation import members, reading, rows
+from drf_speedups.representation import members, negotiating, reading, rows
 from drf_speedups.representation.finished import Finished, Page, finished_data
 from drf_speedups.representation.shapes import counting
 
@@ -68,6 +69,7 @@ def uninstall() -> None:
 def _forget(**_kwargs: Any) -> None:
     members.forget()
     reading.forget()
+    negotiating.forget()
     rows.forget()
 
 
@@ -178,4 +180,5 @@ STANDING_IN: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     (ListSerializer, "data", _data),
     (Serializer, "to_representation", _to_representation),
     (JSONRenderer, "render", _render),
+    (DefaultContentNegotiation, "select_renderer", negotiating.select_renderer),
 )

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import models
+from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query_utils import DeferredAttribute
 from rest_framework import fields, relations, serializers
@@ -49,6 +50,7 @@ class Member:
         self.field = field
         self.column = column_of(field, model)
         self.read: Read | None = None
+        self.many = _is_to_many(field, model)
         missing = self.column is None and field.default is not empty
         self.copied = is_known(field) and not missing  # what a default says depends on the request
         if self.copied and not isinstance(field, LOOKING_AROUND):
@@ -62,7 +64,38 @@ class Member:
             return reading(serializer.fields[self.name], None)
         if isinstance(self.field, fields.SerializerMethodField):
             return getattr(serializer, str(self.field.method_name))  # type: ignore[no-any-return]
-        return reading(copied(self.field, serializer), None)
+        own = copied(self.field, serializer)
+        return self._prefetched(own) if self.many else reading(own, None)
+
+    def _prefetched(self, field: Any) -> Read:
+        """Return what reads related rows, which may be there without asking a manager for them."""
+        inner = getattr(field, "child", None) or field.child_relation
+        name, show, otherwise = field.source, inner.to_representation, reading(field, None)
+
+        def read(row: Any) -> Any:
+            there = vars(row).get("_prefetched_objects_cache")
+            if there and name in there:
+                return [show(one) for one in there[name]]
+            return otherwise(row)
+
+        return read
+
+
+def _is_to_many(field: Any, model: Any) -> bool:
+    """Tell whether a field goes through what Django's manager of a relation gives for it."""
+    if type(field) not in {LIST, relations.ManyRelatedField} or model is None:
+        return False
+    found = next((vars(kind)[field.source] for kind in model.__mro__ if field.source in vars(kind)),
+                 None)  # fmt: skip
+    if type(found) is descriptors.ManyToManyDescriptor:
+        there = found.rel.related_model if found.reverse else found.rel.model
+        name = found.field.related_query_name() if found.reverse else found.field.name
+    elif type(found) is descriptors.ReverseManyToOneDescriptor:
+        there, name = found.rel.related_model, found.rel.cache_name
+    else:
+        return False
+    manager: Any = type(there._default_manager)
+    return bool(name == field.source and manager is models.Manager)
 
 
 def copied(field: Any, parent: Any) -> Any:

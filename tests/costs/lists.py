@@ -1,6 +1,7 @@
 """What lists of 20 cost a project of somebody else: as it is, with drf_speedups, with fastdrf."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from tests.costs.stage import Found, Stage
 
 VARIANTS = ("stock", "ours", "fastdrf")
 FASTDRF = ROOT / ".peers" / "django-fastdrf"  # `python -m peers install django-fastdrf`
-ROUNDS, REQUESTS, WARM_UP = 5, 60, 40
+ROUNDS, REQUESTS, WARM_UP = 4, 60, 40
 PATIENCE = 30.0  # seconds
 
 
@@ -32,15 +33,21 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
     spent: dict[tuple[str, str], list[float]] = {
         (variant, name): [] for variant in variants for name in PATHS
     }
+    alone = {place: list[float]() for place in spent}
     with stage.database("shop") as database:
-        _run(python, database.url, "-m", "tests.costs.shop.seed")
+        _run(python, database.url, "stock", "tests.costs.shop.seed")
         for _ in range(rounds):
             for variant in variants:
                 with _serving(python, database.url, variant, stage) as (url, pid):
                     for name, path in PATHS.items():
                         spent[variant, name].append(_cost(url, pid, path))
+                told = json.loads(_run(python, database.url, variant, "tests.costs.shop.alone"))
+                for name, seconds in told.items():
+                    alone[variant, name].append(seconds)
         settings = database.settings
-    return Found("Lists of 20 in a project of somebody else", [_table(spent, variants)], [
+    tables = [_table("µs of CPU, server and application", spent, variants),
+              _table("µs of CPU, application alone", alone, variants)]  # fmt: skip
+    return Found("Lists of 20 in a project of somebody else", tables, [
         f"{rounds} rounds, in each a new server for each variant; {WARM_UP} requests to warm up, "
         f"then {REQUESTS} are counted; the least of the rounds",
         f"gunicorn, one sync worker, a new connection for each request; {python}",
@@ -54,11 +61,12 @@ def _python() -> str:
     return str(found[0]) if found else sys.executable
 
 
-def _run(python: str, url: str, *arguments: str) -> None:
-    done = subprocess.run([python, *arguments], cwd=ROOT, env=_env(url, "stock"), check=False,
+def _run(python: str, url: str, variant: str, module: str) -> str:
+    done = subprocess.run([python, "-m", module], cwd=ROOT, env=_env(url, variant), check=False,
                           capture_output=True, text=True)  # fmt: skip
     if done.returncode:
-        raise LabError(f"the project cannot be filled: {done.stderr.strip()[-300:]}")
+        raise LabError(f"{module} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 def _env(url: str, variant: str) -> Mapping[str, str]:
@@ -107,11 +115,13 @@ def _cost(url: str, pid: int, path: str) -> float:
         return (sum(map(procfs.run_seconds, own)) - before) / REQUESTS
 
 
-def _table(spent: Mapping[tuple[str, str], list[float]], variants: tuple[str, ...]) -> Table:
+def _table(
+    what: str, spent: Mapping[tuple[str, str], list[float]], variants: tuple[str, ...]
+) -> Table:
     rows = []
     for name in PATHS:
         least = {variant: 1e6 * min(spent[variant, name]) for variant in variants}
         ratios = [f"{least[variant] / least['stock']:.2f}" for variant in variants[1:]]
         rows.append([name, *(number(least[variant]) for variant in variants), *ratios])
-    header = ["µs of server CPU", *variants, *(f"{variant} / stock" for variant in variants[1:])]
+    header = [what, *variants, *(f"{variant} / stock" for variant in variants[1:])]
     return Table(header, rows)

@@ -5,11 +5,14 @@ import heapq
 import json
 import operator
 import pickle
+import random
+import struct
 
 import pytest
+from django.db import connection
 from rest_framework.utils.serializer_helpers import ReturnList
 
-from drf_speedups.representation import rows
+from drf_speedups.representation import columns, rows
 from drf_speedups.representation.explaining import EACH_TIME, rows_of
 from drf_speedups.representation.finished import Finished, Page
 from drf_speedups.representation.lazy import LazyList
@@ -141,6 +144,21 @@ def test_it_can_be_asked_who_serializes_the_rows(spec, said):
 
 def test_a_view_set_that_chooses_its_serializer_is_looked_at_each_time():
     assert rows_of(type("V", (), {"serializer_class": None})) == EACH_TIME
+
+
+def test_a_float_has_the_digits_that_python_gives_it_or_is_left_to_python():
+    numbers = random.Random(0)
+    sizes = [struct.unpack("d", numbers.randbytes(8))[0] for _ in range(2000)]
+    near = [numbers.choice((-1, 1)) * numbers.random() * 10 ** numbers.randint(-8, 20)
+            for _ in range(2000)]  # fmt: skip
+    whole = [float(numbers.randint(-(10**n), 10**n)) for n in range(20) for _ in range(50)]
+    floats = [*sizes, *near, *whole, 0.0, -0.0, 1e15, 1e16, 999999999999999.9, 1e-4, 9.9e-5]
+    text = columns._float(None, None, '"f"').replace("%", "%%")
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT f, {text} FROM unnest(%s::float8[]) "f"', [floats])
+        for number, written in cursor.fetchall():
+            left = not abs(number) < 1e15
+            assert written == (columns.ODD if left else json.dumps(number))
 
 
 def test_data_that_is_used_in_any_way_is_filled_first():

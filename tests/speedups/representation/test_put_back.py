@@ -20,7 +20,10 @@ from tests.speedups.representation.comparing import seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.test_drawn import assert_same
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
+pytestmark = [
+    pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls"),
+    pytest.mark.torture,
+]  # fmt: skip
 
 
 def nothing(*_args: Any) -> None:

@@ -1,0 +1,38 @@
+"""Which renderer writes an answer: the same for the same header, and remembered."""
+
+import functools
+from typing import Any
+
+from rest_framework.negotiation import DefaultContentNegotiation
+
+MOST_HEADERS = 1024  # clients choose them
+_chosen: dict[Any, tuple[int, str]] = {}
+
+
+def select_renderer(stock: Any) -> Any:
+    """Return what stands for the method that negotiates."""
+
+    @functools.wraps(stock)
+    def select_renderer(
+        self: Any, request: Any, renderers: Any, format_suffix: Any = None
+    ) -> tuple[Any, str]:
+        named = self.settings.URL_FORMAT_OVERRIDE
+        said = format_suffix or (named and named in request.META.get("QUERY_STRING", ""))
+        if said or type(self) is not DefaultContentNegotiation:
+            return stock(self, request, renderers, format_suffix)  # type: ignore[no-any-return]
+        known = [(type(one), one.media_type) for one in renderers]
+        key = (request.META.get("HTTP_ACCEPT"), *known)
+        found = _chosen.get(key)
+        if found is None:
+            chosen, media_type = stock(self, request, renderers, format_suffix)
+            if len(_chosen) > MOST_HEADERS:
+                _chosen.clear()
+            _chosen[key] = found = renderers.index(chosen), media_type
+        return renderers[found[0]], found[1]
+
+    return select_renderer
+
+
+def forget() -> None:
+    """Let headers be read anew."""
+    _chosen.clear()
