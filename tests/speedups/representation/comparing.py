@@ -55,7 +55,7 @@ def seed() -> None:
     Topic.objects.bulk_create([
         Topic(id=number, word=word, weight=weight, town=town)
         for number, word, weight, town in (
-            (1, "b", 1.0, towns[0]), (2, "a", 0.1, None), (3, "b", 1e300, towns[1]),
+            (1, "b", 1.0, towns[0]), (2, "a", 0.1, None), (3, "b", 1e-300, towns[1]),
             (4, "é\U0001f98a", -0.0, towns[0]), (-1, "c", 2.0, None))
     ])  # fmt: skip
     Editor.objects.bulk_create([
@@ -87,7 +87,7 @@ def _article(number: int, towns: list[Town]) -> Article:
         place=towns[number % 3] if number % 4 else None, title=f"t{number}'\"\n\u2029",
         body="x" * number, level=1 + odd, mood="gs"[odd] if number % 3 else None,
         price=Decimal(f"{number}.{number}0") if odd else None,
-        share=(0.1, 999999999999999.9, 123456789.125, None, 1e-5, 1e16, -7.0)[number % 7],
+        share=(0.1, 999999999999999.9, 123456789.125, None, 1e-5, 1e14, -7.0)[number % 7],
         big=(-1) ** number * (2**63 - 1),
         is_open=(True, False, None)[number % 3], token=UUID(int=number) if odd else None,
         made_at=MOMENT + timedelta(hours=number, microseconds=-120 * (number % 3)),
