@@ -10,7 +10,7 @@ import pytest
 from lab.errors import LabError
 from lab.running.processes import program
 from tests.costs import __main__ as command
-from tests.costs import connections, instructions, limit, memory, rows, start
+from tests.costs import connections, instructions, limit, lists, memory, rows, start
 from tests.costs.client import Clients
 from tests.costs.stage import Found, staged
 from tests.speedups.worker.serving import eventually, gunicorn
@@ -39,6 +39,15 @@ def test_every_operation_costs_something_on_each_table(stage):
         assert 10 < server < 1_000_000
         assert 10 < database < 1_000_000
         assert float(cells["200 ÷ 100"]) > 0
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(300)
+def test_lists_of_a_project_of_somebody_else_are_told_for_each_variant(stage):
+    found = lists.measured(stage, rounds=1)
+    for name in lists.PATHS:
+        assert float(row(found, name)["ours / stock"]) < 1.5
+        assert float(row(found, name, table=1)["ours / stock"]) < 1.2
 
 
 @pytest.mark.torture
