@@ -12,6 +12,7 @@ from lab.running.processes import program
 from tests.costs import __main__ as command
 from tests.costs import connections, instructions, limit, lists, memory, rows, start
 from tests.costs.client import Clients
+from tests.costs.shop.paths import PATHS
 from tests.costs.stage import Found, staged
 from tests.speedups.worker.serving import eventually, gunicorn
 
@@ -45,7 +46,7 @@ def test_every_operation_costs_something_on_each_table(stage):
 @pytest.mark.timeout(300)
 def test_lists_of_a_project_of_somebody_else_are_told_for_each_variant(stage):
     found = lists.measured(stage, rounds=1)
-    for name in lists.PATHS:
+    for name in PATHS:
         assert float(row(found, name)["ours / stock"]) < 1.5
         assert float(row(found, name, table=1)["ours / stock"]) < 1.2
 
