@@ -5,6 +5,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from django.db import models
 from django.http.response import ResponseHeaders
 from rest_framework.mixins import CreateModelMixin
 from rest_framework.settings import api_settings
@@ -47,8 +48,13 @@ class Create(Writing):
             f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING {self.json.written}"  # noqa: S608
         )
         self.statement = Statement(sql, [Slot() for _ in self.fields], self.using)
-        self.may_wait = any(field.unique or field.is_relation for field in self.fields) or bool(
-            self.model._meta.total_unique_constraints or self.model._meta.unique_together
+        self.may_wait = (
+            any(field.unique or field.is_relation for field in self.fields)
+            or any(
+                not isinstance(rule, models.CheckConstraint)
+                for rule in self.model._meta.constraints
+            )
+            or bool(self.model._meta.unique_together)
         )
         self.headers = Headers(view_class, self.serializer)
         self.lane = self.headers.light
