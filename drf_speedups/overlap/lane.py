@@ -36,6 +36,7 @@ from drf_speedups.overlap.worker_request import WorkerRequest
 from drf_speedups.writes import DEADLOCK_OR_SERIALIZATION_FAILURE
 
 MOST = 256  # requests under way in one worker
+LOOK = 1.0  # seconds between two looks at the age of links, which is told in such
 READ_ONLY = b"25006"
 WAITING = 0.05  # seconds between two looks at who waits for a link, or to be begun
 SACRIFICED = {state.encode() for state in DEADLOCK_OR_SERIALIZATION_FAILURE}
@@ -68,6 +69,7 @@ class OverlapLane:
         self.alias = alias
         self.most_links = links
         self.under_way = 0
+        self._is_watched = False  # somebody wraps the statements of each new connection
         self._done: list[Pending] = []
         self._waiting: tuple[deque[Pending], ...] = (deque(), deque(), deque())
         self.links: LinkPool
@@ -79,6 +81,8 @@ class OverlapLane:
         """
         self.links = LinkPool(self.most_links, self._connect, poller)
         self._longest_wait = longest_wait or float("inf")
+        self._connection: Any = connections[self.alias]  # Django's own
+        self._look_at = 0.0  # monotonic seconds: when the age of links is looked at again
 
     def close(self) -> None:
         """End the links."""
@@ -90,6 +94,9 @@ class OverlapLane:
 
     def patience(self, seconds: float) -> float:
         """Return for how long the poller may wait, at most `seconds`."""
+        if (now := time.monotonic()) >= self._look_at:
+            self._look_at = now + LOOK
+            self.links.replace_old(now)
         if self._done:
             return 0.0
         return min(seconds, WAITING) if any(self._waiting) or self.is_full() else seconds
@@ -100,7 +107,9 @@ class OverlapLane:
         `waited` is how long it has waited in the worker, in seconds.
         """
         link = self.links.connection
-        if link is None or not old_connections.alone() or not in_default_timezone():
+        if link is None or self._is_watched or self._connection.execute_wrappers:
+            return None
+        if not old_connections.alone() or not in_default_timezone():
             return None
         path = request.path
         odd = "%" in path or request.spool is not None or request.head.chunked is not None
@@ -254,8 +263,9 @@ class OverlapLane:
         """Connect as Django does, with the same parameters and session settings."""
         wrapper: Any = connections.create_connection(self.alias)
         wrapper.connect()
+        self._is_watched = bool(wrapper.execute_wrappers)  # by who hears of new connections
         wrapper.connection.set_autocommit(True)
-        return Link(wrapper.connection, prepares=prepares())
+        return Link(wrapper.connection, prepares=prepares(), ends_at=wrapper.close_at)
 
 
 def _is_lost(result: Any) -> bool:
@@ -267,19 +277,22 @@ def _is_lost(result: Any) -> bool:
 def overlapping(express: ExpressLane, links: int = 4, alias: str = "default") -> OverlapLane | None:
     """Return the lane of an application, None where its requests cannot overlap."""
     lane = express.open()
-    return None if stays_closed(lane, links) else OverlapLane(lane, alias, links)
+    return None if stays_closed(lane, links, alias) else OverlapLane(lane, alias, links)
 
 
-def stays_closed(lane: Lane, links: int) -> str:
+def stays_closed(lane: Lane, links: int, alias: str = "default") -> str:
     """Return why requests cannot overlap, nothing if they can."""
+    database: Any = connections[alias]
     reasons = {
         f"the express lane is closed: {lane.closed_because}": not lane.is_open,
         "the setting SPEEDUPS leaves out 'overlap'": not wanted("overlap"),
         "no links are allowed": links < 1,
-        "the database is not PostgreSQL": connections["default"].vendor != "postgresql",
+        "the database is not PostgreSQL": database.vendor != "postgresql",
         driver.MISSING: bool(driver.MISSING),
         "CONN_MAX_AGE is 0: connections end with each request":
-            connections["default"].settings_dict["CONN_MAX_AGE"] == 0,
+            database.settings_dict["CONN_MAX_AGE"] == 0,
+        "AUTOCOMMIT is off: changes are somebody's to commit":
+            not database.settings_dict["AUTOCOMMIT"],
     }  # fmt: skip
     return next((reason for reason, holds in reasons.items() if holds), "")
 

@@ -44,8 +44,9 @@ class Call:
 class Link:
     """A psycopg connection in pipeline mode. Its methods raise `psycopg.OperationalError`."""
 
-    def __init__(self, connection: Any, *, prepares: bool) -> None:
+    def __init__(self, connection: Any, *, prepares: bool, ends_at: float | None = None) -> None:
         self.connection = connection
+        self.ends_at = ends_at  # monotonic seconds, None for never: then it is to be replaced
         self.depth = 0  # statements under way
         self.is_writing = False  # the kernel has not taken all yet
         self.is_retired = False  # it is closed when nothing is under way any more

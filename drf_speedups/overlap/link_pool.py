@@ -113,9 +113,13 @@ class LinkPool:
     def renew(self) -> None:
         """Replace all links, each as soon as nothing is under way on it."""
         for link in [*self._all]:
-            link.is_retired = True
-            if not link.depth:
-                self._drop(link)
+            self._retire(link)
+
+    def replace_old(self, now: float) -> None:
+        """Replace a link that is too old; one at a time, so that others are there meanwhile."""
+        old = (link for link in self._all if link.ends_at is not None and link.ends_at <= now)
+        if len(self._all) == self.most and (oldest := next(old, None)):
+            self._retire(oldest)
 
     def close(self) -> None:
         """End all links."""
@@ -191,6 +195,11 @@ class LinkPool:
         """Let go of a link, and of its neighbours: what befell it may have befallen them."""
         self._drop(link)
         self.renew()
+
+    def _retire(self, link: Link) -> None:
+        link.is_retired = True
+        if not link.depth:
+            self._drop(link)
 
     def _drop(self, link: Link) -> None:
         if self.by_fd.get(link.fd) is not link:  # it is dropped already; a new one may have its fd

@@ -1,9 +1,13 @@
 """Who of the requests gets a link first."""
 
+import contextlib
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.backends.signals import connection_created
 
 from drf_speedups.answers.action import Plan
 from drf_speedups.database import old_connections
@@ -52,6 +56,7 @@ def lane(monkeypatch):
     routes = SimpleNamespace(find=lambda path: (None, {}))
     made = OverlapLane(SimpleNamespace(routes=routes), "default", 1)  # type: ignore[arg-type]
     made.links, made._longest_wait = Links(), float("inf")  # type: ignore[assignment]
+    made._connection = SimpleNamespace(execute_wrappers=[])
     return made
 
 
@@ -69,3 +74,39 @@ def test_who_waits_for_a_link_is_not_overtaken_by_who_comes_when_one_is_free(lan
     begin(lane, second or first)
     assert list(lane.done()) == []
     assert lane.links.sent == [waiting]
+
+
+def test_who_wraps_the_statements_of_djangos_connection_sees_all_of_them(lane):
+    assert begin(lane, "read")
+    lane._connection.execute_wrappers.append(print)
+    assert begin(lane, "read") is None
+
+
+@pytest.mark.django_db
+def test_who_wraps_the_statements_of_each_new_connection_sees_all_of_them(lane):
+    def wrap(connection, **kwargs):
+        connection.execute_wrappers.append(print)
+
+    with connecting(lane):
+        assert begin(lane, "read")
+    connection_created.connect(wrap)
+    try:
+        with connecting(lane):
+            assert begin(lane, "read") is None
+    finally:
+        connection_created.disconnect(wrap)
+
+
+@pytest.mark.django_db
+def test_a_link_ends_when_a_connection_of_django_would(lane, monkeypatch):
+    for age in (None, 60):
+        monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", age)
+        with connecting(lane) as link:
+            assert link.ends_at == (age and pytest.approx(time.monotonic() + age, abs=30))
+
+
+@contextlib.contextmanager
+def connecting(lane):
+    link = lane._connect()
+    yield link
+    link.close()

@@ -24,6 +24,7 @@ class Stub:
         self.calls: deque[Call] = deque()
         self.is_retired = self.is_writing = self.breaks = False
         self.fastest = 0.001
+        self.ends_at = None
         self.is_wanted_until = 0.0
         self.synced = 0
         self.kept: list[bool] = []  # whether the kernel leaves something of the next flushes
@@ -212,3 +213,18 @@ def test_a_link_that_is_gone_takes_no_other_with_it_that_has_its_descriptor(serv
     gone.fd = served.made[-1].fd
     served.links.flush()
     assert served.all_are_there()
+
+
+def test_old_links_are_replaced_one_after_the_other(served):
+    for age in range(4):
+        served.made[age].ends_at = age
+    served.send()
+    for _ in range(3):
+        served.links.replace_old(2.0)
+        assert len(served.links.by_fd) == 4  # something is under way on the first
+    served.made[0].finish()
+    served.turn()
+    for replaced in (5, 6, 7, 7):
+        eventually(served.all_are_there)
+        assert len(served.made) == replaced
+        served.links.replace_old(2.0)
