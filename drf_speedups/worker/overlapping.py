@@ -5,6 +5,7 @@ knows nothing of databases, the lane nothing of clients.
 """
 
 import time
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -69,8 +70,11 @@ class Overlapping(Answering):
     def _log(self, connection: Connection, status: str, headers: Any, sent: int) -> None:
         """Write the line of the access log as for an answer of the application."""
         request = connection.request
-        connection.environ = request.environ()
-        connection.reply = reply = Reply(request, connection.out.send)
+        reply = Reply(request, connection.out.send)
         reply.start_response(status, headers)
-        reply.headers_sent, reply.sent = True, sent
-        self.end_request(connection)
+        reply.sent = sent
+        spent = timedelta(seconds=time.monotonic() - connection.started)
+        try:
+            self.log.access(reply, request, request.environ(), spent)
+        except BaseException:  # the loop goes on after any
+            self.log.exception("Exception in the access log")

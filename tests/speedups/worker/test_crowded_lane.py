@@ -35,6 +35,12 @@ class Lane:
         self.begun.append(SimpleNamespace(answer=None, left={}, is_late=False))
         return self.begun[-1]
 
+    def answer(self):
+        """Answer all that is under way."""
+        while self.begun:
+            self.begun[-1].answer = SimpleNamespace(status=200, headers=[], body=b"a")
+            self.ended.append(self.begun.pop())
+
     def leave(self, left):
         """Leave all that is under way to the application."""
         while self.begun:
@@ -103,3 +109,18 @@ def test_what_a_lane_leaves_undone_is_begun_anew_only_in_time(impatient):
             time.sleep(wait)
             lane.leave(left)
             assert status(client) == said
+
+
+def test_a_request_that_was_long_under_way_is_logged_and_has_not_held_the_worker(
+    monkeypatch, caplog
+):
+    monkeypatch.setattr(BufferedWorker, "LONG_ANSWER", 0.01)
+    caplog.set_level("INFO")
+    lane = Lane()
+    with inside(Application(lane), accesslog="-") as served:
+        client = ask(served, b"long")
+        eventually(lambda: lane.begun)
+        time.sleep(0.02)
+        lane.answer()
+        assert status(client) == b"200"
+    assert "held the worker" not in caplog.text
