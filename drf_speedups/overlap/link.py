@@ -57,7 +57,7 @@ class Link:
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
         self._prepares = prepares
-        self._prepared: set[bytes] = set()
+        self._prepared: dict[bytes, bool] = {}  # by name; False while that is under way
         self._needs_sync = False
         # To be watched: libpq closes its own as soon as it meets an error, and somebody else gets
         # that number.
@@ -82,14 +82,15 @@ class Link:
         self.depth += 1
         if ends_reads:  # an error of theirs is not to abort it
             pgconn.pipeline_sync()
-        if native.name in self._prepared:
+        is_prepared = self._prepared.get(native.name)
+        if is_prepared:
             pgconn.send_query_prepared(native.name, native.parameters(call.texts))
-        elif self._prepares:
+        elif is_prepared is None and self._prepares:
             pgconn.send_prepare(native.name, native.sql, native.types)
             pgconn.send_query_prepared(native.name, native.parameters(call.texts))
             call.ends = 2
-            self._prepared.add(native.name)
-        else:
+            self._prepared[native.name] = False
+        else:  # also until that is done: if it fails, it is not for this one, too
             pgconn.send_query_params(native.sql, native.parameters(call.texts), native.types)
         if syncs:
             pgconn.pipeline_sync()
@@ -138,8 +139,12 @@ class Link:
         if call.result is not None and call.result.status not in DONE:
             return  # what follows an error is only ABORTED
         call.result = result
-        if call.ends == 2 and result.status not in DONE:
-            self._prepared.discard(call.native.name)
+        name = call.native.name
+        if call.ends == 2 and name in self._prepared:  # and not forgotten meanwhile
+            if result.status in DONE:
+                self._prepared[name] = True
+            else:
+                del self._prepared[name]
 
     def forget(self) -> None:
         """Prepare nothing any more: a pooler changed the session, or a migration the table."""

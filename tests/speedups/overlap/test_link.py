@@ -134,6 +134,13 @@ def test_a_statement_that_cannot_be_prepared_is_an_error_and_the_next_one_is_wel
     assert calls[2].result.status in DONE
 
 
+def test_what_cannot_be_prepared_is_no_reason_to_prepare_no_more(link):
+    wrong = native("SELECT nothing FROM nowhere WHERE 'a' = $1::text")
+    calls = [put(link, wrong, "a", syncs=True) for _ in range(3)]
+    finish(link)
+    assert [sqlstate(call.result) for call in calls] == [b"42P01"] * 3
+
+
 def test_what_is_under_way_when_the_link_is_lost_has_no_result(link):
     done = put(link, ECHO, 1)
     finish(link)
