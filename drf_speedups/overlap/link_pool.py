@@ -64,7 +64,7 @@ class LinkPool:
             return False
         try:
             link.put(call, now, syncs=changes or alone)
-        except psycopg.OperationalError:
+        except Exception:  # noqa: BLE001  (whatever it is: results would reach others than theirs)
             self._lose(link)  # whatever of it was sent: its result will never be known
         else:
             self._put.add(link)

@@ -22,7 +22,8 @@ class Stub:
     def __init__(self):
         self.fd, self.other_end = (end.detach() for end in socket.socketpair())
         self.calls: deque[Call] = deque()
-        self.is_retired = self.is_writing = self.breaks = False
+        self.is_retired = self.is_writing = False
+        self.breaks: Any = None  # an error to raise
         self.fastest = 0.001
         self.ends_at = None
         self.is_wanted_until = 0.0
@@ -39,17 +40,17 @@ class Stub:
         call.sent = now
         self.synced += syncs
         if self.breaks:
-            raise psycopg.OperationalError("broken")
+            raise self.breaks("broken")
 
     def flush(self):
         if self.breaks:
-            raise psycopg.OperationalError("broken")
+            raise self.breaks("broken")
         self.is_writing = self.kept.pop(0) if self.kept else False
 
     def receive(self):
         os.read(self.fd, 10)
         if self.breaks:
-            raise psycopg.OperationalError("broken")
+            raise self.breaks("broken")
         while self.calls:
             yield self.calls.popleft()
 
@@ -160,7 +161,7 @@ def test_a_link_whose_oldest_statement_is_late_takes_no_new_ones(served, monkeyp
 def test_lost_links_come_back_and_what_was_under_way_on_them_is_told(served):
     first = call()
     served.links.send(first, changes=False)
-    served.made[0].breaks = True
+    served.made[0].breaks = psycopg.OperationalError
     served.made[0].finish()
     assert served.turn() == []
     assert list(served.links.lost()) == [first]
@@ -168,8 +169,9 @@ def test_lost_links_come_back_and_what_was_under_way_on_them_is_told(served):
     assert served.send() == [True]
 
 
-def test_a_statement_whose_sending_fails_is_lost_once(served):
-    served.made[0].breaks = True
+@pytest.mark.parametrize("error", [psycopg.OperationalError, TypeError])
+def test_a_statement_whose_sending_fails_is_lost_once(served, error):
+    served.made[0].breaks = error
     lost = call()
     assert served.links.send(lost, changes=False)
     assert list(served.links.lost()) == [lost]
@@ -206,7 +208,7 @@ def test_the_poller_tells_of_a_link_only_while_there_is_something_to_do(served):
 def test_a_link_that_is_gone_takes_no_other_with_it_that_has_its_descriptor(served):
     served.send()
     gone = served.made[0]
-    gone.breaks = True
+    gone.breaks = psycopg.OperationalError
     gone.finish()
     served.turn()
     eventually(served.all_are_there)
