@@ -202,7 +202,7 @@ class OverlapLane:
             else:
                 self.lane.complete(pending.light, answer, pending.endpoint)
                 pending.answer = answer
-        except Exception as error:  # noqa: BLE001  (a change must not be done again: Django explains)
+        except BaseException as error:  # noqa: BLE001  (a change must not be done again: Django explains)
             pending.left[FAILED] = error
         self._done.append(pending)
 

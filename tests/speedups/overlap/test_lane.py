@@ -10,7 +10,9 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from drf_speedups.answers.action import Plan
+from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
+from drf_speedups.eligibility.driver import ExecStatus
 from drf_speedups.overlap.lane import OverlapLane
 
 
@@ -74,6 +76,17 @@ def test_who_waits_for_a_link_is_not_overtaken_by_who_comes_when_one_is_free(lan
     begin(lane, second or first)
     assert list(lane.done()) == []
     assert lane.links.sent == [waiting]
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+def test_an_error_after_a_change_is_explained_by_django(lane, error):
+    lane.links.free = 1
+    pending = begin(lane, "insert")
+    pending.plan = pending.plan._replace(answer=lambda rows: (_ for _ in ()).throw(error))
+    result = SimpleNamespace(status=ExecStatus.COMMAND_OK, nfields=1, ntuples=0, get_value=None)
+    lane._answer(pending, result)
+    assert isinstance(pending.left[FAILED], error)
+    assert list(lane.done()) == [pending]
 
 
 def test_who_wraps_the_statements_of_djangos_connection_sees_all_of_them(lane):
