@@ -247,16 +247,18 @@ class OverlapLane:
 
     def _action(self, request: Any, endpoint: Endpoint) -> Action | None:
         """Return the action of a request that may overlap."""
-        verdicts = request.head.verdicts
+        head = request.head
         key = (request.method, endpoint)
-        action: Action | None = verdicts.get(key)
+        action: Action | None = head.verdicts.get(key)
         if action is None:
             environ = request.environ()
             if _is_plain(environ) and self.lane.admits(environ):
                 action = endpoint.action(environ)
             if action is None or action.using != self.alias:  # the links lead to one database
                 return None
-            verdicts[key] = action
+            changing = environ.keys() - head.environ.keys()  # from request to request
+            if changing.isdisjoint(endpoint.known.deciding or ()):
+                head.verdicts[key] = action
         return action
 
     def _connect(self) -> Link:

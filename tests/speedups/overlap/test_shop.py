@@ -54,3 +54,9 @@ def test_a_view_set_of_another_database_reads_and_changes_that_one(shop, admin):
     assert titles == {"books": "shop_one", "other": "shop_two"}
     found = admin.execute("SELECT title FROM shop_two.book ORDER BY id").fetchall()
     assert found == [("shop_two",), ("of other",)]
+
+
+def test_who_was_let_in_by_the_query_is_not_let_in_with_another_one(shop):
+    for _ in range(3):
+        assert shop.get("/guarded/1/?key=right").status_code == 200
+        assert shop.get("/guarded/1/?key=wrong").status_code == 403

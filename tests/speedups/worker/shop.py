@@ -35,7 +35,8 @@ settings.configure(
 )  # fmt: skip
 django.setup()
 
-from rest_framework.serializers import ModelSerializer  # noqa: E402  (it looks at the settings)
+from rest_framework.permissions import BasePermission  # noqa: E402  (it looks at the settings)
+from rest_framework.serializers import ModelSerializer  # noqa: E402
 from rest_framework.viewsets import ModelViewSet  # noqa: E402
 
 from drf_speedups.answers import FinishedAnswers  # noqa: E402
@@ -70,10 +71,25 @@ class OtherBooks(Books):
     queryset = Book.objects.using("other").order_by("-id")
 
 
+class WithKey(BasePermission):
+    """Looks at what changes from request to request, its headers being the same."""
+
+    decides_by = ("QUERY_STRING",)
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        """Let in who shows the key."""
+        return bool(request.META["QUERY_STRING"] == "key=right")
+
+
+class GuardedBooks(Books):
+    permission_classes = [WithKey]
+
+
 LIST: Any = {"get": "list", "post": "create"}
 ROW: Any = {"get": "retrieve", "patch": "partial_update"}
 urlpatterns = [
     path("books/", Books.as_view(LIST)), path("books/<int:pk>/", Books.as_view(ROW)),
+    path("guarded/<int:pk>/", GuardedBooks.as_view(ROW)),
     path("other/", OtherBooks.as_view(LIST)), path("other/<int:pk>/", OtherBooks.as_view(ROW)),
 ]  # fmt: skip
 look_before_closing()
