@@ -87,6 +87,8 @@ class Headers:
         self._stock = self._method is CreateModelMixin.get_success_headers
         self._none = self._stock and api_settings.URL_FIELD_NAME not in serializer.fields
         self.light = self._stock or self._is_light(view_class)
+        own = self.light and not self._stock
+        self._needs_whole = own and "META" in self._method.__code__.co_names
 
     def _is_light(self, view_class: Any) -> bool:
         """Tell whether the method needs no more of the view than the request's path."""
@@ -101,7 +103,8 @@ class Headers:
         if self._none:
             return []
         row = json.loads(text.decode())
-        view = request.view or SimpleNamespace(request=request)
+        whole = request.whole() if self._needs_whole else request
+        view = request.view or SimpleNamespace(request=whole)
         new: dict[str, Any] = self._method(view, row)
         return [(name, _safe(name, str(value))) for name, value in new.items()]
 

@@ -49,6 +49,10 @@ class LightRequest:
         self.started = time.perf_counter()
         self.waited = environ.get("drf_speedups.waited")
 
+    def whole(self) -> "LightRequest":
+        """Return the same with all of the environment in `META`."""
+        return self
+
     def origin(self) -> str:
         """Return scheme and host. Raises `DisallowedHost`."""
         return f"{self.META['wsgi.url_scheme']}://{_allowed(self.META['HTTP_HOST'])}"

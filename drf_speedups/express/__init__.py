@@ -10,8 +10,9 @@ answers; every other request, and every error, is Django's.
 A middleware takes part through two static methods: `admits(environ)` tells whether such a request
 may pass it here, by its headers and its method alone, for that is asked once for all requests with
 the same headers; `complete(request, answer)` does for an answer what the middleware does, and adds
-to `answer.headers`. Authentication and permission classes take part by naming, in `decides_by`, the
-environment keys that alone decide for a method of a view.
+to `answer.headers`. There `request.META` may have the headers only: what the request line says is
+in `request.method`, `path` and `query_string`. Authentication and permission classes take part by
+naming, in `decides_by`, the environment keys that alone decide for a method of a view.
 The lane never asks them itself: a request that the framework has let in is remembered by those
 keys, and the next one like it goes through. Whatever knows neither keeps the lane closed:
 `manage.py speedups` tells what.

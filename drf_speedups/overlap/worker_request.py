@@ -21,6 +21,10 @@ class WorkerRequest(LightRequest):
         self.in_database = 0.0
         self._request = request
 
+    def whole(self) -> LightRequest:
+        """Return the same with all of the environment in `META`."""
+        return LightRequest(self._request.environ())
+
     def content(self) -> bytes:
         """Return the body. Raises `ValueError` for one that is too long."""
         length(self.META)

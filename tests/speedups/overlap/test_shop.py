@@ -60,3 +60,10 @@ def test_who_was_let_in_by_the_query_is_not_let_in_with_another_one(shop):
     for _ in range(3):
         assert shop.get("/guarded/1/?key=right").status_code == 200
         assert shop.get("/guarded/1/?key=wrong").status_code == 403
+
+
+def test_headers_of_a_new_row_may_repeat_all_of_its_request(shop):
+    for query in ("a", "b"):
+        new = shop.post(f"/located/?{query}", json={"title": "New"}, headers={"User-Agent": "me"})
+        assert new.status_code == 201
+        assert (new.headers["X-Asked"], new.headers["X-Agent"]) == (f"POST/located/{query}", "me")

@@ -67,6 +67,16 @@ class Books(FinishedAnswers, SingleStatementWrites, ModelViewSet):
     filter_backends = []
 
 
+class LocatedBooks(Books):
+    """Says of a new row what was asked for."""
+
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        """Return a header that repeats the request line, and one that repeats a header."""
+        asked = self.request.META
+        said = asked["REQUEST_METHOD"] + asked["PATH_INFO"] + asked["QUERY_STRING"]
+        return {"X-Asked": said, "X-Agent": asked["HTTP_USER_AGENT"]}
+
+
 class OtherBooks(Books):
     queryset = Book.objects.using("other").order_by("-id")
 
@@ -89,6 +99,7 @@ LIST: Any = {"get": "list", "post": "create"}
 ROW: Any = {"get": "retrieve", "patch": "partial_update"}
 urlpatterns = [
     path("books/", Books.as_view(LIST)), path("books/<int:pk>/", Books.as_view(ROW)),
+    path("located/", LocatedBooks.as_view(LIST)),
     path("guarded/<int:pk>/", GuardedBooks.as_view(ROW)),
     path("other/", OtherBooks.as_view(LIST)), path("other/<int:pk>/", OtherBooks.as_view(ROW)),
 ]  # fmt: skip
