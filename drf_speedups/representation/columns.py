@@ -52,6 +52,19 @@ def written(field: Any, column: Any, ref: str) -> str:
     raise StepAside("only Python writes it")
 
 
+def computed(field: Any, output: Any, ref: str) -> str:
+    """Return the same for a value that the query computes; `output` is the field it says it is.
+
+    What it is in the database may be something else: that is looked at there. Raises `StepAside`.
+    """
+    kind, known = check_shown(field), check_column(output)
+    for fields, columns, write in KINDS:
+        if kind in fields and known in columns and write in COMPUTED:
+            same = f"pg_typeof({ref}) = ANY('{{{COMPUTED[write]}}}'::regtype[])"
+            return f"CASE WHEN {same} THEN {write(field, output, ref)} ELSE '{ODD}' END"
+    raise StepAside("only Python knows what the query computes")
+
+
 def raw(member: Member) -> Callable[[Any], Any]:
     """Return what shows a value as Django fetches it. Raises `StepAside`."""
     field, column = member.field, member.column
@@ -180,6 +193,9 @@ PLAIN: tuple[tuple[Any, Write], ...] = (
     (TEXT, _text), (NUMBERS, _number), ({models.UUIDField}, _uuid),
     ({models.BooleanField}, _boolean),
 )  # fmt: skip
+COMPUTED: dict[Write, str] = {  # what such a value is in the database
+    _text: "text,varchar", _integer: "smallint,integer,bigint", _boolean: "boolean", _uuid: "uuid",
+}  # fmt: skip
 KINDS: tuple[tuple[Any, Any, Write], ...] = (
     (OF_TEXT, TEXT, _text),
     (OF_NUMBERS, NUMBERS, _integer),

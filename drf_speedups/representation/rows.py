@@ -5,13 +5,14 @@ with the JSON of each row. What was fetched becomes objects, by Django's own cod
 looks at the rows.
 """
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet
+from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import connections, models, router
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.query import ModelIterable
@@ -89,7 +90,8 @@ def _check(rows: Any, kind: Any) -> None:
     model: Any = rows.model
     check_objects(model)
     unless(members(kind, model), "the serializer's fields are not known")
-    unless(not why_not(kind, model), "the serializer shows what only Python knows")
+    added = frozenset(query.annotation_select)
+    unless(not why_not(kind, model, added), "the serializer shows what only Python knows")
 
 
 def fewer_queries() -> bool:
@@ -105,32 +107,51 @@ def _check_related(rows: Any, plan: Texts) -> None:
 
 
 @functools.lru_cache(MOST_CLASSES)
-def why_not(kind: Any, model: Any) -> str:
-    """Return why no query's rows can be written for serializers of a class; else nothing."""
+def why_not(kind: Any, model: Any, added: frozenset[str] = frozenset()) -> str:
+    """Return why no query's rows can be written for serializers of a class; else nothing.
+
+    `added` are the names of what the query computes.
+    """
     refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
     scope = Scope(model, refs)
     scope.places = dict.fromkeys(refs, 0)
+    scope.annotations = {name: (models.IntegerField(), '"q"."col"') for name in added}
     try:
         Texts(kind, scope, models.QuerySet(model).db)
     except StepAside as reason:
-        return str(reason)
+        return "" if added else str(reason)
     return ""
 
 
 def _plan(compiler: Any, kind: Any, using: str) -> Texts:
     """Return what is written for what a compiled query selects. Raises `StepAside`."""
     info = compiler.klass_info
-    key = (kind, using, columns.writes_utc(), *_key(compiler, info))
+    added = _annotations(compiler)
+    named = tuple((name, ref, type(output)) for name, (output, ref) in added.items())
+    key = (kind, using, columns.writes_utc(), named, *_key(compiler, info))
     if key not in _plans:
         if len(_plans) > MOST_CLASSES:
             _plans.clear()
         try:
-            _plans[key] = Texts(kind, _scope(compiler, info), using)
+            root = _scope(compiler, info)
+            root.annotations = added
+            _plans[key] = Texts(kind, root, using)
         except StepAside as reason:
             _plans[key] = reason
     found = _plans[key]
     if isinstance(found, StepAside):
         raise found.with_traceback(None)
+    return found
+
+
+def _annotations(compiler: Any) -> dict[str, tuple[Any, str]]:
+    """Return what the query computes beside columns, and its name in SQL."""
+    found = {}
+    for name, place in (compiler.annotation_col_map or {}).items():
+        expression, _, alias = compiler.select[place]
+        quoted = alias.replace('"', '""')
+        with contextlib.suppress(FieldError):
+            found[name] = expression.output_field, f'"q"."{quoted}"'
     return found
 
 

@@ -43,6 +43,7 @@ class Scope:
         self.refs = refs  # by column
         self.places: dict[Any, int] = {}  # of columns that are fetched
         self.joined: dict[tuple[Any, bool], Scope] = {}  # by field, and whether it is reversed
+        self.annotations: dict[str, tuple[Any, str]] = {}  # their fields, and their names in SQL
 
     def ref(self, column: Any) -> str:
         """Return a column as SQL. Raises `StepAside` for one that is not there."""
@@ -86,6 +87,10 @@ class Texts:
         if isinstance(field, relations.HyperlinkedIdentityField):
             return self._link(field, scope.ref(scope.model._meta.pk), scope.model._meta.pk)
         unless(field.source_attrs, f"{member.name} has no attribute for a source")
+        if field.source in scope.annotations:
+            unless(_descriptor(scope.model, field.source) is None, "a name that the model has, too")
+            output, ref = scope.annotations[field.source]
+            return f"coalesce({columns.computed(field, output, ref)}, {NULL})"
         *through, last = field.source_attrs
         return self._along(through, scope, field, lambda end: self._end(field, last, end))
 

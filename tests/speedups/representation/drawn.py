@@ -10,7 +10,8 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 from django.db import connection, models
-from django.db.models import Count, F, Prefetch, Q, Value
+from django.db.models import Count, ExpressionWrapper, F, Prefetch, Q, Value
+from django.db.models.functions import Upper
 from django.db.models.signals import post_init
 from django.utils import timezone
 from rest_framework import filters, mixins, pagination, renderers, serializers, viewsets
@@ -185,7 +186,7 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "hidden": lambda: FIELD.HiddenField(default=1),
     "unread": lambda: FIELD.CharField(write_only=True),
     "count": lambda: FIELD.IntegerField(required=False),
-    "of": lambda: FIELD.CharField(source="*", default="*"),
+    "of": lambda: FIELD.CharField(required=False),
     "staff": lambda: EDITOR(source="editor.staff", many=True),
     "words in full": lambda: FIELD.ListField(source="words", child=FIELD.CharField()),
     "first link": lambda: FIELD.HyperlinkedIdentityField("article-detail"),
@@ -217,6 +218,11 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "defer": lambda rows: rows.defer("body", "made_at", "editor"),
     "counted": lambda rows: rows.annotate(count=Count("topics")).order_by("id"),
     "valued": lambda rows: rows.annotate(count=F("level") + Value(1), of=Value("100 %s")),
+    "computed": lambda rows: rows.annotate(
+        count=ExpressionWrapper(F("big") / Value(2.5), models.IntegerField()), of=Upper("title")),
+    "odd": lambda rows: rows.annotate(
+        of=ExpressionWrapper(F("made_at"), models.CharField()),
+        count=ExpressionWrapper(F("share"), models.IntegerField())),
     "union": lambda rows: rows.filter(id__lt=3).union(rows.filter(id=5)).order_by("id"),
     "none": lambda rows: rows.none(),
     "extra": lambda rows: rows.extra(select={"count": "1 + level"}),

@@ -86,7 +86,9 @@ def test_a_part_goes_as_with_stock(kind, name):
 
 @pytest.mark.parametrize("spec", [
     Spec(rows="list", pages="numbers"), Spec(rows="raw", pages="offset"),
-    Spec(rows="own", pages="numbers"), Spec(rows="distinct", pages="offset"),
+    Spec(rows="own", pages="numbers"), Spec(shown=("id", "of"), rows="odd"),
+    Spec(shown=("id", "count"), rows="odd"), Spec(shown=("id", "count"), rows="computed"),
+    Spec(rows="distinct", pages="offset"),
 ])  # fmt: skip
 def test_a_known_case_goes_as_with_stock(spec):
     assert_same(spec)

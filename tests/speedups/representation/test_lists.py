@@ -80,6 +80,14 @@ def test_the_database_writes_what_a_query_set_chooses(written, rows):
     assert written[0] is not None
 
 
+@pytest.mark.parametrize(("rows", "name"), [
+    ("counted", "count"), ("computed", "of"), ("valued", "count"),
+])  # fmt: skip
+def test_the_database_writes_what_a_query_computes(written, rows, name):
+    _, _, body, _ = ask(Spec(shown=("id", name), rows=rows))
+    assert json.loads(body) == [json.loads(text) for text in written[0]]
+
+
 def test_one_query_answers_and_serves_who_looks_at_the_data(django_assert_num_queries):
     view = drawn.view_of(Spec(shown=("id", "title", "price", "share"))).as_view({"get": "list"})
     with installed(), django_assert_num_queries(1):
