@@ -71,7 +71,7 @@ class OverlapLane:
         self.under_way = 0
         self._is_watched = False  # somebody wraps the statements of each new connection
         self._done: list[Pending] = []
-        self._waiting: tuple[deque[Pending], ...] = (deque(), deque(), deque())
+        self._waiting: tuple[deque[Pending], ...] = (deque(), deque())  # reads, changes
         self.links: LinkPool
 
     def open(self, poller: Any, longest_wait: float) -> None:
@@ -130,7 +130,7 @@ class OverlapLane:
         texts = [text_of(value, link) for value in plan.values]
         if NotImplemented in texts:
             return None
-        call = Call(plan.statement.native(link), texts, None, is_alone=action.may_wait)
+        call = Call(plan.statement.native(link), texts, None, may_wait=action.may_wait)
         call.owner = pending = Pending(light, endpoint, plan, call)
         self.under_way += 1
         # Nobody overtakes who waits already: links come free while newcomers are taken up.
@@ -144,8 +144,8 @@ class OverlapLane:
         return self.links.send(pending.call, changes=pending.plan.changes, alone=again)
 
     def _wait(self, pending: Pending) -> None:
-        """Wait for a link: reads, INSERTs and others apart."""
-        self._waiting[pending.plan.changes + pending.call.is_alone].append(pending)
+        """Wait for a link: reads and changes apart."""
+        self._waiting[pending.plan.changes].append(pending)
 
     def receive(self, fd: int) -> None:
         """Read what has come for the poller's descriptor, if that is a link's."""
@@ -220,7 +220,7 @@ class OverlapLane:
             for link in self.links.by_fd.values():
                 link.forget()
         pending.attempts += 1
-        pending.call = Call(call.native, call.texts, pending, is_alone=call.is_alone)
+        pending.call = Call(call.native, call.texts, pending, may_wait=call.may_wait)
         if not self._send(pending):
             self._wait(pending)
         return True

@@ -24,16 +24,16 @@ class Call:
     """A statement that is to be executed once; `owner` is whoever waits for its result."""
 
     __slots__ = (
-        "ends", "is_alone", "native", "owner", "result", "seconds", "sent", "syncs", "texts",
+        "ends", "may_wait", "native", "owner", "result", "seconds", "sent", "syncs", "texts",
     )  # fmt: skip
 
     def __init__(
-        self, native: Native, texts: Sequence[bytes | None], owner: Any, *, is_alone: bool = False
+        self, native: Native, texts: Sequence[bytes | None], owner: Any, *, may_wait: bool = False
     ) -> None:
         self.native = native
         self.texts = texts
         self.owner = owner
-        self.is_alone = is_alone  # it may wait for a lock: nothing may wait behind it
+        self.may_wait = may_wait  # it may wait for a lock: nothing may wait behind it
         self.result: PGresult | None = None  # None while it is under way, or when its link is lost
         self.sent = 0.0  # perf_counter() seconds
         self.seconds = 0.0  # between sending it and reading its result
@@ -50,7 +50,6 @@ class Link:
         self.depth = 0  # statements under way
         self.is_writing = False  # the kernel has not taken all yet
         self.is_retired = False  # it is closed when nothing is under way any more
-        self.is_wanted_until = 0.0  # perf_counter() seconds, by a statement that wants it alone
         self.fastest = 1.0  # seconds: the shortest time in which a result came, slowly forgotten
         self._expected: deque[Call | None] = deque()  # in this order; None is a Sync of reads
         self._pgconn = connection.pgconn
@@ -66,6 +65,10 @@ class Link:
     def oldest(self) -> Call | None:
         """Return the statement that has been under way for longest."""
         return (self._expected[0] or self._expected[1]) if self.depth else None
+
+    def newest(self) -> Call | None:
+        """Return the statement that nothing was put behind, None if that is a Sync of reads."""
+        return self._expected[-1] if self._expected else None
 
     def put(self, call: Call, now: float, *, syncs: bool) -> None:
         """Put a statement behind those that are under way; it goes out with the next `flush`.

@@ -1,9 +1,8 @@
 """A worker's links: which of them takes a statement, and how lost ones come back.
 
 Nobody waits behind somebody else's lock: reads go down the first link, one after the other; changes
-that cannot wait share the others; a change that may wait for a lock has a link to itself, of which
-the others keep off until it is free. A link whose oldest statement is late takes no new ones. What
-finds no link waits for the next turn.
+share the others, and nothing goes behind one that may wait for a lock until that is done. A link
+whose oldest statement is late takes no new ones. What finds no link waits for the next turn.
 """
 
 import contextlib
@@ -20,7 +19,6 @@ from drf_speedups.eligibility.driver import psycopg
 from drf_speedups.overlap.link import Call, Link
 
 LATE, TIMES = 0.01, 4  # seconds, and times the fastest answer, after which a statement is late
-WANTED = 0.1  # seconds for which a link is kept for who waits to have it alone, and asks each turn
 DEEPEST = 8  # changes under way on one link: the others then commit at the same time
 SOONEST, LATEST = 0.05, 0.5  # seconds between attempts to connect
 READ = select.EPOLLIN if hasattr(select, "epoll") else 0
@@ -59,7 +57,7 @@ class LinkPool:
         With `alone` it shares its Sync with no other.
         """
         now = time.perf_counter()
-        link = self._for_a_change(call, now) if changes else self._for_a_read(now)
+        link = self._for_a_change(now) if changes else self._for_a_read(now)
         if link is None:
             return False
         try:
@@ -133,34 +131,22 @@ class LinkPool:
     # Which link
 
     def _for_a_read(self, now: float) -> Link | None:
-        for link in self._all:
-            if self._takes_more(link, now) and link.is_wanted_until < now:
-                return link
-        return None
+        return next((link for link in self._all if self._takes_more(link, now)), None)
 
-    def _for_a_change(self, call: Call, now: float) -> Link | None:
-        able = [link for link in self._all[1:] or self._all if self._takes_more(link, now)]
-        if call.is_alone:
-            return self._for_one_alone(able, now)
-        shared = (link for link in able if link.is_wanted_until < now)
-        least = min(shared, key=_depth, default=None)
-        return least if least and least.depth < DEEPEST else None
-
-    @staticmethod
-    def _for_one_alone(able: list[Link], now: float) -> Link | None:
+    def _for_a_change(self, now: float) -> Link | None:
+        able = (link for link in self._all[1:] or self._all if self._takes_more(link, now))
         least = min(able, key=_depth, default=None)
-        if least is None:
+        if least is None or (least.depth >= DEEPEST and len(self._all) > 1):
             return None
-        # Who shares a link is never done with all of it: somebody else is always faster.
-        least.is_wanted_until = now + WANTED if least.depth else 0.0
-        return None if least.depth else least
+        return least
 
     @staticmethod
     def _takes_more(link: Link, now: float) -> bool:
-        oldest = link.oldest()
+        oldest, newest = link.oldest(), link.newest()
         if oldest is None or link.is_retired:
             return not link.is_retired
-        return not oldest.is_alone and now - oldest.sent < LATE + TIMES * link.fastest
+        is_last = newest is not None and newest.may_wait
+        return not is_last and now - oldest.sent < LATE + TIMES * link.fastest
 
     # Made and lost
 

@@ -26,7 +26,6 @@ class Stub:
         self.breaks: Any = None  # an error to raise
         self.fastest = 0.001
         self.ends_at = None
-        self.is_wanted_until = 0.0
         self.synced = 0
         self.kept: list[bool] = []  # whether the kernel leaves something of the next flushes
 
@@ -34,6 +33,9 @@ class Stub:
 
     def oldest(self):
         return self.calls[0] if self.calls else None
+
+    def newest(self):
+        return self.calls[-1] if self.calls else None
 
     def put(self, call, now, *, syncs):
         self.calls.append(call)
@@ -91,7 +93,7 @@ class Served:
 
 
 def call(alone=False):
-    return Call(None, [], None, is_alone=alone)  # type: ignore[arg-type]
+    return Call(None, [], None, may_wait=alone)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def depths(served):
 
 
 @pytest.mark.parametrize("most", [1, 2, 4])
-def test_who_needs_a_link_alone_and_who_shares_one_have_their_turns(monkeypatch, most):
+def test_who_may_wait_for_a_lock_and_who_may_not_have_their_turns(monkeypatch, most):
     monkeypatch.setattr(module, "LATE", 100.0)
     served = Served(most)
     eventually(served.all_are_there)
