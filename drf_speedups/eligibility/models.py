@@ -36,6 +36,7 @@ COLUMNS = frozenset({
 })  # fmt: skip
 AUTO = frozenset({models.AutoField, models.BigAutoField, models.SmallAutoField})
 DESCRIPTORS = frozenset({DeferredAttribute, ForeignKeyDeferredAttribute})
+OF_COLUMNS = frozenset({"from_db_value"})  # asked for where a column has one
 FIELD = frozenset({"description", "deconstruct", "formfield", "check", "clean", "validate"})
 
 NAMES = {
@@ -97,7 +98,7 @@ def check_column(field: Any) -> Any:
     """Return the Django field whose code a column has. Raises `StepAside` for other code."""
     for known in type(field).__mro__:
         if known in COLUMNS:
-            check_members(type(field), Role(known), FIELD)
+            check_members(type(field), Role(known, asked_for=OF_COLUMNS), FIELD)
             within = field.target_field if field.is_relation else getattr(field, "base_field", None)
             if within is not None:
                 check_column(within)

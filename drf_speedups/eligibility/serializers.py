@@ -48,6 +48,7 @@ OF_INPUT = frozenset({  # of a field: what has no part in showing a value
     "to_internal_value", "run_validation", "run_validators", "validate_empty_values", "get_value",
     "get_default", "get_initial", "get_validators", "validators", "default_error_messages",
     "default_validators", "default_empty_html", "initial", "fail", "__repr__",
+    "get_queryset", "get_choices", "display_value", "iter_options",
 })  # fmt: skip
 UNSHARED = ("_readable_fields", "_writable_fields")  # who goes through them gets shared fields
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
+from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation import rows
 from drf_speedups.representation.lazy import LazyList, Unread
 from drf_speedups.representation.reading import is_wanted
@@ -32,11 +33,17 @@ class Finished(LazyList, ReturnList):  # type: ignore[type-arg]
         list.__init__(self, [Unread()])
         self.serializer = serializer
         self.make = lambda: data
+        self.then = None
+        self.data = data  # the serializer's own, that it gives to others, too
         self.texts = texts
 
     def json(self) -> str:
         """Return the JSON, without spaces and in Unicode."""
         return f"[{','.join(self.texts)}]"
+
+    def unread(self) -> bool:
+        """Tell whether nobody can have changed what it has: the JSON still says the same."""
+        return self.make is not None and self.data.make is not None
 
 
 def finished_data(serializer: Any) -> Finished | None:
@@ -51,6 +58,7 @@ def finished_data(serializer: Any) -> Finished | None:
         chosen is None
         or "fields" in vars(child)
         or not is_wanted(serializer)
+        or ROW.to_representation not in STAND_INS  # somebody has put theirs in its place
         or kind.to_representation is not ROW.to_representation
         or type(serializer).to_representation is not LIST.to_representation
     ):
@@ -60,6 +68,8 @@ def finished_data(serializer: Any) -> Finished | None:
         return None
     make = functools.partial(_made, serializer, timezone.get_current_timezone())
     data = serializer._data = LazyList(make)
+    objects: Any = chosen._result_cache
+    objects.then = data.fill  # before whoever looks at them can change them
     return Finished(serializer, data, texts)
 
 

@@ -4,15 +4,18 @@ Each stand-in does what the method does that it stands for, and asks that one wh
 not known.
 """
 
+import contextlib
 import functools
 import secrets
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.paginator import Page as DjangosPage
 from django.core.signals import setting_changed
+from django.db import connections
 from django.db.models import QuerySet
+from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
@@ -24,10 +27,11 @@ from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
 from drf_speedups.representation import members, negotiating, reading, rows
 from drf_speedups.representation.finished import Finished, Page, finished_data
+from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.shapes import counting
 
 PIECE = "representation"
-LAZILY = "_speedups_lazily"  # set in a view while the framework's own code lists its rows
+LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: its pages
 
 _stock: dict[str, Any] = {}
 
@@ -76,13 +80,33 @@ def _forget(**_kwargs: Any) -> None:
 def _listing(stock: Any) -> Any:
     @functools.wraps(stock)
     def list(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A001
-        vars(self)[LAZILY] = True
+        pages: Any = []
+        vars(self)[LAZILY] = pages
         try:
-            return stock(self, request, *args, **kwargs)
+            with _fetching_before_changes(pages):
+                return stock(self, request, *args, **kwargs)
         finally:
             vars(self).pop(LAZILY, None)
 
     return list
+
+
+@contextlib.contextmanager
+def _fetching_before_changes(pages: list[Page]) -> Iterator[None]:
+    """Let pages be fetched before something that is no SELECT runs, as they would have been."""
+
+    def before(execute: Any, sql: Any, *others: Any) -> Any:
+        if pages and not str(sql).startswith("SELECT"):
+            waiting = [one for one in pages if one.chosen._result_cache is None]
+            pages.clear()
+            for page in waiting:
+                page.fill()
+        return execute(sql, *others)
+
+    with contextlib.ExitStack() as within:
+        for connection in connections.all():
+            within.enter_context(connection.execute_wrapper(before))
+        yield
 
 
 def _paginating(stock: Any) -> Any:
@@ -93,12 +117,26 @@ def _paginating(stock: Any) -> Any:
 
     @functools.wraps(stock)
     def paginate_queryset(self: Any, queryset: Any, request: Any, view: Any = None) -> Any:
-        if view is not None and LAZILY in vars(view):
+        if view is not None and LAZILY in vars(view) and _alone(self, view):
             with counting(queryset):
-                return lazily(self, queryset, request, view)
+                page = lazily(self, queryset, request, view)
+            if type(page) is Page:
+                vars(view)[LAZILY].append(page)
+            return page
         return stock(self, queryset, request, view=view)
 
     return paginate_queryset
+
+
+def _alone(paginator: Any, view: Any) -> bool:
+    """Tell whether no code of the project's own stands around the choice of a page.
+
+    Such code may change rows, catch errors or choose a schema, and counts on rows that are there.
+    """
+    ours = type(paginator).paginate_queryset in STAND_INS
+    kind: Any = type(view)
+    own = own_code(kind, GenericAPIView) & {"paginate_queryset", "paginator"}
+    return ours and not own
 
 
 def _page(chosen: Any) -> list[Any]:
@@ -137,12 +175,12 @@ def _render(stock: Any) -> Any:
         self: Any, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
     ) -> Any:
         plain = _is_plain(self, accepted_media_type, renderer_context or {})
-        if plain and type(data) is Finished and data.make is not None:
+        if plain and type(data) is Finished and data.unread():
             return _escaped(data.json().encode())
         places = {
             name: value
             for name, value in (data.items() if plain and type(data) is dict else ())
-            if type(value) is Finished and value.make is not None
+            if type(value) is Finished and value.unread()
         }
         if not places:
             return stock(self, data, accepted_media_type, renderer_context)

@@ -17,13 +17,21 @@ class LazyList(list[Any]):
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
         super().__init__([Unread()])
         self.make: Callable[[], Iterable[Any]] | None = make
+        self.then: Callable[[], None] | None = None  # done when it is filled, before who looks
 
     def fill(self) -> None:
         """Let it be an ordinary list, if it is not one yet. Raises what making the items raises."""
-        if self.make is not None:
-            items = [*self.make()]
-            self.make = None
-            list.__setitem__(self, slice(None), items)
+        make, self.make = self.make, None
+        if make is None:
+            return
+        try:
+            items = [*make()]
+        except BaseException:
+            self.make = make
+            raise
+        list.__setitem__(self, slice(None), items)
+        if self.then is not None:
+            self.then()
 
     def __radd__(self, other: Any) -> Any:
         self.fill()

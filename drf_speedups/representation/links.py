@@ -5,13 +5,15 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.urls import NoReverseMatch
 from rest_framework.relations import HyperlinkedIdentityField, HyperlinkedRelatedField
 from rest_framework.reverse import reverse
 
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
-from drf_speedups.eligibility.reasons import unless
+from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.columns import ODD
 from drf_speedups.representation.members import copied
 
@@ -55,10 +57,13 @@ class Link(NamedTuple):
     def around(self, serializer: Any) -> tuple[str, str]:
         """Return what stands before and after a key in this request's URLs, as JSON.
 
-        Raises `StepAside` where that depends on the key, and what the field raises.
+        Raises `StepAside` where that depends on the key, or there is no URL for the examples.
         """
         field = copied(self.field, serializer)
-        found = {self._parts(field, key) for key in self.keys}
+        try:
+            found = {self._parts(field, key) for key in self.keys}
+        except (ImproperlyConfigured, NoReverseMatch) as error:
+            raise StepAside(str(error)) from error
         unless(len(found) == 1, "the URL depends on the key in another way")
         return found.pop()
 

@@ -35,6 +35,15 @@ LOOKING_AROUND = (
     fields.FileField, fields.ModelField, fields.SerializerMethodField,
     relations.HyperlinkedRelatedField, relations.ManyRelatedField, serializers.BaseSerializer,
 )  # fmt: skip
+OF_META = "model", "fields", "exclude", "read_only_fields", "extra_kwargs", "depth"
+PARTS = "child", "child_relation", "pk_field"  # fields within a field
+# How related rows are shown by the framework's own code.
+OF_RELATIONS = frozenset(
+    vars(kind)["to_representation"]
+    for kind in (relations.PrimaryKeyRelatedField, relations.SlugRelatedField,
+                 relations.StringRelatedField, relations.HyperlinkedRelatedField,
+                 relations.ManyRelatedField)
+)  # fmt: skip
 KEPT = "_speedups_reads"  # where a serializer keeps what reads its rows
 MOST_CLASSES = 4096  # some projects make serializer classes for each request
 
@@ -53,7 +62,7 @@ class Member:
         self.many = _is_to_many(field, model)
         missing = self.column is None and field.default is not empty
         self.copied = is_known(field) and not missing  # what a default says depends on the request
-        if self.copied and not isinstance(field, LOOKING_AROUND):
+        if self.copied and not looks_around(field):
             self.read = reading(field, self.column)
 
     def bound(self, serializer: Any) -> Read:
@@ -62,7 +71,7 @@ class Member:
             return self.read
         if not self.copied:
             return reading(serializer.fields[self.name], None)
-        if isinstance(self.field, fields.SerializerMethodField):
+        if type(self.field) is fields.SerializerMethodField:
             return getattr(serializer, str(self.field.method_name))  # type: ignore[no-any-return]
         own = copied(self.field, serializer)
         return self._prefetched(own) if self.many else reading(own, None)
@@ -114,6 +123,8 @@ def copied(field: Any, parent: Any) -> Any:
 def column_of(field: Any, model: Any) -> Any:
     """Return the model's column that a field shows as it is, None if it shows something else."""
     related = isinstance(field, relations.PrimaryKeyRelatedField)
+    if related and not shows_as_ever(field):
+        return None
     for column in model._meta.concrete_fields if model is not None else ():
         names = {column.name} if related == column.is_relation else set()
         if column.is_relation and not related:
@@ -123,6 +134,18 @@ def column_of(field: Any, model: Any) -> Any:
         if field.source in names and is_stored(column, model):
             return column
     return None
+
+
+def shows_as_ever(field: Any) -> bool:
+    """Tell whether a field with relations shows a row by the framework's own code."""
+    within = getattr(field, "child_relation", field)
+    return {type(one).to_representation for one in (field, within)} <= OF_RELATIONS
+
+
+def looks_around(field: Any) -> bool:
+    """Tell whether a field, or one within it, may look at the serializer that it belongs to."""
+    within = (vars(field).get(name) for name in PARTS)
+    return isinstance(field, LOOKING_AROUND) or any(map(looks_around, filter(None, within)))
 
 
 def is_stored(column: Any, model: Any) -> bool:
@@ -179,7 +202,7 @@ def _check_field(field: Any) -> None:
             check_computes(member, OF_A_FIELD, owner)
         elif hasattr(fields.Field, name) or any(hasattr(one, name) for one in known):
             unless(name in OF_INPUT or not _is_code(member), f"{owner.__name__}.{name} is its own")
-    for name in ("child", "child_relation", "pk_field"):
+    for name in PARTS:
         inner = vars(field).get(name)
         unless(inner is None or is_known(inner), f"{field.field_name} has parts of its own")
 
@@ -205,12 +228,26 @@ def check_class(kind: Any) -> None:
     check_serializer(kind, frozenset())
 
 
+def told(kind: Any) -> Any:
+    """Return what a class says of its fields now: some projects change that between requests."""
+    meta = getattr(kind, "Meta", None)
+    of_meta = [_copy(getattr(meta, name, None)) for name in OF_META]
+    return of_meta, {**getattr(kind, "_declared_fields", {})}
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(one) for key, one in value.items()}
+    return [*value] if isinstance(value, list | tuple) else value
+
+
 class Template:
     """The fields of a serializer class. Raises `StepAside` where each may have others."""
 
     def __init__(self, kind: Any) -> None:
         check_class(kind)
         self.kind = kind
+        self.told = told(kind)
         self.serializer = kind()
         self.shown = [one for one in self.serializer.fields.values() if not one.write_only]
         self.model = getattr(getattr(kind, "Meta", None), "model", None)
@@ -227,14 +264,20 @@ def template(kind: Any) -> Template | str:
         return Template(kind)
     except StepAside as reason:
         return str(reason)
+    except Exception as error:  # noqa: BLE001  (the framework says so itself, if there is a row)
+        return f"its fields cannot be built: {error}"
 
 
-@functools.lru_cache(MOST_CLASSES)
 def members(kind: Any, row_class: Any) -> list[Member] | None:
     """Return what reads objects of a class for serializers of another; None if it is not known."""
     found = template(kind)
-    if isinstance(found, str):
+    if isinstance(found, str) or found.told != told(kind):
         return None
+    return _members(found, row_class)
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _members(found: Template, row_class: Any) -> list[Member]:
     model = row_class if issubclass(row_class, models.Model) else None
     return found.members(model)
 
@@ -242,4 +285,4 @@ def members(kind: Any, row_class: Any) -> list[Member] | None:
 def forget() -> None:
     """Let all classes be looked at anew."""
     template.cache_clear()
-    members.cache_clear()
+    _members.cache_clear()

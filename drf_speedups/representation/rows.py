@@ -66,6 +66,7 @@ def _prepared(rows: Any, kind: Any) -> tuple[str, Any, Texts]:
         compiler = rows.query.get_compiler(rows.db)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
         sql, parameters = compiler.as_sql(with_col_aliases=True)
+        unless(compiler.qualify is None, "a window chooses the rows")
         plan = _plan(compiler, kind, rows.db)
         written = plan.sql.replace("%", "%%")
         found = f'SELECT q.*, {written} FROM ({sql}) "q"', parameters, plan  # noqa: S608
@@ -100,6 +101,8 @@ def fewer_queries() -> bool:
 
 
 def _check_related(rows: Any, plan: Texts) -> None:
+    for kind, model in plan.kinds:
+        unless(members(kind, model), f"the fields of {kind.__name__} have changed")
     for model in plan.models:
         unless(silence(model, READ), "something listens to the model's signals")
     own = rows._known_related_objects or router.routers

@@ -18,7 +18,7 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation import columns
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.links import Link
-from drf_speedups.representation.members import Member, is_stored, members
+from drf_speedups.representation.members import Member, is_stored, members, shows_as_ever
 from drf_speedups.representation.plain_rows import check_manager, check_objects
 
 ROW: Any = serializers.Serializer
@@ -56,6 +56,7 @@ class Texts:
 
     def __init__(self, kind: Any, root: Scope, using: str) -> None:
         self.models: set[Any] = set()  # whose rows are written
+        self.kinds: set[tuple[Any, Any]] = set()  # by which serializers, and rows of what
         self.follows = False  # whether there are others than the query's own
         self.holes: list[Hole] = []
         self.links: list[Link] = []
@@ -69,6 +70,7 @@ class Texts:
                " is its own")  # fmt: skip
         check_objects(scope.model)
         self.models.add(scope.model)
+        self.kinds.add((kind, scope.model))
         found = members(kind, scope.model)
         unless(found, "the serializer's fields are not known")
         parts = [
@@ -81,6 +83,8 @@ class Texts:
     def _value(self, member: Member, scope: Scope) -> str:
         """Return the text of a field, never NULL."""
         field = member.field
+        if isinstance(field, relations.RelatedField | relations.ManyRelatedField):
+            unless(member.copied and shows_as_ever(field), f"{member.name} has code of its own")
         if member.column is not None and not isinstance(field, relations.HyperlinkedRelatedField):
             return self._column(member, scope)
         unless(member.copied, f"{member.name} is a field that is not known")
@@ -178,14 +182,14 @@ class Texts:
             unless(type(found) is descriptors.ReverseOneToOneDescriptor, f"{name} is no relation")
             field = found.related.field
             key, target, missing = field.target_field, field, NULL
+        model = target.model if type(found) in FORWARD else field.model
+        check_objects(model)
+        self.models.add(model)
         joined = scope.joined.get((field, type(found) not in FORWARD))
         if joined is not None:
             there = f"{joined.ref(joined.model._meta.pk)} IS NOT NULL"
             return f"CASE WHEN {there} THEN {leaf(joined)} ELSE {missing} END"
-        model = target.model if type(found) in FORWARD else field.model
         end, rows = self._rows(model, model._base_manager, target.attname, target, scope.ref(key))
-        check_objects(model)
-        self.models.add(model)
         return f"coalesce((SELECT {leaf(end)} FROM {rows}), {missing})"  # noqa: S608
 
     def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:

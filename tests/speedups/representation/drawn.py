@@ -9,9 +9,9 @@ from typing import Any
 from unittest import mock
 from zoneinfo import ZoneInfo
 
-from django.db import connection, models
-from django.db.models import Count, ExpressionWrapper, F, Prefetch, Q, Value
-from django.db.models.functions import Upper
+from django.db import DataError, connection, models
+from django.db.models import Count, ExpressionWrapper, F, Prefetch, Q, Value, Window
+from django.db.models.functions import RowNumber, Upper
 from django.db.models.signals import post_init
 from django.utils import timezone
 from rest_framework import filters, mixins, pagination, renderers, serializers, viewsets
@@ -41,6 +41,34 @@ class Asking(serializers.CharField):
 
     def to_representation(self, value: Any) -> str:
         return f"{value} for {self.context['request'].path}"
+
+
+class Marked(serializers.PrimaryKeyRelatedField):
+    """Shows a key in its own way."""
+
+    def to_representation(self, value: Any) -> str:
+        return f"#{value.pk}"
+
+
+class Named(serializers.SlugRelatedField):
+    """Shows a name in its own way."""
+
+    def to_representation(self, obj: Any) -> str:
+        return str(obj.pk)
+
+
+class Counted(serializers.ManyRelatedField):
+    """Shows how many there are."""
+
+    def to_representation(self, iterable: Any) -> Any:
+        return len(iterable)
+
+
+class Method(serializers.SerializerMethodField):
+    """Shows something else than the method says."""
+
+    def to_representation(self, attribute: Any) -> Any:
+        return "its own"
 
 
 class Made(serializers.CharField):
@@ -189,6 +217,16 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "of": lambda: FIELD.CharField(required=False),
     "staff": lambda: EDITOR(source="editor.staff", many=True),
     "words in full": lambda: FIELD.ListField(source="words", child=FIELD.CharField()),
+    "editor marked": lambda: Marked(source="editor", read_only=True),
+    "note marked": lambda: Marked(source="note", read_only=True),
+    "topics marked": lambda: Marked(source="topics", many=True, read_only=True),
+    "topics counted": lambda: Counted(
+        FIELD.PrimaryKeyRelatedField(read_only=True), source="topics", read_only=True),
+    "editor named": lambda: Named("name", source="editor", read_only=True),
+    "own method": lambda: Method("get_method"),
+    "staff in a list": lambda: FIELD.ListField(child=Methodical(), source="editor.staff.all"),
+    "wrong": lambda: None,
+    "broken link": lambda: FIELD.HyperlinkedIdentityField("nowhere"),
     "first link": lambda: FIELD.HyperlinkedIdentityField("article-detail"),
     "topic links": lambda: FIELD.HyperlinkedRelatedField(
         "topic-detail", source="topics", many=True, read_only=True),
@@ -225,6 +263,8 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
         count=ExpressionWrapper(F("share"), models.IntegerField())),
     "union": lambda rows: rows.filter(id__lt=3).union(rows.filter(id=5)).order_by("id"),
     "none": lambda rows: rows.none(),
+    "window": lambda rows: rows.annotate(
+        place_in_list=Window(RowNumber(), order_by="id")).filter(place_in_list__lte=3),
     "extra": lambda rows: rows.extra(select={"count": "1 + level"}),
     "reversed": lambda rows: rows.order_by("-made_at", "id").reverse(),
     "or": lambda rows: rows.filter(Q(id=1) | Q(note__text="n3")),
@@ -303,6 +343,42 @@ class Chooses:
         return serializer
 
 
+class Catching:
+    """Has a page for rows that cannot be fetched."""
+
+    def paginate_queryset(self: Any, rows: Any) -> Any:
+        if isinstance(rows, models.QuerySet) and not rows.query.combinator:
+            rows = rows.annotate(impossible=Value(1) / (F("pk") - F("pk")))
+        try:
+            return super().paginate_queryset(rows)  # type: ignore[misc]
+        except DataError:
+            return []
+
+
+class Marking:
+    """Changes rows after they were chosen."""
+
+    def get_serializer_context(self: Any) -> Any:
+        Article.objects.update(title="seen")
+        return super().get_serializer_context()  # type: ignore[misc]
+
+
+class Twice:
+    """Changes the data that a serializer has given already, and the rows after that."""
+
+    def list(self: Any, request: Any) -> Any:
+        rows = self.filter_queryset(self.get_queryset())
+        page = self.paginate_queryset(rows)
+        serializer = self.get_serializer(rows if page is None else page, many=True)
+        data = serializer.data
+        for row in rows if page is None else page:
+            if isinstance(row, Article):
+                row.title = "changed"
+        for shown in serializer.data:
+            shown["more"] = 1
+        return Response(data)
+
+
 class Acting:
     """Lists at another place."""
 
@@ -313,7 +389,7 @@ class Acting:
 
 VIEWS: dict[str, type | None] = {
     "stock": None, "own list": OwnList, "adding": Adding, "abroad": Abroad, "chooses": Chooses,
-    "acting": Acting,
+    "acting": Acting, "catching": Catching, "marking": Marking, "twice": Twice,
 }  # fmt: skip
 RENDERERS: dict[str, Any] = {
     "json": renderers.JSONRenderer,
@@ -333,17 +409,57 @@ SERIALIZERS: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[None]:
+def listening(model: Any = Article, name: str = "title") -> Iterator[None]:
     """Let somebody change each object that is made."""
 
-    def change(instance: Article, **_kwargs: Any) -> None:
-        instance.title = "heard"
+    def change(instance: Any, **_kwargs: Any) -> None:
+        setattr(instance, name, "heard")
 
-    post_init.connect(change, sender=Article, weak=False)
+    post_init.connect(change, sender=model, weak=False)
     try:
         yield
     finally:
-        post_init.disconnect(change, sender=Article)
+        post_init.disconnect(change, sender=model)
+
+
+class Louder(models.CharField):
+    """A column whose values are others in Python."""
+
+    def from_db_value(self, value: Any, *_: Any) -> Any:
+        """Return it loudly."""
+        return value and value.upper()
+
+
+@contextlib.contextmanager
+def louder() -> Iterator[None]:
+    """Let the title be such a column."""
+    column: Any = Article._meta.get_field("title")
+    column.__class__ = Louder
+    try:
+        yield
+    finally:
+        column.__class__ = models.CharField
+
+
+@contextlib.contextmanager
+def foreign() -> Iterator[None]:
+    """Let somebody else have made the table, with a type that fills up with spaces."""
+    changed = _changed("SET CONSTRAINTS ALL IMMEDIATE;"
+                       "ALTER TABLE library_article ALTER title TYPE character(70)")  # fmt: skip
+    with changed(), mock.patch.object(Article._meta, "managed", False):
+        yield
+
+
+@contextlib.contextmanager
+def patched() -> Iterator[None]:
+    """Let somebody put theirs in the place of the framework's method, after ours."""
+    stock: Any = serializers.Serializer.to_representation
+
+    def more(self: Any, row: Any) -> Any:
+        return {**stock(self, row), "patched": True}
+
+    with mock.patch.object(serializers.Serializer, "to_representation", more):
+        yield
 
 
 def _from_db(kind: Any, *args: Any, **how: Any) -> Any:  # `fetch_mode`, since Django 6.1
@@ -373,7 +489,8 @@ def _changed(sql: str) -> Any:
 
 
 ODD: dict[str, Callable[[], Any]] = {
-    "none": contextlib.nullcontext, "post_init": listening,
+    "none": contextlib.nullcontext, "post_init": listening, "from_db_value": louder,
+    "editors heard": lambda: listening(Editor, "name"), "foreign": foreign, "patched": patched,
     "from_db": lambda: mock.patch.object(Article, "from_db", classmethod(_from_db), create=True),
     "descriptor": lambda: mock.patch.object(Article, "title", Shown()),
     "infinity": _changed("UPDATE library_article SET made_at = 'infinity' WHERE id = 2"),

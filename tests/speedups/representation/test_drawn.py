@@ -89,6 +89,8 @@ def test_a_part_goes_as_with_stock(kind, name):
     Spec(rows="own", pages="numbers"), Spec(shown=("id", "of"), rows="odd"),
     Spec(shown=("id", "count"), rows="odd"), Spec(shown=("id", "count"), rows="computed"),
     Spec(rows="distinct", pages="offset"),
+    Spec(shown=("id", "author"), rows="joined", odd="editors heard"),
+    Spec(shown=("id", "broken link"), odd="no rows"), Spec(shown=("id", "wrong"), odd="no rows"),
 ])  # fmt: skip
 def test_a_known_case_goes_as_with_stock(spec):
     assert_same(spec)

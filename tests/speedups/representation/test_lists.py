@@ -141,6 +141,18 @@ def test_only_named_view_sets_are_served_where_some_are_named(written, settings)
     assert len(written) == 1
 
 
+@pytest.mark.parametrize("change", [{"fields": ["id"]}, {"depth": 1}, {"fields": ["id", "level"]}])
+def test_a_serializer_class_that_changes_between_requests_is_not_taken_for_the_first(change):
+    kind = drawn.view_of(Spec(shown=("id", "editor")))
+    view = kind.as_view({"get": "list"})
+    with installed():
+        answered(view)
+        for name, value in change.items():
+            setattr(kind.serializer_class.Meta, name, value)
+        ours = answered(view)
+    assert ours == answered(view)
+
+
 @pytest.mark.parametrize(("spec", "said"), [
     (Spec(), "lists by the database"),
     (Spec(shown=("id", "method")), "by what is known of the class: method has no attribute"),

@@ -1,11 +1,13 @@
 """Faults that serializing otherwise invites, put in one by one; the drawn view sets find each."""
 
+import contextlib
 import re
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from drf_speedups.eligibility import models
 from drf_speedups.representation import (
     columns,
     finished,
@@ -28,6 +30,13 @@ pytestmark = [
 
 def nothing(*_args: Any) -> None:
     """Check nothing."""
+
+
+class Everything:
+    """Has all that is asked for."""
+
+    def __contains__(self, _one: Any) -> bool:
+        return True
 
 
 def _unordered(stock: Any) -> Any:
@@ -70,6 +79,25 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
             for one in columns.KINDS)), Spec(shown=("share",), odd="exponents")),
     "code of a field's own is not looked at": (
         (members, "is_known", lambda _field: True), Spec(shown=("asking",))),
+    "from_db_value is not looked at": (
+        (models, "OF_COLUMNS", frozenset()), Spec(odd="from_db_value")),
+    "a key's own code is not looked at": (
+        (members, "shows_as_ever", lambda _field: True), Spec(shown=("editor marked",))),
+    "code of related rows is not looked at": (
+        (texts, "shows_as_ever", lambda _field: True), Spec(shown=("note marked",))),
+    "fields within fields keep the context of the first": (
+        (members, "looks_around", lambda field: isinstance(field, members.LOOKING_AROUND)),
+        Spec(shown=("staff in a list",))),
+    "pages are late for code around them": (
+        (installing, "_alone", lambda *_: True), Spec(view="catching", pages="numbers")),
+    "pages are late for changes": (
+        (installing, "_fetching_before_changes", lambda _pages: contextlib.nullcontext()),
+        Spec(view="marking", pages="numbers")),
+    "data that was given away counts as unread": (
+        (finished.Finished, "unread", lambda self: self.make is not None), Spec(view="twice")),
+    "what is patched later is passed by": (
+        (finished, "STAND_INS", Everything()),
+        Spec(odd="patched")),
     "code of a serializer's own is not looked at": (
         (members, "check_class", nothing), Spec(serializer="own fields")),
 }  # fmt: skip
