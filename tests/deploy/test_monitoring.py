@@ -114,7 +114,7 @@ def test_kustomize_adds_the_port_to_the_service_of_an_overlay(tmp_path):
 
 def exposed() -> set[str]:
     """Return the names as Prometheus stores them."""
-    source = (ROOT / "project" / "exposition.py").read_text()
+    source = (ROOT / "project" / "observability" / "exposition.py").read_text()
     made = re.findall(r'(Counter|Histogram|Gauge)\(\s*"(\w+)"', source)
     endings = {"Counter": ["_total"], "Histogram": ["_bucket", "_sum", "_count"], "Gauge": [""]}
     return {name + ending for kind, name in made for ending in endings[kind]}
