@@ -153,10 +153,6 @@ class OverlapLane:
             for call in self.links.receive(fd):
                 self._take(call)
 
-    def flush(self) -> None:
-        """Send the statements of all requests that were begun since the last time."""
-        self.links.flush()
-
     def done(self) -> Iterator[Pending]:
         """Yield the requests that can be answered now."""
         for call in self.links.lost():

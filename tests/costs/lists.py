@@ -50,7 +50,7 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
     return Found("Lists of 20 in a project of somebody else", tables, [
         f"{rounds} rounds, in each a new server for each variant; {WARM_UP} requests to warm up, "
         f"then {REQUESTS} are counted; the least of the rounds",
-        f"gunicorn, one sync worker, a new connection for each request; {python}",
+        f"gunicorn, one sync worker, a new connection for each request; {_told(python)}",
         "a project as startproject leaves it, PageNumber pages with their COUNT; `ours` is one "
         "line in INSTALLED_APPS, `fastdrf` its serializers, dispatch mixin and renderer",
     ], settings)  # fmt: skip
@@ -59,6 +59,12 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
 def _python() -> str:
     found = sorted(FASTDRF.rglob("bin/python"))
     return str(found[0]) if found else sys.executable
+
+
+def _told(python: str) -> str:
+    """Return which Python that is, without the path of this machine."""
+    inside = Path(python).is_relative_to(FASTDRF)
+    return str(Path(python).relative_to(ROOT)) if inside else "the Python of this environment"
 
 
 def _run(python: str, url: str, variant: str, module: str) -> str:
