@@ -11,9 +11,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.speedups.representation import drawn
 from tests.speedups.representation.comparing import answered, installed, seed
-from tests.speedups.representation.drawn import ODD, PARTS, SHOWN, ZONES, Spec
+from tests.speedups.representation.drawn import PARTS, ZONES, Spec, view_of
+from tests.speedups.representation.odd import ODD
+from tests.speedups.representation.shown import SHOWN
+from tests.speedups.representation.views import made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -25,9 +27,9 @@ class Undo(Exception):  # noqa: N818  (no error)
 
 def outcome(spec, action):
     """Return an answer, or the error that comes of it; what is changed is undone."""
-    drawn.made.clear()
+    made.clear()
     kwargs = {"pk": 3} if action == "retrieve" else {}
-    view = drawn.view_of(spec).as_view({"get": action})
+    view = view_of(spec).as_view({"get": action})
     answer = None
     try:
         with transaction.atomic(), timezone.override(ZONES[spec.zone]), ODD[spec.odd]():
@@ -38,7 +40,7 @@ def outcome(spec, action):
             connection.needs_rollback = False
             raise Undo
     except Undo:
-        return answer, dict(drawn.made)
+        return answer, dict(made)
 
 
 def assert_same(spec):
