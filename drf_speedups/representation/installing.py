@@ -4,11 +4,10 @@ Each stand-in does what the method does that it stands for, and asks that one wh
 not known.
 """
 
-import contextlib
 import functools
 import secrets
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.paginator import Page as DjangosPage
@@ -31,7 +30,7 @@ from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.shapes import counting
 
 PIECE = "representation"
-LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: its pages
+LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
 
 _stock: dict[str, Any] = {}
 
@@ -80,33 +79,47 @@ def _forget(**_kwargs: Any) -> None:
 def _listing(stock: Any) -> Any:
     @functools.wraps(stock)
     def list(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A001
-        pages: Any = []
-        vars(self)[LAZILY] = pages
+        waiting = vars(self)[LAZILY] = Waiting()
         try:
-            with _fetching_before_changes(pages):
-                return stock(self, request, *args, **kwargs)
+            return stock(self, request, *args, **kwargs)
         finally:
             vars(self).pop(LAZILY, None)
+            waiting.end()
 
     return list
 
 
-@contextlib.contextmanager
-def _fetching_before_changes(pages: list[Page]) -> Iterator[None]:
-    """Let pages be fetched before something that is no SELECT runs, as they would have been."""
+class Waiting:
+    """Pages that nobody has fetched yet.
 
-    def before(execute: Any, sql: Any, *others: Any) -> Any:
-        if pages and not str(sql).startswith("SELECT"):
-            waiting = [one for one in pages if one.chosen._result_cache is None]
-            pages.clear()
-            for page in waiting:
-                page.fill()
+    They are fetched before something that is no SELECT runs, as they would have been.
+    """
+
+    def __init__(self) -> None:
+        self.pages: list[Page] = []
+        self.watched: Sequence[Any] = ()
+
+    def add(self, page: Page) -> None:
+        """Wait with a page."""
+        if not self.watched:
+            self.watched = connections.all()
+            for connection in self.watched:
+                connection.execute_wrappers.insert(0, self.before)  # others pop the last
+        self.pages.append(page)
+
+    def before(self, execute: Any, sql: Any, *others: Any) -> Any:
+        """Run a statement, and before that what it may change."""
+        if self.pages and not str(sql).startswith("SELECT"):
+            pages, self.pages = self.pages, []
+            for page in pages:
+                if page.chosen._result_cache is None:
+                    page.fill()
         return execute(sql, *others)
 
-    with contextlib.ExitStack() as within:
-        for connection in connections.all():
-            within.enter_context(connection.execute_wrapper(before))
-        yield
+    def end(self) -> None:
+        """Watch no more."""
+        for connection in self.watched:
+            connection.execute_wrappers.remove(self.before)
 
 
 def _paginating(stock: Any) -> Any:
@@ -121,7 +134,7 @@ def _paginating(stock: Any) -> Any:
             with counting(queryset):
                 page = lazily(self, queryset, request, view)
             if type(page) is Page:
-                vars(view)[LAZILY].append(page)
+                vars(view)[LAZILY].add(page)
             return page
         return stock(self, queryset, request, view=view)
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
-from django.urls import NoReverseMatch
+from django.urls import NoReverseMatch, get_urlconf
+from django.utils.translation import get_language
 from rest_framework.relations import HyperlinkedIdentityField, HyperlinkedRelatedField
 from rest_framework.reverse import reverse
 
@@ -15,12 +16,13 @@ from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.columns import ODD
-from drf_speedups.representation.members import copied
+from drf_speedups.representation.members import MOST_CLASSES, copied
 
 NUMBERED = 1234567, 7654321  # keys that no URL pattern for numbers refuses
 NAMED = UUID(int=0x1234567 << 90 | 1), UUID(int=0x7654321 << 80 | 2)
 BEFORE, AFTER, FIRST = "\x04", "\x05", 0x10  # in no JSON that PostgreSQL writes
 MOST_LINKS = 15
+_proven: set[Any] = set()  # what stands around any key, in URLs that were compared
 
 
 class Link(NamedTuple):
@@ -60,18 +62,36 @@ class Link(NamedTuple):
         Raises `StepAside` where that depends on the key, or there is no URL for the examples.
         """
         field = copied(self.field, serializer)
+        request = serializer.context.get("request")
+        by = get_urlconf(), get_language(), str(getattr(request, "version", None))
+        first, second = self.keys
         try:
-            found = {self._parts(field, key) for key in self.keys}
+            parts = self._parts(field, first)
+            proof = (field.view_name, field.lookup_url_kwarg, first, *by, *parts)
+            if proof not in _proven:
+                same = self._parts(field, second) == parts
+                unless(same, "the URL depends on the key in another way")
+                _remember(proof)
         except (ImproperlyConfigured, NoReverseMatch) as error:
             raise StepAside(str(error)) from error
-        unless(len(found) == 1, "the URL depends on the key in another way")
-        return found.pop()
+        return parts
 
     def _parts(self, field: Any, key: Any) -> tuple[str, str]:
         url = field.to_representation(SimpleNamespace(**{"pk": key, self.field.lookup_field: key}))
         before, found, after = str(url).partition(str(key))
         unless(found and str(key) not in after, "there is no key in the URL")
         return _inside(before), _inside(after)
+
+
+def _remember(proof: Any) -> None:
+    if len(_proven) > MOST_CLASSES:
+        _proven.clear()
+    _proven.add(proof)
+
+
+def forget() -> None:
+    """Let the URLs of all keys be compared anew."""
+    _proven.clear()
 
 
 def _inside(text: str) -> str:

@@ -22,7 +22,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from drf_speedups.eligibility.changes import silence
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import columns, shapes
+from drf_speedups.representation import columns, links, shapes
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
@@ -245,7 +245,7 @@ def _filled(parts: list[str], values: list[str]) -> str:
 def forget() -> None:
     """Let everything be looked at anew."""
     shapes.forget()
+    links.forget()
     _plans.clear()
-    shapes.forget()
     why_not.cache_clear()
     own_code.cache_clear()

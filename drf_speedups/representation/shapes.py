@@ -62,28 +62,28 @@ def recalled(key: Shape) -> Any:
 @contextmanager
 def counting(rows: Any) -> Iterator[None]:
     """Let a query set's rows be counted by remembered SQL while a paginator looks at it."""
-    key = _countable(rows)
-    if key is None:
+    if not _countable(rows):
         yield
         return
-    rows.count = types.MethodType(functools.partial(_count, key), rows)
+    rows.count = types.MethodType(_count, rows)  # always the same function: Django reads it once
     try:
         yield
     finally:
         del rows.count
 
 
-def _countable(rows: Any) -> Shape | None:
-    """Return the shape of a query set that Django's own code counts as it is."""
+def _countable(rows: Any) -> bool:
+    """Tell whether Django's own code counts the rows of a query set."""
     kind: Any = type(rows)
-    if not isinstance(rows, models.QuerySet) or "count" in own_code(kind, models.QuerySet):
-        return None
-    return None if rows.query.is_sliced or "count" in vars(rows) else shape(rows.query)
+    if not isinstance(rows, models.QuerySet) or "count" in vars(rows):
+        return False
+    return "count" not in own_code(kind, models.QuerySet)
 
 
-def _count(key: Shape, rows: Any) -> int:
-    if rows._result_cache is not None:
-        return len(rows._result_cache)
+def _count(rows: Any) -> int:
+    key = None if rows.query.is_sliced else shape(rows.query)
+    if rows._result_cache is not None or key is None:
+        return models.QuerySet.count(rows)
     counted = (rows.db, "count", *key)
     connection = connections[rows.db]
     sql = recalled(counted)

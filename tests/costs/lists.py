@@ -45,6 +45,7 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
                 for name, seconds in told.items():
                     alone[variant, name].append(seconds)
         settings = database.settings
+        versions = _run(python, database.url, "stock", "tests.costs.shop.versions").strip()
     tables = [_table("µs of CPU, server and application", spent, variants),
               _table("µs of CPU, application alone", alone, variants)]  # fmt: skip
     return Found("Lists of 20 in a project of somebody else", tables, [
@@ -53,7 +54,7 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
         f"gunicorn, one sync worker, a new connection for each request; {_told(python)}",
         "a project as startproject leaves it, PageNumber pages with their COUNT; `ours` is one "
         "line in INSTALLED_APPS, `fastdrf` its serializers, dispatch mixin and renderer",
-    ], settings)  # fmt: skip
+    ], settings, versions)  # fmt: skip
 
 
 def _python() -> str:

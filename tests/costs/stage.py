@@ -109,6 +109,7 @@ class Found:
     tables: Sequence[Table]
     conditions: Sequence[str]
     settings: Mapping[str, str]  # PostgreSQL's
+    versions: str = ""  # of what was measured, where another Python ran it
 
 
 def circumstances(found: Found, stage: Stage, packages: Sequence[str]) -> Bullets:
@@ -122,7 +123,7 @@ def circumstances(found: Found, stage: Stage, packages: Sequence[str]) -> Bullet
         *found.conditions,
         stage.cores.sentence,
         f"{m['cpu']}, {m['cores']} cores, {m['memory'] / GIB:.0f} GiB, {m['kernel']}",
-        f"Python {m['python']}, {tools}",
+        found.versions or f"Python {m['python']}, {tools}",
         f"PostgreSQL: {database}",
         f"commit {m.get('commit', 'unknown')}, {state}",
     ])  # fmt: skip

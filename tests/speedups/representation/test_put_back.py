@@ -1,6 +1,5 @@
 """Faults that serializing otherwise invites, put in one by one; the drawn view sets find each."""
 
-import contextlib
 import re
 from typing import Any
 from unittest import mock
@@ -91,7 +90,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
     "pages are late for code around them": (
         (installing, "_alone", lambda *_: True), Spec(view="catching", pages="numbers")),
     "pages are late for changes": (
-        (installing, "_fetching_before_changes", lambda _pages: contextlib.nullcontext()),
+        (installing.Waiting, "before", lambda _self, execute, *args: execute(*args)),
         Spec(view="marking", pages="numbers")),
     "data that was given away counts as unread": (
         (finished.Finished, "unread", lambda self: self.make is not None), Spec(view="twice")),
