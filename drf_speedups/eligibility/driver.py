@@ -11,7 +11,7 @@ MISSING = ""  # why psycopg 3 cannot be used, for people
 if TYPE_CHECKING:
     import psycopg
     from django.contrib.postgres.fields import ArrayField
-    from django.db.backends.postgresql.base import DatabaseWrapper
+    from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
     from django.db.backends.postgresql.operations import DatabaseOperations
     from psycopg.adapt import PyFormat, Transformer
     from psycopg.errors import error_from_result
@@ -28,7 +28,7 @@ else:
     try:
         import psycopg
         from django.contrib.postgres.fields import ArrayField
-        from django.db.backends.postgresql.base import DatabaseWrapper
+        from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
         from django.db.backends.postgresql.operations import DatabaseOperations
         from psycopg.adapt import PyFormat, Transformer
         from psycopg.errors import error_from_result
@@ -37,9 +37,19 @@ else:
         MISSING = f"psycopg 3 is not installed ({error}): pip install 'psycopg[binary]'"
         psycopg = ArrayField = DatabaseWrapper = DatabaseOperations = Nothing()
         PyFormat = Transformer = error_from_result = Nothing()
+        Cursor = ServerBindingCursor = Nothing()
         ConnStatus = DiagnosticField = ExecStatus = Nothing()
 
+CURSORS = frozenset({Cursor, ServerBindingCursor})  # that have all rows in Python
+
+
+def oid(name: str) -> int:
+    """Return PostgreSQL's number of a type; 0 without psycopg 3."""
+    return 0 if MISSING else psycopg.postgres.types[name].oid
+
+
 __all__ = [
-    "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations", "DatabaseWrapper",
-    "DiagnosticField", "ExecStatus", "PyFormat", "Transformer", "error_from_result", "psycopg",
+    "CURSORS", "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations", "DatabaseWrapper",
+    "DiagnosticField", "ExecStatus", "PyFormat", "Transformer", "error_from_result", "oid",
+    "psycopg",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 from rest_framework.utils.encoders import JSONEncoder
 
+from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.changes import silence
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
@@ -49,12 +50,10 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
         around = [(link.marks, link.around(serializer)) for link in plan.links]
     except (StepAside, EmptyResultSet):
         return None
-    with connections[rows.db].cursor() as cursor:
-        cursor.execute(sql, parameters)
-        fetched = cursor.fetchall()
-    rows._result_cache = LazyList(functools.partial(_objects, rows, fetched))
-    texts = _texts(rows, plan, fetched)
-    return None if texts is None else [_linked(text, around) for text in texts]
+    texts, all_rows = fetch(connections[rows.db], sql, parameters, whole=bool(plan.holes))
+    rows._result_cache = LazyList(functools.partial(_objects, rows, all_rows))
+    filled = _filled_in(rows, plan, texts, all_rows)
+    return None if filled is None else [_linked(text, around) for text in filled]
 
 
 def _prepared(rows: Any, kind: Any) -> tuple[str, Any, Texts]:
@@ -180,7 +179,7 @@ def _scope(compiler: Any, info: Any) -> Scope:
     return scope
 
 
-def _objects(rows: Any, fetched: list[Any]) -> Any:
+def _objects(rows: Any, fetched: Callable[[], list[Any]]) -> Any:
     """Return the objects that Django makes of what was fetched."""
     again: Any = rows._chain()
     again._db = rows.db
@@ -189,15 +188,16 @@ def _objects(rows: Any, fetched: list[Any]) -> Any:
 
     def execute_sql(*_args: Any, **_kwargs: Any) -> list[Any]:
         compiler.as_sql()  # says what is in which column
-        return [fetched]
+        return [fetched()]
 
     compiler.execute_sql = execute_sql
     return ModelIterable(again)
 
 
-def _texts(rows: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
+def _filled_in(
+    rows: Any, plan: Texts, texts: list[str], fetched: Callable[[], list[Any]]
+) -> list[str] | None:
     """Return the finished JSON of each row; None if one is not foreseen."""
-    texts = [row[-1] for row in fetched]
     if any(ODD in text for text in texts):
         return None
     if any(SKIP in text for text in texts):
@@ -210,7 +210,7 @@ def _texts(rows: Any, plan: Texts, fetched: list[Any]) -> list[str] | None:
         return [
             _filled(text.split(HOLE), [_encode(show(convert(row[place])))
                                        for place, convert, show in shows])
-            for text, row in zip(texts, fetched, strict=True)
+            for text, row in zip(texts, fetched(), strict=True)
         ]  # fmt: skip
     except (ValueError, TypeError):  # the renderer says what is wrong with it, if it is
         return None

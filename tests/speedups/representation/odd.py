@@ -98,6 +98,8 @@ ODD: dict[str, Callable[[], Any]] = {
     "from_db": lambda: mock.patch.object(Article, "from_db", classmethod(_from_db), create=True),
     "descriptor": lambda: mock.patch.object(Article, "title", Shown()),
     "infinity": _changed("UPDATE library_article SET made_at = 'infinity' WHERE id = 2"),
+    "late hour": _changed("UPDATE library_article SET hour = '24:00' WHERE id = 2"),
+    "far day": _changed("UPDATE library_article SET day = '12000-01-01' WHERE id = 2"),
     "nan": _changed("UPDATE library_article SET share = 'NaN' WHERE id = 2"),
     "exponents": _changed("UPDATE library_article SET share = 10 ^ (id + 12), big = id - 9"),
     "small": _changed("UPDATE library_article SET share = -10 ^ (-id)::float"),

@@ -38,6 +38,8 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
         Prefetch("topics", Topic.objects.filter(weight__lt=5).order_by("id")),
         Prefetch("editor", Editor.objects.filter(id__lt=3))),
     "only": lambda rows: rows.only("title"),
+    "readable": lambda rows: rows.defer("takes", "words"),
+    "readable and joined": lambda rows: rows.select_related("editor__town").defer("takes", "words"),
     "defer": lambda rows: rows.defer("body", "made_at", "editor"),
     "counted": lambda rows: rows.annotate(count=Count("topics")).order_by("id"),
     "valued": lambda rows: rows.annotate(count=F("level") + Value(1), of=Value("100 %s")),
