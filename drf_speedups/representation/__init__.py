@@ -9,6 +9,7 @@ serializer and which renderer. What is different is how a serializer makes an an
     columns     the text that PostgreSQL writes for a column, and the values that only Python knows
     texts       the JSON of a row in SQL, with the rows and URLs that it refers to
     rows        a query that is run once, its rows both finished JSON and ordinary objects
+    prefetched  rows that Django fetches beside it, by the same statements
     shapes      SQL that is the same each time is compiled once
     finished    a serializer's data that nobody has looked at yet
     negotiating the renderer that a header asks for

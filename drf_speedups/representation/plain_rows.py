@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 from django.db import models
+from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.manager import BaseManager
 
 from drf_speedups.eligibility.members import own_members
@@ -22,6 +23,9 @@ OF_CHOICE = OF_ITERATION | {
     "get_queryset", "all", "filter", "using", "db_manager", "_add_hints", "_filter_or_exclude",
     "_filter_or_exclude_inplace", "_chain", "_clone", "_next_is_sticky", "order_by",
 }  # fmt: skip
+
+# What an object has for a relation to one row, by a column of its own.
+FORWARD = {descriptors.ForwardManyToOneDescriptor, descriptors.ForwardOneToOneDescriptor}
 
 # The code of a manager's methods that do what its query set does.
 OF_QUERY_SETS = vars(BaseManager.from_queryset(models.QuerySet))["filter"].__code__
@@ -59,6 +63,30 @@ def check_manager(manager: Any) -> None:
     chosen, kind = manager._queryset_class, _class(manager)
     own = (_of_manager(kind) | own_code(chosen, models.QuerySet)) & OF_CHOICE
     unless(not own, f"the manager {kind.__name__} has its own {_named(own)}")
+
+
+def rows_to(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
+    """Return of a relation to many rows: lookup, model, the column it ends at, our own column.
+
+    Raises `StepAside` for other relations.
+    """
+    if type(found) is descriptors.ReverseManyToOneDescriptor:
+        field = found.rel.field
+        return field.attname, found.rel.related_model, field, field.target_field
+    unless(type(found) is descriptors.ManyToManyDescriptor, "it is no relation to rows")
+    field, reverse = found.field, found.reverse
+    other = found.rel.related_model if reverse else found.rel.model
+    name = field.name if reverse else field.related_query_name()
+    key = model._meta.pk
+    through = [one for one in found.through._meta.concrete_fields if one.is_relation]
+    to_keys = all(one.target_field.primary_key and one.db_constraint for one in through)
+    unless(to_keys, "the relation is not between keys")
+    return f"{name}__{key.attname}", other, key, key
+
+
+def descriptor(model: Any, name: str) -> Any:
+    """Return what a model's objects have under a name."""
+    return next((vars(kind)[name] for kind in model.__mro__ if name in vars(kind)), None)
 
 
 def _class(value: Any) -> Any:

@@ -23,7 +23,7 @@ from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.changes import silence
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import columns, links, shapes
+from drf_speedups.representation import columns, links, prefetched, shapes
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
@@ -33,6 +33,7 @@ from drf_speedups.representation.texts import Hole, Scope, Texts
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
 SKIPPED = re.compile(rf",{KEY}|(?<=\{{){KEY},?")
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+Rows = Callable[[], list[Any]]
 _plans: dict[Any, "Texts | StepAside"] = {}
 
 
@@ -44,29 +45,33 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
     """
     kind: Any = type(serializer)
     try:
-        _check(rows, kind)
-        sql, parameters, plan = _prepared(rows, kind)
+        names = _check(rows, kind)
+        sql, parameters, plan = _prepared(rows, kind, names)
         _check_related(rows, plan)
-        around = [(link.marks, link.around(serializer)) for link in plan.links]
+        around = {one: [(link.marks, link.around(serializer)) for link in one.links]
+                  for one in (plan, *plan.beside())}  # fmt: skip
     except (StepAside, EmptyResultSet):
         return None
-    texts, all_rows = fetch(connections[rows.db], sql, parameters, whole=bool(plan.holes))
-    rows._result_cache = LazyList(functools.partial(_objects, rows, all_rows))
-    filled = _filled_in(rows, plan, texts, all_rows)
-    return None if filled is None else [_linked(text, around) for text in filled]
+    whole = bool(plan.holes or plan.levels)
+    texts, all_rows = fetch(connections[rows.db], sql, parameters, whole=whole)
+    beside = prefetched.fetched(plan, all_rows)
+    objects = functools.partial(prefetched.objects, rows, all_rows, names, beside)
+    rows._result_cache = LazyList(objects)
+    rows._prefetch_done |= bool(beside)
+    return _written(rows, plan, texts, all_rows, beside, around)
 
 
-def _prepared(rows: Any, kind: Any) -> tuple[str, Any, Texts]:
+def _prepared(rows: Any, kind: Any, names: tuple[str, ...]) -> tuple[str, Any, Texts]:
     """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
     shape = shapes.shape(rows.query)
-    key = shape and (rows.db, kind, columns.writes_utc(), *shape)
+    key = shape and (rows.db, kind, names, columns.writes_utc(), *shape)
     found: tuple[str, Any, Texts] | None = shapes.recalled(key) if key else None
     if found is None:
         compiler = rows.query.get_compiler(rows.db)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
         sql, parameters = compiler.as_sql(with_col_aliases=True)
         unless(compiler.qualify is None, "a window chooses the rows")
-        plan = _plan(compiler, kind, rows.db)
+        plan = _plan(compiler, kind, names, rows.db)
         written = plan.sql.replace("%", "%%")
         found = f'SELECT q.*, {written} FROM ({sql}) "q"', parameters, plan  # noqa: S608
         if key:
@@ -74,8 +79,11 @@ def _prepared(rows: Any, kind: Any) -> tuple[str, Any, Texts]:
     return found
 
 
-def _check(rows: Any, kind: Any) -> None:
-    """Raise `StepAside` unless a query set's rows may be finished in the database."""
+def _check(rows: Any, kind: Any) -> tuple[str, ...]:
+    """Return the relations whose rows a query set is to fetch beside its own.
+
+    Raises `StepAside` unless its rows may be finished in the database.
+    """
     check_query_set(type(rows))
     query: Any = rows.query
     unless(type(query) is Query, "the query is of another kind")
@@ -83,15 +91,15 @@ def _check(rows: Any, kind: Any) -> None:
     unless(rows._iterable_class is ModelIterable, "the query set gives no objects")
     odd = query.combinator or query.select_for_update or query.extra or query.distinct_fields
     unless(not odd, "the query combines, locks or has extra parts")
-    beside = rows._prefetch_related_lookups
-    plain = all(type(lookup) is str for lookup in beside) and fewer_queries()
-    unless(plain or not beside, "other rows are fetched beside")
+    plain = all(type(lookup) is str for lookup in rows._prefetch_related_lookups)
+    names = () if plain and fewer_queries() else prefetched.paths(rows)
     unless(connections[rows.db].vendor == "postgresql", "only PostgreSQL writes JSON so")
     model: Any = rows.model
     check_objects(model)
     unless(members(kind, model), "the serializer's fields are not known")
     added = frozenset(query.annotation_select)
-    unless(not why_not(kind, model, added), "the serializer shows what only Python knows")
+    unless(not why_not(kind, model, added, names), "the serializer shows what only Python knows")
+    return names
 
 
 def fewer_queries() -> bool:
@@ -104,40 +112,43 @@ def _check_related(rows: Any, plan: Texts) -> None:
         unless(members(kind, model), f"the fields of {kind.__name__} have changed")
     for model in plan.models:
         unless(silence(model, READ), "something listens to the model's signals")
-    own = rows._known_related_objects or router.routers
-    unless(not (plan.follows and own), "related rows are known, or chosen by a router")
+    raises = getattr(rows, "_fetch_mode", None) is prefetched.FETCH_RAISE
+    own = rows._known_related_objects or router.routers or raises
+    unless(not (plan.follows and own), "related rows are known, refused, or chosen by a router")
 
 
 @functools.lru_cache(MOST_CLASSES)
-def why_not(kind: Any, model: Any, added: frozenset[str] = frozenset()) -> str:
+def why_not(
+    kind: Any, model: Any, added: frozenset[str] = frozenset(), names: tuple[str, ...] = ()
+) -> str:
     """Return why no query's rows can be written for serializers of a class; else nothing.
 
-    `added` are the names of what the query computes.
+    `added` are the names of what the query computes, `names` the relations that it fetches beside.
     """
     refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
     scope = Scope(model, refs)
     scope.places = dict.fromkeys(refs, 0)
     scope.annotations = {name: (models.IntegerField(), '"q"."col"') for name in added}
     try:
-        Texts(kind, scope, models.QuerySet(model).db)
+        prefetched.planned(kind, scope, names, models.QuerySet(model).db)
     except StepAside as reason:
         return "" if added else str(reason)
     return ""
 
 
-def _plan(compiler: Any, kind: Any, using: str) -> Texts:
+def _plan(compiler: Any, kind: Any, names: tuple[str, ...], using: str) -> Texts:
     """Return what is written for what a compiled query selects. Raises `StepAside`."""
     info = compiler.klass_info
     added = _annotations(compiler)
     named = tuple((name, ref, type(output)) for name, (output, ref) in added.items())
-    key = (kind, using, columns.writes_utc(), named, *_key(compiler, info))
+    key = (kind, using, names, columns.writes_utc(), named, *_key(compiler, info))
     if key not in _plans:
         if len(_plans) > MOST_CLASSES:
             _plans.clear()
         try:
-            root = _scope(compiler, info)
+            root = Scope.of(compiler, info)
             root.annotations = added
-            _plans[key] = Texts(kind, root, using)
+            _plans[key] = prefetched.planned(kind, root, names, using)
         except StepAside as reason:
             _plans[key] = reason
     found = _plans[key]
@@ -166,38 +177,27 @@ def _key(compiler: Any, info: Any) -> tuple[Any, ...]:
     return info["model"], tuple(chosen), tuple(joined)
 
 
-def _scope(compiler: Any, info: Any) -> Scope:
-    chosen = {
-        compiler.select[place][0].target: (place, compiler.select[place][2])
-        for place in info["select_fields"]
-    }
-    scope = Scope(info["model"], {column: f'"q"."{name}"' for column, (_, name) in chosen.items()})
-    scope.places = {column: place for column, (place, _) in chosen.items()}
-    for one in info.get("related_klass_infos", ()):
-        if not one["from_parent"]:
-            scope.joined[one["field"], one["reverse"]] = _scope(compiler, one)
-    return scope
-
-
-def _objects(rows: Any, fetched: Callable[[], list[Any]]) -> Any:
-    """Return the objects that Django makes of what was fetched."""
-    again: Any = rows._chain()
-    again._db = rows.db
-    compiler = again.query.get_compiler(rows.db)
-    again.query.get_compiler = lambda *_args, **_kwargs: compiler
-
-    def execute_sql(*_args: Any, **_kwargs: Any) -> list[Any]:
-        compiler.as_sql()  # says what is in which column
-        return [fetched()]
-
-    compiler.execute_sql = execute_sql
-    return ModelIterable(again)
+def _written(
+    rows: Any, plan: Texts, texts: list[str], fetched: Rows, beside: Any, around: Any
+) -> list[str] | None:
+    """Return the finished JSON of each row; None if one is not foreseen."""
+    parts: prefetched.Written = {}
+    for level in reversed(plan.levels):  # what a row has comes before the row
+        found = beside[level]
+        for number, one in enumerate(level.shows):
+            own = [row[number - len(level.shows)] for row in found]
+            filled = _filled_in(rows, one, own, found.copy, parts)
+            if filled is None:
+                return None
+            parts[level, number] = level.together(found, _linked(filled, around[one]))
+    filled = _filled_in(rows, plan, texts, fetched, parts)
+    return None if filled is None else _linked(filled, around[plan])
 
 
 def _filled_in(
-    rows: Any, plan: Texts, texts: list[str], fetched: Callable[[], list[Any]]
+    rows: Any, plan: Texts, texts: list[str], fetched: Rows, parts: Any
 ) -> list[str] | None:
-    """Return the finished JSON of each row; None if one is not foreseen."""
+    """Return the JSON of each row with what Python writes; None if one is not foreseen."""
     if any(ODD in text for text in texts):
         return None
     if any(SKIP in text for text in texts):
@@ -205,34 +205,38 @@ def _filled_in(
     if not plan.holes:
         return texts
     compiler = rows.query.get_compiler(rows.db)
-    shows = [(hole.place, _converted(compiler, hole), hole.show) for hole in plan.holes]
+    writes = [
+        _writing(compiler, hole) if isinstance(hole, Hole)
+        else hole.level.writing(hole, parts[hole.level, hole.number])
+        for hole in plan.holes
+    ]  # fmt: skip
     try:
         return [
-            _filled(text.split(HOLE), [_encode(show(convert(row[place])))
-                                       for place, convert, show in shows])
+            _filled(text.split(HOLE), [write(row) for write in writes])
             for text, row in zip(texts, fetched(), strict=True)
-        ]  # fmt: skip
+        ]
     except (ValueError, TypeError):  # the renderer says what is wrong with it, if it is
         return None
 
 
-def _linked(text: str, around: list[Any]) -> str:
+def _linked(texts: list[str], around: list[Any]) -> list[str]:
     for marks, parts in around:
-        text = text.replace(marks[0], parts[0]).replace(marks[1], parts[1])
-    return text
+        texts = [one.replace(marks[0], parts[0]).replace(marks[1], parts[1]) for one in texts]
+    return texts
 
 
-def _converted(compiler: Any, hole: Hole) -> Callable[[Any], Any]:
-    """Return what makes a value of what the driver gives."""
+def _writing(compiler: Any, hole: Hole) -> Callable[[Any], str]:
+    """Return what writes the value that the driver gives for a column."""
     expression, connection = hole.expression, compiler.connection
     converters = compiler.get_converters([expression]).get(0, ((), None))[0]
 
-    def convert(value: Any) -> Any:
+    def write(row: Any) -> str:
+        value = row[hole.place]
         for one in converters:
             value = one(value, expression, connection)
-        return value
+        return _encode(hole.show(value))
 
-    return convert
+    return write
 
 
 def _filled(parts: list[str], values: list[str]) -> str:

@@ -19,12 +19,18 @@ from drf_speedups.representation import columns
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.links import Link
 from drf_speedups.representation.members import Member, is_stored, members, shows_as_ever
-from drf_speedups.representation.plain_rows import check_manager, check_objects
+from drf_speedups.representation.plain_rows import (
+    FORWARD,
+    check_manager,
+    check_objects,
+    descriptor,
+    rows_to,
+)
 
 ROW: Any = serializers.Serializer
 LIST: Any = serializers.ListSerializer
 NULL = "'null'"
-Leaf = Callable[["Scope"], str]
+Leaf = Callable[["Texts", "Scope"], str]
 
 
 class Hole(NamedTuple):
@@ -33,6 +39,14 @@ class Hole(NamedTuple):
     place: int  # in the row
     expression: Any
     show: Callable[[Any], Any]
+
+
+class Part(NamedTuple):
+    """What stands where the rows of another statement are shown."""
+
+    level: Any  # whose statement that is
+    number: int  # of what its rows have
+    missing: str  # in SQL, for no row
 
 
 class Scope:
@@ -44,6 +58,22 @@ class Scope:
         self.places: dict[Any, int] = {}  # of columns that are fetched
         self.joined: dict[tuple[Any, bool], Scope] = {}  # by field, and whether it is reversed
         self.annotations: dict[str, tuple[Any, str]] = {}  # their fields, and their names in SQL
+        self.levels: dict[str, Any] = {}  # of relations whose rows other statements fetch
+        self.known: Any = None  # a relation that leads back to the object one has come from
+
+    @classmethod
+    def of(cls, compiler: Any, info: Any) -> "Scope":
+        """Return what a compiled query selects, as the columns of a sub-query `q`."""
+        chosen = {
+            compiler.select[place][0].target: (place, compiler.select[place][2])
+            for place in info["select_fields"]
+        }
+        scope = cls(info["model"], {one: f'"q"."{name}"' for one, (_, name) in chosen.items()})
+        scope.places = {column: place for column, (place, _) in chosen.items()}
+        for one in info.get("related_klass_infos", ()):
+            if not one["from_parent"]:
+                scope.joined[one["field"], one["reverse"]] = cls.of(compiler, one)
+        return scope
 
     def ref(self, column: Any) -> str:
         """Return a column as SQL. Raises `StepAside` for one that is not there."""
@@ -54,16 +84,27 @@ class Scope:
 class Texts:
     """What is written for the rows of a query; constructing it raises `StepAside`."""
 
-    def __init__(self, kind: Any, root: Scope, using: str) -> None:
-        self.models: set[Any] = set()  # whose rows are written
-        self.kinds: set[tuple[Any, Any]] = set()  # by which serializers, and rows of what
+    def __init__(self, leaf: Leaf, root: Scope, using: str, whole: "Texts | None" = None) -> None:
+        self.models: set[Any] = whole.models if whole else set()  # whose rows are written
+        # By which serializers, and rows of what.
+        self.kinds: set[tuple[Any, Any]] = whole.kinds if whole else set()
         self.follows = False  # whether there are others than the query's own
-        self.holes: list[Hole] = []
+        self.levels: list[Any] = []  # of rows that other statements fetch, as Django asks for them
+        self.holes: list[Hole | Part] = []
         self.links: list[Link] = []
         self._root = root
         self._using = using
         self._names = (f'"speedups {number}"' for number in itertools.count())
-        self.sql = self._object(kind, root)
+        self.sql = leaf(self, root)
+
+    @classmethod
+    def of_rows(cls, kind: Any, root: Scope, using: str) -> "Texts":
+        """Return what is written for rows by serializers of a class. Raises `StepAside`."""
+        return cls(lambda texts, end: texts._object(kind, end), root, using)
+
+    def beside(self) -> list["Texts"]:
+        """Return what is written of rows that other statements fetch."""
+        return [one for level in self.levels for one in level.shows]
 
     def _object(self, kind: Any, scope: Scope) -> str:
         unless(kind.to_representation is ROW.to_representation, f"{kind.__name__}.to_representation"
@@ -92,11 +133,12 @@ class Texts:
             return self._link(field, scope.ref(scope.model._meta.pk), scope.model._meta.pk)
         unless(field.source_attrs, f"{member.name} has no attribute for a source")
         if field.source in scope.annotations:
-            unless(_descriptor(scope.model, field.source) is None, "a name that the model has, too")
+            unless(descriptor(scope.model, field.source) is None, "a name that the model has, too")
             output, ref = scope.annotations[field.source]
             return f"coalesce({columns.computed(field, output, ref)}, {NULL})"
         *through, last = field.source_attrs
-        return self._along(through, scope, field, lambda end: self._end(field, last, end))
+        return self._along(through, scope, field,
+                           lambda texts, end: texts._end(field, last, end))  # fmt: skip
 
     def _column(self, member: Member, scope: Scope) -> str:
         column = member.column
@@ -111,18 +153,21 @@ class Texts:
     def _along(self, names: list[str], scope: Scope, field: Any, leaf: Leaf) -> str:
         """Return what stands at the end of a path of relations to one row each."""
         if not names:
-            return leaf(scope)
-        return self._one(names[0], scope, _missing(field),
-                         lambda end: self._along(names[1:], end, field, leaf))  # fmt: skip
+            return leaf(self, scope)
+        return self._one(names[0], scope, _missing(field), lambda texts, end: texts._along(
+            names[1:], end, field, leaf))  # fmt: skip
 
     def _end(self, field: Any, name: str, scope: Scope) -> str:
         """Return the text of a field whose source ends in a name that a row has."""
         if isinstance(field, relations.ManyRelatedField):
-            return self._many(name, scope, lambda end: self._related(field.child_relation, end))
+            child = field.child_relation
+            return self._many(name, scope, lambda texts, end: texts._related(child, end))
         if isinstance(field, LIST):
-            return self._many(name, scope, lambda end: self._object(type(field.child), end))
+            kind = type(field.child)
+            return self._many(name, scope, lambda texts, end: texts._object(kind, end))
         if isinstance(field, serializers.BaseSerializer):
-            return self._one(name, scope, NULL, lambda end: self._object(type(field), end))
+            kind = type(field)
+            return self._one(name, scope, NULL, lambda texts, end: texts._object(kind, end))
         if isinstance(field, relations.RelatedField):
             return self._relation(field, name, scope)
         column = _column(scope.model, name)
@@ -136,7 +181,7 @@ class Texts:
             if isinstance(field, relations.HyperlinkedRelatedField):
                 return self._link(field, scope.ref(column), column)
             return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
-        return self._one(name, scope, NULL, lambda end: self._related(field, end))
+        return self._one(name, scope, NULL, lambda texts, end: texts._related(field, end))
 
     def _related(self, field: Any, scope: Scope) -> str:
         """Return how a field shows a row that the relation leads to."""
@@ -151,7 +196,7 @@ class Texts:
         unless(isinstance(field, relations.SlugRelatedField), f"only Python knows what {field} is")
         *through, last = field.slug_field.replace("__", ".").split(".")
 
-        def leaf(end: Scope) -> str:
+        def leaf(_texts: Texts, end: Scope) -> str:
             column = _column(end.model, last)
             unless(column is not None, f"{last} is no column of {end.model.__name__}")
             return f"coalesce({columns.plain(column, end.ref(column))}, {NULL})"
@@ -160,9 +205,9 @@ class Texts:
 
     def _through(self, names: list[str], scope: Scope, leaf: Leaf) -> str:
         if not names:
-            return leaf(scope)
+            return leaf(self, scope)
         return self._one(names[0], scope, f"'{ODD}'",
-                         lambda end: self._through(names[1:], end, leaf))  # fmt: skip
+                         lambda texts, end: texts._through(names[1:], end, leaf))  # fmt: skip
 
     def _link(self, field: Any, ref: str, column: Any) -> str:
         link = Link.to(field, column, len(self.links))
@@ -172,7 +217,7 @@ class Texts:
     def _one(self, name: str, scope: Scope, missing: str, leaf: Leaf) -> str:
         """Return the text of the row that a relation leads to, `missing` if it leads nowhere."""
         self.follows = True
-        found = _descriptor(scope.model, name)
+        found = descriptor(scope.model, name)
         if type(found) in FORWARD:
             field = found.field
             check_column(field)
@@ -182,23 +227,36 @@ class Texts:
             unless(type(found) is descriptors.ReverseOneToOneDescriptor, f"{name} is no relation")
             field = found.related.field
             key, target, missing = field.target_field, field, NULL
+        if name in scope.levels:
+            return self._part(scope.levels[name], leaf, missing)
+        unless(field is not scope.known, f"{name} is the row that one has come from")
         model = target.model if type(found) in FORWARD else field.model
         check_objects(model)
         self.models.add(model)
         joined = scope.joined.get((field, type(found) not in FORWARD))
         if joined is not None:
             there = f"{joined.ref(joined.model._meta.pk)} IS NOT NULL"
-            return f"CASE WHEN {there} THEN {leaf(joined)} ELSE {missing} END"
+            return f"CASE WHEN {there} THEN {leaf(self, joined)} ELSE {missing} END"
         end, rows = self._rows(model, model._base_manager, target.attname, target, scope.ref(key))
-        return f"coalesce((SELECT {leaf(end)} FROM {rows}), {missing})"  # noqa: S608
+        return f"coalesce((SELECT {leaf(self, end)} FROM {rows}), {missing})"  # noqa: S608
 
     def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:
         """Return the array of the rows that a relation leads to, in the order of their model."""
         self.follows = True
-        found = _descriptor(scope.model, name)
-        lookup, model, target, key = _rows_of(found, scope.model)
+        if name in scope.levels and scope.levels[name].many:
+            return self._part(scope.levels[name], leaf, "")
+        found = descriptor(scope.model, name)
+        lookup, model, target, key = rows_to(found, scope.model)
         end, rows = self._rows(model, model._default_manager, lookup, target, scope.ref(key), True)
-        return f"(SELECT '[' || coalesce(string_agg({leaf(end)}, ','), '') || ']' FROM {rows})"  # noqa: S608
+        text = leaf(self, end)
+        return f"(SELECT '[' || coalesce(string_agg({text}, ','), '') || ']' FROM {rows})"  # noqa: S608
+
+    def _part(self, level: Any, leaf: Leaf, missing: str) -> str:
+        """Return what stands for rows that another statement fetches, and let that write them."""
+        unless(SKIP not in missing, "a field is left out where no row is")
+        level.shows.append(Texts(leaf, level.scope, self._using, self))
+        self.holes.append(Part(level, len(level.shows) - 1, missing))
+        return f"'{HOLE}'"
 
     def _rows(
         self, model: Any, manager: Any, lookup: str, target: Any, ref: str, ordered: bool = False
@@ -217,30 +275,6 @@ class Texts:
             for place in compiler.klass_info["select_fields"]
         }
         return Scope(model, refs), f"({sql.replace('%s', ref)}) {name}"
-
-
-FORWARD = {descriptors.ForwardManyToOneDescriptor, descriptors.ForwardOneToOneDescriptor}
-
-
-def _rows_of(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
-    """Return of a relation to many rows: lookup, model, the column it ends at, our own column."""
-    if type(found) is descriptors.ReverseManyToOneDescriptor:
-        field = found.rel.field
-        return field.attname, found.rel.related_model, field, field.target_field
-    unless(type(found) is descriptors.ManyToManyDescriptor, "it is no relation to rows")
-    field, reverse = found.field, found.reverse
-    other = found.rel.related_model if reverse else found.rel.model
-    name = field.name if reverse else field.related_query_name()
-    key = model._meta.pk
-    through = [one for one in found.through._meta.concrete_fields if one.is_relation]
-    to_keys = all(one.target_field.primary_key and one.db_constraint for one in through)
-    unless(to_keys, "the relation is not between keys")
-    return f"{name}__{key.attname}", other, key, key
-
-
-def _descriptor(model: Any, name: str) -> Any:
-    """Return what a model's objects have under a name."""
-    return next((vars(kind)[name] for kind in model.__mro__ if name in vars(kind)), None)
 
 
 def _column(model: Any, name: str, relation: bool = False) -> Any:

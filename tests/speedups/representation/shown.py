@@ -139,6 +139,9 @@ NOTE = serializer(Note, "article", "text")
 REPLY = serializer(Reply, "id", "text", "answered")
 NOTE_AND_REPLY = serializer(Note, "text", "reply", reply=REPLY())
 FREE = serializer(Note, "text", "free")
+ARTICLE = serializer(Article, "id", "title", "topics", "extra", topics=TOPIC_IN_TOWN(many=True))
+EDITOR_IN_ALL = serializer(Editor, "name", "articles", "staff", "town",
+                           articles=ARTICLE(many=True))  # fmt: skip
 FIELD = serializers
 TOKYO = ZoneInfo("Asia/Tokyo")
 SHOWN: dict[str, Callable[[], Any]] = {
@@ -181,6 +184,8 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "editor in town": lambda: EDITOR_IN_TOWN(source="editor"),
     "editor and more": lambda: More(source="editor"),
     "editor by method": lambda: Methodical(source="editor"),
+    "editor as many": lambda: EDITOR(source="editor", many=True),
+    "editor in all": lambda: EDITOR_IN_ALL(source="editor"),
     "place in full": lambda: TOWN(source="place"),
     "note in full": lambda: NOTE(source="note"),
     "replies": lambda: REPLY(many=True),

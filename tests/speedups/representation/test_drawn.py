@@ -7,6 +7,7 @@ import os
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from tests.speedups.representation.comparing import answered, installed, seed
 from tests.speedups.representation.drawn import PARTS, ZONES, Spec, view_of
 from tests.speedups.representation.odd import ODD
 from tests.speedups.representation.shown import SHOWN
-from tests.speedups.representation.views import made
+from tests.speedups.representation.views import QUERY_SETS, made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -26,13 +27,17 @@ class Undo(Exception):  # noqa: N818  (no error)
 
 
 def outcome(spec, action):
-    """Return an answer, or the error that comes of it; what is changed is undone."""
+    """Return an answer, or the error that comes of it, and how many queries there were.
+
+    What is changed is undone.
+    """
     made.clear()
     kwargs = {"pk": 3} if action == "retrieve" else {}
     view = view_of(spec).as_view({"get": action})
     answer = None
+    queries = CaptureQueriesContext(connection)
     try:
-        with transaction.atomic(), timezone.override(ZONES[spec.zone]), ODD[spec.odd]():
+        with transaction.atomic(), timezone.override(ZONES[spec.zone]), ODD[spec.odd](), queries:
             try:
                 answer = answered(view, spec.path, headers={"HTTP_ACCEPT": spec.accept}, **kwargs)
             except Exception as error:  # noqa: BLE001
@@ -40,17 +45,18 @@ def outcome(spec, action):
             connection.needs_rollback = False
             raise Undo
     except Undo:
-        return answer, dict(made)
+        return answer, dict(made), len(queries)
 
 
 def assert_same(spec):
     for action in ("list", "retrieve"):
         if action == "retrieve" and spec.rows in {"raw", "list", "union", "values"}:
             continue
-        stock = outcome(spec, action)
+        *stock, queries = outcome(spec, action)
         with installed():
-            ours = outcome(spec, action)
+            *ours, more = outcome(spec, action)
         assert (spec, action, ours) == (spec, action, stock)
+        assert more <= queries, (spec, action)
 
 
 def parts(names):
@@ -92,10 +98,23 @@ def test_a_part_goes_as_with_stock(kind, name):
     Spec(shown=("id", "count"), rows="odd"), Spec(shown=("id", "count"), rows="computed"),
     Spec(rows="distinct", pages="offset"),
     Spec(shown=("id", "author"), rows="joined", odd="editors heard"),
+    Spec(shown=("id", "author"), rows="beside, to one", odd="editors heard"),
+    Spec(shown=("id", "topics"), rows="beside", view="twice"),
+    Spec(shown=("id", "editor as many"), rows="beside, to one"),
+    Spec(shown=("id", "topics in full"), rows="beside", view="own list", pages="numbers"),
+    Spec(shown=("id", "topics", "topic links"), rows="beside", view="adding"),
     Spec(shown=("id", "broken link"), odd="no rows"), Spec(shown=("id", "wrong"), odd="no rows"),
 ])  # fmt: skip
 def test_a_known_case_goes_as_with_stock(spec):
     assert_same(spec)
+
+
+@pytest.mark.parametrize("rows", [name for name in QUERY_SETS if name.startswith("beside")])
+def test_rows_beside_a_list_go_as_with_stock(rows):
+    many = "topics in town", "topic words", "topic links", "topics", "topics marked"
+    one = "editor in all", "note in full", "note", "reviewer in full", "reviewing", "free topics"
+    for shown in (many, one, ("hired", "staff", "reviewer_town", "note text", "place in full")):
+        assert_same(Spec(shown=("id", *shown), rows=rows))
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)

@@ -13,6 +13,7 @@ from drf_speedups.representation import (
     installing,
     members,
     plain_rows,
+    prefetched,
     reading,
     rows,
     texts,
@@ -63,6 +64,13 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
     "descriptors are not looked at": (
         (members, "is_stored", lambda *_: True), Spec(odd="descriptor")),
     "query sets are not looked at": ((rows, "check_query_set", nothing), Spec(rows="own")),
+    "query sets of lookups are not looked at": (
+        (prefetched, "paths", lambda rows: tuple(
+            one.prefetch_through for one in rows._prefetch_related_lookups)),
+        Spec(shown=("id", "topics"), rows="chosen")),
+    "managers of rows beside are not looked at": (
+        (prefetched, "check_manager", nothing),
+        Spec(shown=("id", "replies"), rows="beside, hidden")),
     "every way to write JSON is plain": (
         (installing, "_is_plain", lambda *_: True), Spec(accept="application/json; indent=2")),
     "separators are not escaped": ((installing, "_escaped", lambda body: body), Spec()),

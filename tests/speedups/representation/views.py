@@ -33,6 +33,25 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "distinct on": lambda rows: rows.order_by("editor", "id").distinct("editor"),
     "joined": lambda rows: rows.select_related("editor__town", "reviewer", "note"),
     "prefetched": lambda rows: rows.prefetch_related("topics", "editor__staff", "topics__town"),
+    "beside": lambda rows: rows.prefetch_related("topics"),
+    "beside, to one": lambda rows: rows.prefetch_related("editor", "note", "reviewer__town"),
+    "beside, deeply": lambda rows: rows.prefetch_related(
+        "editor__articles", Prefetch("topics"), "editor__articles__topics__town", "topics"),
+    "beside, reversed": lambda rows: rows.prefetch_related("editor__staff__staff", "note__free"),
+    "beside, back again": lambda rows: rows.prefetch_related("note__article__topics"),
+    "beside, by code": lambda rows: rows.prefetch_related("topics", "place__topics"),
+    "beside, hidden": lambda rows: rows.prefetch_related("topics", "replies"),
+    "beside, named": lambda rows: rows.prefetch_related(Prefetch("topics", to_attr="named")),
+    "beside, wrong": lambda rows: rows.prefetch_related("topics__nothing"),
+    "beside, joined": lambda rows: rows.select_related("editor__chief", "note").prefetch_related(
+        "topics", "reviewer__staff"),
+    "beside joined rows": lambda rows: rows.select_related("editor").prefetch_related(
+        "topics", "editor__staff"),
+    "beside, twice": lambda rows: rows.filter(topics__weight__gt=0).order_by(
+        "id", "topics__id").prefetch_related("topics", "editor__articles"),
+    "beside, deferred": lambda rows: rows.only("title").prefetch_related("editor", "topics"),
+    "beside, related": lambda rows: Editor.objects.get(id=2).articles.prefetch_related(
+        "editor__staff", "topics"),
     "joined twice": lambda rows: rows.select_related("editor__chief", "place").order_by("id"),
     "chosen": lambda rows: rows.prefetch_related(
         Prefetch("topics", Topic.objects.filter(weight__lt=5).order_by("id")),
