@@ -23,7 +23,7 @@ from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.changes import silence
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import columns, links, prefetched, shapes
+from drf_speedups.representation import columns, conditions, links, prefetched, shapes
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
@@ -63,20 +63,22 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
 
 def _prepared(rows: Any, kind: Any, names: tuple[str, ...]) -> tuple[str, Any, Texts]:
     """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
-    shape = shapes.shape(rows.query)
+    connection = connections[rows.db]
+    shape, values = shapes.shape(rows.query, connection) or (None, ())
     key = shape and (rows.db, kind, names, columns.writes_utc(), *shape)
-    found: tuple[str, Any, Texts] | None = shapes.recalled(key) if key else None
+    found: tuple[str, Texts] | None = shapes.recalled(key) if key else None
     if found is None:
         compiler = rows.query.get_compiler(rows.db)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
-        sql, parameters = compiler.as_sql(with_col_aliases=True)
+        sql, parameters = compiler.as_sql(with_limits=False, with_col_aliases=True)
         unless(compiler.qualify is None, "a window chooses the rows")
         plan = _plan(compiler, kind, names, rows.db)
         written = plan.sql.replace("%", "%%")
-        found = f'SELECT q.*, {written} FROM ({sql}) "q"', parameters, plan  # noqa: S608
-        if key:
+        found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
+        if key and conditions.same_values(parameters, values):
             shapes.remember(key, found)
-    return found
+        values = parameters
+    return f'{found[0]}{shapes.limits(rows.query, connection)}) "q"', values, found[1]
 
 
 def _check(rows: Any, kind: Any) -> tuple[str, ...]:
@@ -249,6 +251,7 @@ def _filled(parts: list[str], values: list[str]) -> str:
 def forget() -> None:
     """Let everything be looked at anew."""
     shapes.forget()
+    conditions.forget()
     links.forget()
     _plans.clear()
     why_not.cache_clear()

@@ -1,0 +1,126 @@
+"""Conditions of a query: what their SQL follows from, and the values that go with it.
+
+Known are those that compare a column with values. Their text follows from the class of the lookup,
+the column, and how many values there are; the values are what Django's own code makes of them, in
+the order in which it collects them.
+"""
+
+import functools
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.db.models import lookups
+from django.db.models.expressions import Col
+from django.db.models.fields import related_lookups
+from django.db.models.fields.reverse_related import ManyToOneRel, OneToOneRel
+from django.db.models.sql.datastructures import BaseTable, Join
+from django.db.models.sql.where import AND, OR, WhereNode
+
+from drf_speedups.eligibility.models import check_column
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.representation.members import MOST_CLASSES
+from drf_speedups.representation.plain_rows import own_code
+
+Shape = tuple[Any, ...]
+EXACT = {lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact}
+OF_NULL = {lookups.IsNull, related_lookups.RelatedIsNull}
+OF_MANY = {lookups.In, lookups.Range, related_lookups.RelatedIn}
+LOOKUPS = EXACT | OF_NULL | OF_MANY | {
+    lookups.IExact, lookups.Contains, lookups.IContains, lookups.StartsWith, lookups.IStartsWith,
+    lookups.EndsWith, lookups.IEndsWith, lookups.Regex, lookups.IRegex,
+    lookups.GreaterThan, lookups.GreaterThanOrEqual, lookups.LessThan, lookups.LessThanOrEqual,
+    lookups.IntegerGreaterThan, lookups.IntegerGreaterThanOrEqual,
+    lookups.IntegerLessThan, lookups.IntegerLessThanOrEqual,
+    related_lookups.RelatedGreaterThan, related_lookups.RelatedGreaterThanOrEqual,
+    related_lookups.RelatedLessThan, related_lookups.RelatedLessThanOrEqual,
+}  # fmt: skip
+OF_SQL = frozenset({
+    "as_sql", "as_postgresql", "process_lhs", "process_rhs", "batch_process_rhs", "get_rhs_op",
+    "get_db_prep_lookup", "resolve_expression_parameter", "rhs_is_direct_value",
+})  # fmt: skip
+RELATIONS = {models.ForeignKey, models.OneToOneField}
+REVERSED = {ManyToOneRel, OneToOneRel}
+VALUES = str, int, float, Decimal, date, time, timedelta, UUID
+MOST_VALUES = 100  # of one condition: each number of them has its own SQL
+
+
+def compared(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]]:
+    """Return what the SQL of a query's joins and conditions follows from, and their values.
+
+    Raises `StepAside` for a condition that is not known, and what Django raises where the rows are
+    none, or all.
+    """
+    unless(connection.vendor == "postgresql", "other databases have lookups of their own")
+    unless(query.alias_cols and not query.external_aliases, "it is a part of another query")
+    values: list[Any] = []
+    joins = [_join(alias, join, bool(query.alias_refcount[alias]))
+             for alias, join in query.alias_map.items()]  # fmt: skip
+    named = [(table, *aliases) for table, aliases in query.table_map.items()]
+    where = _node(query.where, connection, values)
+    return (query.alias_prefix, *joins, *named, where), tuple(values)
+
+
+def same_values(some: Any, others: Any) -> bool:
+    """Tell whether values are the same, of the same types."""
+    return [(type(one), one) for one in some] == [(type(one), one) for one in others]
+
+
+def _join(alias: str, join: Any, used: bool) -> Shape:
+    if type(join) is BaseTable:
+        return alias, join.table_name, used
+    along = join.join_field
+    declared = along.field if type(along) in REVERSED else along
+    plain = type(join) is Join and join.filtered_relation is None and type(declared) in RELATIONS
+    unless(plain, "a join has conditions of its own")
+    return (alias, join.table_name, join.parent_alias, join.join_type, join.join_cols,
+            id(along), used)  # fmt: skip
+
+
+def _node(node: Any, connection: Any, values: list[Any]) -> Shape:
+    unless(type(node) is WhereNode and node.connector in {AND, OR}, "conditions of another kind")
+    parts = [
+        _node(one, connection, values)
+        if type(one) is WhereNode
+        else _lookup(one, connection, values)
+        for one in node.children
+    ]
+    return (node.connector, node.negated, node.resolved, *parts)
+
+
+def _lookup(lookup: Any, connection: Any, values: list[Any]) -> Shape:
+    kind: Any = type(lookup)
+    known = kind in LOOKUPS and type(lookup.lhs) is Col and not lookup.bilateral_transforms
+    unless(known, "a condition that is not known")
+    column, field, asked = lookup.lhs, lookup.lhs.output_field, lookup.rhs
+    unless(_is_genuine(kind, field), "a condition with code of its own")
+    start = kind, column.alias, column.target.column, field
+    if type(asked) is bool and (kind in OF_NULL or (kind in EXACT and column.conditional)):
+        return *start, asked  # it is in the SQL
+    each = asked if kind in OF_MANY and type(asked) is list else [asked]
+    unless(len(each) <= MOST_VALUES and all(map(_is_value, each)), "a condition with SQL in it")
+    sql, found = lookup.process_rhs(None, connection)
+    values += found
+    return *start, sql if isinstance(sql, str) else tuple(sql)
+
+
+def _is_value(value: Any) -> bool:
+    sql = hasattr(value, "as_sql") or hasattr(value, "resolve_expression")
+    return isinstance(value, VALUES) and not sql
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _is_genuine(kind: Any, field: Any) -> bool:
+    """Tell whether Django's own code compares a column so."""
+    try:
+        check_column(field)
+    except StepAside:
+        return False
+    return not own_code(kind, kind) & OF_SQL
+
+
+def forget() -> None:
+    """Let lookups and columns be looked at anew."""
+    _is_genuine.cache_clear()

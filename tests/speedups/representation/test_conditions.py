@@ -1,0 +1,255 @@
+"""Query sets drawn at random have the SQL that is remembered for them, and the values.
+
+`FUZZ_EXAMPLES=2000 pytest tests/speedups/representation/test_conditions.py` looks for longer.
+"""
+
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import reduce
+from operator import and_, or_, xor
+from uuid import UUID
+
+import pytest
+from django.core.exceptions import EmptyResultSet, FieldError
+from django.db import connection
+from django.db.models import CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, lookups
+from django.db.models.functions import Upper
+from django.test.utils import register_lookup
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drf_speedups.representation import conditions, shapes
+from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.representation.odd import louder
+
+pytestmark = pytest.mark.django_db
+KNOWN: dict[tuple, str] = {}  # what was compiled for each shape, by all examples
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+TEXTS = st.sampled_from(["t1", "", "%", "_\\", "%s", "é'\"", "\x7f"])
+NUMBERS = st.sampled_from([0, 1, -1, 2**31, 2**31 - 1, 2**63, True, 1.5])
+MOMENTS = st.sampled_from([datetime(2026, 3, 29, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+KEYS = st.sampled_from([UUID(int=1), UUID(int=2)])
+COMPARED = {"exact", "gt", "gte", "lt", "lte"}
+OF_TEXT = {"exact", "iexact", "contains", "icontains", "startswith", "istartswith", "endswith",
+           "iendswith", "regex", "iregex"}  # fmt: skip
+COLUMNS = {
+    "id": (NUMBERS, COMPARED), "title": (TEXTS, OF_TEXT), "level": (NUMBERS, COMPARED | OF_TEXT),
+    "mood": (st.sampled_from(["g", Article.Mood.SAD]), {"exact", "contains"}),
+    "price": (st.sampled_from([1, Decimal("1.5"), 2.25]), COMPARED), "share": (NUMBERS, COMPARED),
+    "is_open": (st.booleans(), {"exact", "gt"}), "made_at": (MOMENTS, {*COMPARED, "contains"}),
+    "day": (st.sampled_from([date(2026, 1, 1), date(1, 1, 1)]), COMPARED),
+    "hour": (st.just(time(12)), COMPARED), "takes": (st.just(timedelta(1)), COMPARED),
+    "token": (KEYS, {"exact", "icontains"}), "mail": (TEXTS, OF_TEXT),
+    "editor": (NUMBERS, COMPARED),
+    "place": (st.sampled_from(["b", "ulm"]), COMPARED), "editor__id": (NUMBERS, COMPARED),
+    "editor__name": (TEXTS, OF_TEXT), "reviewer__chief__name": (TEXTS, OF_TEXT),
+    "editor__town__founded": (st.just(date(854, 7, 22)), COMPARED),
+    "topics__word": (TEXTS, OF_TEXT),
+    "note__text": (TEXTS, OF_TEXT), "note__reply__answered": (NUMBERS, COMPARED),
+    "topics": (NUMBERS, {"exact"}), "replies__hidden": (st.booleans(), {"exact"}),
+    "address": (st.sampled_from(["::1", "10.0.0.1"]), {"exact", "contains"}),
+    "extra": (st.sampled_from([1, "a", {"a": 1}, [1]]), {"exact", "contains"}),
+    "words": (st.sampled_from([["a"], []]), {"exact", "contains", "overlap"}),
+    "made_at__year": (NUMBERS, COMPARED), "extra__a": (NUMBERS, COMPARED),
+    "title__upper": (TEXTS, OF_TEXT),
+}  # fmt: skip
+OTHER = [
+    Q(), ~Q(), Q(pk__in=[]), Q(title=F("body")), Q(title__contains=F("mail")), Q(level=F("id") + 1),
+    Q(title=Value("t1")), Q(editor__in=Editor.objects.filter(name="Ada")), Q(title__in=["a", None]),
+    Q(Exists(Editor.objects.filter(pk=OuterRef("editor"), name="Ada"))), Q(Upper("title")),
+    Q(id__in=[*range(3)]), Q(id__in=[*range(200)]), Q(id__in=["1", 1, 2]),
+    Q(id__range=(1, F("big"))),
+    Q(title__in=["a", Upper("mail")]), Q(token__isnull=True), Q(editor__isnull=False), Q(pk=2),
+    Q(lookups.GreaterThan(F("level"), 1)), Q(editor__in=[1, 2]), Q(reviewer__staff__name="Bob"),
+    Q(made_at__date=date(2026, 3, 29)), Q(place__name="Ulm"), Q(editor=Editor(pk=1)),
+]  # fmt: skip
+
+
+@st.composite
+def compared(draw):
+    """Draw a condition twice, with other values."""
+    name = draw(st.sampled_from([*COLUMNS]))
+    values, kinds = COLUMNS[name]
+    kind = draw(st.sampled_from([*sorted(kinds), "in", "range", "isnull"]))
+    if kind == "isnull":
+        values = st.booleans()
+    if kind in {"in", "range"}:
+        most = 2 if kind == "range" else 3
+        values = st.lists(values, min_size=2 if kind == "range" else 0, max_size=most)
+    return tuple({f"{name}__{kind}": draw(values)} for _ in range(2))
+
+
+def _both(join):
+    return lambda pairs: tuple(reduce(join, one) for one in zip(*pairs, strict=True))
+
+
+def _grown(inner):
+    several = st.lists(inner, min_size=2, max_size=3)
+    joined = st.tuples(several, st.sampled_from([and_, or_, or_, xor]))
+    return st.one_of(
+        joined.map(lambda drawn: _both(drawn[1])(drawn[0])),
+        inner.map(lambda pair: (~pair[0], ~pair[1])),
+    )
+
+
+leaves = st.one_of(
+    *[compared().map(lambda pair: (Q(**pair[0]), Q(**pair[1])))] * 4,
+    st.sampled_from(OTHER).map(lambda one: (one, one)),
+)
+trees = st.recursive(leaves, _grown, max_leaves=4)
+STEPS = {
+    "distinct": lambda rows: rows.distinct(), "joined": lambda rows: rows.select_related("editor"),
+    "ordered": lambda rows: rows.order_by("editor__name", "-id"), "all": lambda rows: rows.all(),
+    "by topic": lambda rows: rows.order_by("topics__word"), "reversed": lambda rows: rows.reverse(),
+    "joined deep": lambda rows: rows.select_related("editor__town", "note"),
+    "deferred": lambda rows: rows.defer("body"), "page": lambda rows: rows[2:4],
+    "or": lambda rows: rows | Article.objects.filter(editor__name="Ada"),
+    "rest": lambda rows: rows[1:],
+    "and": lambda rows: rows & Article.objects.filter(topics__word="a"),
+    "annotated": lambda rows: rows.annotate(of=Value(1)), "used": lambda rows: _used(rows).all(),
+    "not": lambda rows: rows.exclude(topics__word="b"), "none": lambda rows: rows.none(),
+}  # fmt: skip
+
+
+def _used(rows):
+    sql_of(rows)
+    return rows
+
+
+def sql_of(rows):
+    """Return what Django compiles, or that there is nothing to ask for."""
+    try:
+        return rows.query.get_compiler("default").as_sql(with_col_aliases=True)
+    except EmptyResultSet:
+        return None
+
+
+class Noted(Exception):  # noqa: N818  (no error)
+    """Ends what need not go on."""
+
+
+def counted_by(rows):
+    """Return the statement that Django's own code counts with, and its values."""
+
+    def note(_execute, sql, parameters, *_others):
+        raise Noted(sql, parameters)
+
+    with connection.execute_wrapper(note), pytest.raises(Noted) as noted:
+        type(rows).count(rows)
+    return noted.value.args
+
+
+def check(rows):
+    """Compare what is known of a query set's shape with what is compiled for it now."""
+    found = shapes.shape(rows.query, connection)
+    if found is None:
+        return False
+    shape, values = found
+    limits = shapes.limits(rows.query, connection)
+    if not rows.query.is_sliced:
+        sql, parameters = counted_by(rows)
+        assert conditions.same_values(parameters, values)
+        assert KNOWN.setdefault(("count", *shape), sql) == sql
+    compiled = sql_of(rows)
+    assert compiled is not None
+    sql, parameters = compiled
+    assert conditions.same_values(parameters, values)
+    assert sql.endswith(limits)
+    whole = sql[: len(sql) - len(limits)]
+    assert KNOWN.setdefault(shape, whole) == whole
+    return True
+
+
+def chosen(conditions_of, steps):
+    """Return two query sets that differ in values."""
+    for at in range(2):
+        rows = Article.objects.all()
+        for how, pair in conditions_of:
+            rows = getattr(rows, how)(pair[at])
+        for step in steps:
+            rows = STEPS[step](rows)
+        yield rows
+
+
+@pytest.mark.timeout(0 if EXAMPLES else 120)
+@settings(
+    max_examples=EXAMPLES or 150, derandomize=not EXAMPLES, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(
+    st.lists(st.tuples(st.sampled_from(["filter", "filter", "exclude"]), trees), max_size=3),
+    st.lists(st.sampled_from([*STEPS]), max_size=3),
+)
+def test_a_query_set_drawn_at_random_has_the_remembered_sql(conditions_of, steps):
+    try:
+        both = [*chosen(conditions_of, steps)]
+    except (ValueError, TypeError, FieldError):  # Django has no such query set
+        return
+    for rows in both:
+        check(rows)
+
+
+@pytest.mark.parametrize("condition", [
+    Q(title=F("body")), Q(title__contains=F("mail")), Q(title=Value("t1")), Q(pk__in=[]),
+    Q(editor__in=Editor.objects.filter(name="Ada")), Q(title__in=["a", None]), Q(id__gt=2**63),
+    Q(Exists(Editor.objects.filter(pk=OuterRef("editor")))), Q(id__in=[*range(200)]),
+    Q(id__range=(1, F("big"))), Q(made_at__year=2026), Q(extra__a=1), Q(words__contains=["a"]),
+    Q(level=1) ^ Q(id=1), Q(lookups.Exact(F("level") + 1, 2)), ~Q(topics__word="a"),
+])  # fmt: skip
+def test_a_condition_that_may_have_sql_of_its_own_is_left_to_django(condition):
+    assert shapes.shape(Article.objects.filter(condition).query, connection) is None
+
+
+@pytest.mark.parametrize("rows", [
+    Article.objects.annotate(of=Value(1)), Article.objects.distinct("editor"),
+    Article.objects.values("id"), Article.objects.select_for_update(),
+    Article.objects.alias(by=FilteredRelation("editor", condition=Q(editor__name="Ada"))),
+    Article.objects.filter(id=1).union(Article.objects.filter(id=2)),
+    Article.objects.order_by(F("id").desc()), Article.objects.extra(where=["id > 1"]),
+])  # fmt: skip
+def test_what_else_may_carry_a_value_is_left_to_django(rows):
+    assert shapes.shape(rows.query, connection) is None
+
+
+class Own(lookups.Contains):
+    """A lookup of a project's own, by the name of Django's."""
+
+    def process_rhs(self, *args):
+        """Ask for nothing."""
+        return "NULL", ()
+
+
+def test_a_lookup_of_a_project_s_own_is_left_to_django():
+    with register_lookup(CharField, Own):
+        rows = Article.objects.filter(title__contains="t")
+        assert shapes.shape(rows.query, connection) is None
+
+
+@pytest.mark.parametrize("name", ["as_sql", "as_postgresql", "process_rhs"])
+def test_a_lookup_that_somebody_has_changed_is_left_to_django(monkeypatch, name):
+    monkeypatch.setattr(lookups.Contains, name, lambda *_: ("NULL", ()), raising=False)
+    conditions.forget()
+    rows = Article.objects.filter(title__contains="t")
+    assert shapes.shape(rows.query, connection) is None
+    conditions.forget()
+
+
+def test_a_column_of_a_project_s_own_is_left_to_django():
+    conditions.forget()
+    with louder():
+        rows = Article.objects.filter(title="t")
+        assert shapes.shape(rows.query, connection) is None
+    conditions.forget()
+
+
+def test_a_value_that_stands_in_the_sql_is_told_from_another():
+    rows = Article.objects
+    asked = [rows.filter(is_open=True), rows.filter(is_open=False), rows.exclude(is_open=True),
+             rows.filter(title__isnull=True), rows.filter(title__isnull=False),
+             rows.filter(id__in=[1]), rows.filter(id__in=[1, 2]), rows.filter(level=1),
+             rows.filter(level=1, title="t"), rows.filter(Q(level=1) | Q(title="t")),
+             rows.filter(level=1).distinct(), rows.filter(level=1)[:2]]  # fmt: skip
+    assert all(check(one.all()) for one in asked)
+    found = [shapes.shape(one.query, connection) for one in asked]
+    assert len({one[0] for one in found if one}) == len(asked) - 1  # the page is one of all rows
