@@ -1,15 +1,17 @@
 """Whether rows become objects, and are chosen, by Django's own code."""
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.manager import BaseManager
 
 from drf_speedups.eligibility.members import own_members
+from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
-from drf_speedups.representation.members import MOST_CLASSES
+from drf_speedups.representation.members import MOST_CLASSES, is_stored
 
 # What makes rows of a query set, or objects of rows.
 OF_ITERATION = frozenset({
@@ -87,6 +89,91 @@ def rows_to(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
 def descriptor(model: Any, name: str) -> Any:
     """Return what a model's objects have under a name."""
     return next((vars(kind)[name] for kind in model.__mro__ if name in vars(kind)), None)
+
+
+class Relation(NamedTuple):
+    """Where a relation leads: from a column of ours to one of theirs."""
+
+    found: Any  # Django's descriptor
+    field: Any
+    model: Any
+    ours: Any
+    theirs: Any  # or what Django calls it, of a table between
+
+    @classmethod
+    def of(cls, model: Any, name: str) -> "Relation":
+        """Return what the objects of a model have under a name. Raises `StepAside`."""
+        found = descriptor(model, name)
+        unless(type(found) in RELATIONS, f"{name} is no relation")
+        return cls(found, *RELATIONS[type(found)](found))
+
+    @property
+    def many(self) -> bool:
+        """Tell whether it leads to any number of rows."""
+        return type(self.found) in TO_MANY
+
+    @property
+    def forward(self) -> bool:
+        """Tell whether our column refers to the row."""
+        return type(self.found) in FORWARD
+
+    @property
+    def manager(self) -> Any:
+        """Return the manager that Django asks."""
+        return self.model._default_manager if self.many else self.model._base_manager
+
+    @property
+    def known(self) -> Any:
+        """Return the relation that leads back, where the rows have the object one comes from."""
+        return None if type(self.theirs) is str else self.field
+
+    def check(self, scope: Any) -> None:
+        """Raise `StepAside` unless Django asks for all that it leads to from rows of a query."""
+        back = self.field is scope.known and not self.many
+        joined = (self.field, not self.forward) in scope.joined
+        unless(not (back or joined), "the rows that are to be fetched are there")
+        check_column(scope.model._meta.pk)
+        check_objects(scope.model)
+        check_objects(self.model)
+        check_manager(self.manager)
+        between = type(self.theirs) is str
+        stored = is_stored(self.ours, scope.model) and (
+            between or is_stored(self.theirs, self.model)
+        )
+        unless(stored and self.ours in scope.places, f"{self.ours} is not selected")
+
+
+Columns = tuple[Any, Any, Any, Any]
+
+
+def _many_to_many(found: Any) -> Columns:
+    field, rel = found.field, found.rel
+    name = field.m2m_reverse_field_name() if found.reverse else field.m2m_field_name()
+    source = found.through._meta.get_field(name)
+    model = rel.related_model if found.reverse else rel.model
+    check_column(source)
+    unless(source.target_field.primary_key, "the relation does not begin at a key")
+    return source, model, source.target_field, f"_prefetch_related_val_{source.attname}"
+
+
+def _to_one(found: Any) -> Columns:
+    field = found.field
+    check_column(field)
+    return field, field.remote_field.model, field, field.target_field
+
+
+def _reversed(rel: Any) -> Columns:
+    check_column(rel.field)
+    return rel.field, rel.related_model, rel.field.target_field, rel.field
+
+
+RELATIONS: dict[Any, Callable[[Any], Columns]] = {
+    descriptors.ManyToManyDescriptor: _many_to_many,
+    descriptors.ReverseManyToOneDescriptor: lambda found: _reversed(found.rel),
+    descriptors.ReverseOneToOneDescriptor: lambda found: _reversed(found.related),
+    **dict.fromkeys(FORWARD, _to_one),
+}
+TO_MANY = {descriptors.ManyToManyDescriptor, descriptors.ReverseManyToOneDescriptor}
 
 
 def _class(value: Any) -> Any:

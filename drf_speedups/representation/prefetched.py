@@ -16,7 +16,6 @@ from django.db import connections, models
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.base import ModelState
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.query import ModelIterable, Prefetch, prefetch_related_objects
 from django.db.models.sql import Query
 
@@ -24,13 +23,7 @@ from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.columns import ODD
-from drf_speedups.representation.members import is_stored
-from drf_speedups.representation.plain_rows import (
-    FORWARD,
-    check_manager,
-    check_objects,
-    descriptor,
-)
+from drf_speedups.representation.plain_rows import Relation
 from drf_speedups.representation.texts import Part, Scope, Texts
 
 Fetched = dict["Level", list[Any]]  # rows, by the level whose statement fetched them
@@ -133,39 +126,21 @@ class Level:
         self.above = above
         self.path: str = name if above is None else above.path + LOOKUP_SEP + name
         self.shows: list[Texts] = []  # what is written of its rows, for each field that shows them
-        self._found: Any = descriptor(scope.model, name)
-        self._kind: Any = type(self._found)
-        unless(self._kind in RELATIONS, f"{name} is no relation")
-        field, self.model, ours, theirs = RELATIONS[self._kind](self._found)
-        check_column(field)
-        self.many = self._kind in TO_MANY
-        self._forward = self._kind in FORWARD
-        known = self.many or field is not scope.known
-        joined = (field, not self._forward) in scope.joined
-        unless(known and not joined, f"the rows that {name} leads to are there")
-        check_column(scope.model._meta.pk)
-        for model in (scope.model, self.model):
-            check_objects(model)
-        meta = self.model
-        self._manager: Any = meta._default_manager if self.many else meta._base_manager
-        check_manager(self._manager)
-        stored = is_stored(ours, scope.model) and (type(theirs) is str
-                                                   or is_stored(theirs, self.model))  # fmt: skip
-        unless(stored and ours in scope.places, f"the key of {name} is not selected")
-        self._place = scope.places[ours]
-        self._ours = ours
-        self._above = scope.model
-        self._using = using
-        self._key, samples = _key(ours)
+        self.relation = Relation.of(scope.model, name)
+        self.relation.check(scope)
+        self.many, self.model = self.relation.many, self.relation.model
+        self._place = scope.places[self.relation.ours]
+        self._above, self._using = scope.model, using
+        self._key, samples = _key(self.relation.ours)
         self._sql, self._piece, compiler = self._statement(samples)
         self.scope = Scope.of(compiler, compiler.klass_info)
-        if self._kind is not descriptors.ManyToManyDescriptor:
-            self.scope.known = field
-        self._back = _place(compiler, self.scope, theirs)
+        self.scope.known = self.relation.known
+        self._back = _place(compiler, self.scope, self.relation.theirs)
 
     def rows(self, answer: Sequence[Any]) -> Any:
         """Return the query set that Django begins with, with an answer."""
-        return answered(self._manager._queryset_class(model=self._manager.model), answer)
+        manager = self.relation.manager
+        return answered(manager._queryset_class(model=manager.model), answer)
 
     def fetch(self, above: list[Any]) -> list[Any]:
         """Return the rows that the rows above lead to. Raises Django's database errors."""
@@ -196,7 +171,7 @@ class Level:
             key = row[self._place]
             text = texts.get(key)
             if text is None:
-                if ODD in part.missing or (self._forward and key is not None):
+                if ODD in part.missing or (self.relation.forward and key is not None):
                     raise ValueError(key)
                 return "null"
             return text
@@ -231,7 +206,8 @@ class Level:
 
     def _compiled(self, keys: Sequence[Any]) -> tuple[str, Any]:
         instances = [self._instance(key) for key in keys]
-        asked = self._found if not self.many else self._found.__get__(instances[0])
+        found = self.relation.found
+        asked = found.__get__(instances[0]) if self.many else found
         rows = asked.get_prefetch_querysets(instances, [self.rows(())])[0]
         compiler = rows.query.get_compiler(self._using)
         plain = type(compiler) is SQLCompiler and not compiler.connection.ops.max_in_list_size()
@@ -247,41 +223,10 @@ class Level:
         found: Any = object.__new__(self._above)
         state = ModelState()
         state.db, state.adding = self._using, False
-        vars(found).update({"_state": state, found._meta.pk.attname: key, self._ours.attname: key})
+        for column in (found._meta.pk, self.relation.ours):
+            vars(found)[column.attname] = key
+        vars(found)["_state"] = state
         return found
-
-
-Relation = tuple[Any, Any, Any, Any]
-
-
-def _many_to_many(found: Any) -> Relation:
-    field, rel = found.field, found.rel
-    name = field.m2m_reverse_field_name() if found.reverse else field.m2m_field_name()
-    source = found.through._meta.get_field(name)
-    model = rel.related_model if found.reverse else rel.model
-    check_column(source)
-    unless(source.target_field.primary_key, "the relation does not begin at a key")
-    return source, model, source.target_field, f"_prefetch_related_val_{source.attname}"
-
-
-def _to_one(found: Any) -> Relation:
-    field = found.field
-    check_column(field)
-    return field, field.remote_field.model, field, field.target_field
-
-
-def _reversed(rel: Any) -> Relation:
-    check_column(rel.field)
-    return rel.field, rel.related_model, rel.field.target_field, rel.field
-
-
-RELATIONS: dict[Any, Callable[[Any], Relation]] = {  # field, model, our key, theirs
-    descriptors.ManyToManyDescriptor: _many_to_many,
-    descriptors.ReverseManyToOneDescriptor: lambda found: _reversed(found.rel),
-    descriptors.ReverseOneToOneDescriptor: lambda found: _reversed(found.related),
-    **dict.fromkeys(FORWARD, _to_one),
-}
-TO_MANY = {descriptors.ManyToManyDescriptor, descriptors.ReverseManyToOneDescriptor}
 
 
 def _key(column: Any) -> tuple[Any, Sequence[Any]]:

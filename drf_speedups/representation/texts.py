@@ -9,18 +9,16 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from django.db.models.fields import related_descriptors as descriptors
 from rest_framework import relations, serializers
 
 from drf_speedups.database.statements import Slot
-from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation import columns
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.links import Link
 from drf_speedups.representation.members import Member, is_stored, members, shows_as_ever
 from drf_speedups.representation.plain_rows import (
-    FORWARD,
+    Relation,
     check_manager,
     check_objects,
     descriptor,
@@ -217,27 +215,22 @@ class Texts:
     def _one(self, name: str, scope: Scope, missing: str, leaf: Leaf) -> str:
         """Return the text of the row that a relation leads to, `missing` if it leads nowhere."""
         self.follows = True
-        found = descriptor(scope.model, name)
-        if type(found) in FORWARD:
-            field = found.field
-            check_column(field)
-            unless(field.db_constraint, f"{name} may lead nowhere")
-            key, target = field, field.target_field
-        else:
-            unless(type(found) is descriptors.ReverseOneToOneDescriptor, f"{name} is no relation")
-            field = found.related.field
-            key, target, missing = field.target_field, field, NULL
+        relation = Relation.of(scope.model, name)
+        field, model, forward = relation.field, relation.model, relation.forward
+        unless(not relation.many, f"{name} leads to many rows")
+        unless(field.db_constraint or not forward, f"{name} may lead nowhere")
+        missing = missing if forward else NULL
         if name in scope.levels:
             return self._part(scope.levels[name], leaf, missing)
         unless(field is not scope.known, f"{name} is the row that one has come from")
-        model = target.model if type(found) in FORWARD else field.model
         check_objects(model)
         self.models.add(model)
-        joined = scope.joined.get((field, type(found) not in FORWARD))
+        joined = scope.joined.get((field, not forward))
         if joined is not None:
             there = f"{joined.ref(joined.model._meta.pk)} IS NOT NULL"
             return f"CASE WHEN {there} THEN {leaf(self, joined)} ELSE {missing} END"
-        end, rows = self._rows(model, model._base_manager, target.attname, target, scope.ref(key))
+        target, ref = relation.theirs, scope.ref(relation.ours)
+        end, rows = self._rows(model, relation.manager, target.attname, target, ref)
         return f"coalesce((SELECT {leaf(self, end)} FROM {rows}), {missing})"  # noqa: S608
 
     def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:

@@ -142,4 +142,4 @@ def count_saving(instance: Watched, **_kwargs: Any) -> None:
 post_save.connect(count_saving, sender=Watched)
 
 
-from tests.speedups.library import odd_models, related_models  # noqa: E402, F401  (Django looks for models here)
+from tests.speedups.library import club_models, odd_models, related_models  # noqa: E402, F401  (Django looks for models here)

@@ -69,7 +69,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
             one.prefetch_through for one in rows._prefetch_related_lookups)),
         Spec(shown=("id", "topics"), rows="chosen")),
     "managers of rows beside are not looked at": (
-        (prefetched, "check_manager", nothing),
+        (plain_rows, "check_manager", nothing),
         Spec(shown=("id", "replies"), rows="beside, hidden")),
     "every way to write JSON is plain": (
         (installing, "_is_plain", lambda *_: True), Spec(accept="application/json; indent=2")),

@@ -25,6 +25,11 @@ class Reversed(models.QuerySet[Article]):
         return iter([*super().__iter__()][::-1])
 
 
+def _mode(rows: Any, name: str) -> Any:
+    """Say how an object fetches what it refers to, which Django 5.2 does not know."""
+    return rows.fetch_mode(getattr(models, name)) if hasattr(models, name) else rows
+
+
 QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "all": lambda rows: rows,
     "some": lambda rows: rows.filter(editor__town__name="Ulm", title__contains="t").exclude(id=2),
@@ -52,6 +57,9 @@ QUERY_SETS: dict[str, Callable[[Any], Any]] = {
     "beside, deferred": lambda rows: rows.only("title").prefetch_related("editor", "topics"),
     "beside, related": lambda rows: Editor.objects.get(id=2).articles.prefetch_related(
         "editor__staff", "topics"),
+    "beside, peers": lambda rows: _mode(rows, "FETCH_PEERS").prefetch_related("topics"),
+    "peers": lambda rows: _mode(rows, "FETCH_PEERS"),
+    "raising": lambda rows: _mode(rows, "FETCH_RAISE"),
     "joined twice": lambda rows: rows.select_related("editor__chief", "place").order_by("id"),
     "chosen": lambda rows: rows.prefetch_related(
         Prefetch("topics", Topic.objects.filter(weight__lt=5).order_by("id")),

@@ -1,0 +1,116 @@
+"""Relations of every kind that are prefetched go as with stock."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework import renderers, serializers, viewsets
+
+from drf_speedups.representation import rows
+from tests.speedups.library.club_models import Bar, Drink, Guest, Regular, Stock, Venue
+from tests.speedups.representation.comparing import factory, installed
+
+pytestmark = pytest.mark.django_db
+
+
+def serializer(row_class: Any, *shown: str, **declared: Any) -> Any:
+    meta = type("Meta", (), {"model": row_class, "fields": [*shown, *declared]})
+    return type(row_class.__name__, (serializers.ModelSerializer,), {"Meta": meta, **declared})
+
+
+GUEST = serializer(Guest, "name", "bar")
+VENUE = serializer(Venue, "name")
+NEAR = serializer(Venue, "name", near=VENUE(many=True))
+BAR = serializer(Bar, "name", "number", near=VENUE(many=True))
+DRINK = serializer(Drink, "name", bar_set=BAR(many=True))
+SHOWN: dict[str, tuple[Any, tuple[str, ...], Any]] = {
+    "near": (Venue, ("near",), NEAR),
+    "twice near": (Venue, ("near__near",), serializer(Venue, "name", near=NEAR(many=True))),
+    "between": (Bar, ("drinks__bar_set__near",), serializer(Bar, "name", drinks=DRINK(many=True))),
+    "inherited": (Bar, ("near", "host"), serializer(
+        Bar, "near", host=GUEST(), names=serializers.SlugRelatedField(
+            "name", source="near", many=True, read_only=True))),
+    "by number": (Bar, ("guest_set",), serializer(
+        Bar, "number", guest_set=serializer(Guest, "name", "home")(many=True))),
+    "reversed": (Drink, ("bar_set__near", "guest_set"), serializer(
+        Drink, "name", "guest_set", bar_set=BAR(many=True))),
+    "to number": (Guest, ("bar__near", "favourite__bar_set__near"), serializer(
+        Guest, "name", bar=BAR(), favourite=DRINK(),
+        at=serializers.CharField(source="bar.name", allow_null=True))),
+    "home": (Guest, ("home__near",), serializer(
+        Guest, "name", home=NEAR())),
+    "proxy": (Regular, ("bar__drinks__guest_set", "home"), serializer(
+        Regular, "name", "home", bar=serializer(Bar, drinks=serializer(
+            Drink, "name", guest_set=GUEST(many=True))(many=True))())),
+}  # fmt: skip
+LEFT = {
+    "number of the row above": (Bar, ("guest_set",), serializer(
+        Bar, "number", guest_set=GUEST(many=True))),
+    "back again": (Guest, ("home__host",), serializer(Guest, "name", home=serializer(
+        Venue, "name", host=GUEST())())),
+    "back without a lookup": (Guest, ("home",), serializer(Guest, "name", home=serializer(
+        Venue, "name", host=GUEST())())),
+    "many for one": (Guest, ("favourite",), serializer(Guest, favourite=DRINK(many=True))),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def club(db):
+    drinks = [Drink.objects.create(name=name) for name in ("tea", "ale", "rum")]
+    venues = [Venue.objects.create(name=f"venue {n}") for n in range(3)]
+    bars = [Bar.objects.create(name=f"bar {n}", number=number) for n, number in
+            enumerate((7, None, -3))]  # fmt: skip
+    bars[0].near.set([*venues, bars[1]])
+    venues[2].near.add(bars[2], venues[0])
+    for bar, drink in ((0, 2), (0, 0), (2, 1), (0, 2)):
+        Stock.objects.create(bar=bars[bar], drink=drinks[drink], instead_of=drinks[1])
+    for n in range(6):
+        Guest.objects.create(
+            name=f"guest {n}", bar_id=(7, None, -3)[n % 3], favourite=[*drinks, None][n % 4],
+            home=[venues[0], bars[0], None, bars[2], None, None][n],
+        )  # fmt: skip
+
+
+def asked(row_class, lookups, shown):
+    """Return the body of a list, its data, and the queries of both."""
+    view: Any = type("Drawn", (viewsets.ModelViewSet,), {
+        "queryset": row_class.objects.order_by("pk").prefetch_related(*lookups),
+        "serializer_class": shown, "renderer_classes": [renderers.JSONRenderer],
+        "permission_classes": [], "pagination_class": None,
+    })  # fmt: skip
+    with CaptureQueriesContext(connection) as queries:
+        response = view.as_view({"get": "list"})(factory.get("/"))
+        response.render()
+        data = repr(response.data)
+    return response.content, data, len(queries)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_relation_that_is_prefetched_is_written_as_stock_shows_it(monkeypatch, name):
+    found = []
+    stock = rows.finished
+
+    def finished(*args):
+        found.append(stock(*args))
+        return found[0]
+
+    monkeypatch.setattr(rows, "finished", finished)
+    with installed():
+        ours = asked(*SHOWN[name])
+    assert found[0] is not None
+    assert b'name":"' in ours[0]
+    assert ours == asked(*SHOWN[name])
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_relation_that_leads_elsewhere_than_it_says_is_left_to_the_framework(name):
+    def outcome():
+        try:
+            return asked(*LEFT[name])
+        except TypeError as error:
+            return str(error)
+
+    with installed():
+        ours = outcome()
+    assert ours == outcome()
