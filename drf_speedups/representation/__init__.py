@@ -1,6 +1,6 @@
 """Any view set, with only its serialization replaced.
 
-`install()` puts ours in the place of seven methods of the framework. Everything of a project runs
+`install()` puts ours in the place of eight methods of the framework. Everything of a project runs
 as it is: who may come in, what `get_queryset`, the filters and the paginator choose, which
 serializer and which renderer. What is different is how a serializer makes an answer of rows:
 
@@ -10,7 +10,8 @@ serializer and which renderer. What is different is how a serializer makes an an
     texts       the JSON of a row in SQL, with the rows and URLs that it refers to
     rows        a query that is run once, its rows both finished JSON and ordinary objects
     prefetched  rows that Django fetches beside it, by the same statements
-    shapes      SQL that is the same each time is compiled once
+    shapes      SQL that is the same but for values is compiled once
+    conditions  what the SQL of conditions follows from
     finished    a serializer's data that nobody has looked at yet
     negotiating the renderer that a header asks for
     lazy        a list that is filled when somebody looks

@@ -10,8 +10,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.eligibility.members import STAND_INS
-from drf_speedups.representation import rows
+from drf_speedups.representation import rows, shapes
 from drf_speedups.representation.lazy import LazyList, Unread
+from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.reading import is_wanted
 
 LIST: Any = serializers.ListSerializer
@@ -22,7 +23,7 @@ class Page(LazyList):
     """The rows of one page: a query set that is not evaluated before somebody looks."""
 
     def __init__(self, chosen: models.QuerySet[Any]) -> None:
-        super().__init__(lambda: chosen)
+        super().__init__(functools.partial(shapes.fetched, chosen))
         self.chosen = chosen
 
 
@@ -71,6 +72,20 @@ def finished_data(serializer: Any) -> Finished | None:
     objects: Any = chosen._result_cache
     objects.then = data.fill  # before whoever looks at them can change them
     return Finished(serializer, data, texts)
+
+
+def fetch_first(serializer: Any) -> None:
+    """Let the rows of a list that is made by Python be fetched by remembered SQL.
+
+    Raises what Django raises.
+    """
+    own = vars(serializer)
+    kind: Any = type(serializer)
+    chosen = own.get("instance")
+    plain = not own_code(kind, LIST) & {"data", "to_representation"}
+    made = {"_data", "_errors", "initial_data"} & own.keys()
+    if plain and not made and isinstance(chosen, models.QuerySet):
+        shapes.fetched(chosen)
 
 
 def _chosen(instance: Any) -> models.QuerySet[Any] | None:

@@ -1,4 +1,4 @@
-"""What stands in whose place: seven methods of the framework's classes.
+"""What stands in whose place: eight methods of the framework's classes.
 
 Each stand-in does what the method does that it stands for, and asks that one wherever something is
 not known.
@@ -14,6 +14,7 @@ from django.core.paginator import Page as DjangosPage
 from django.core.signals import setting_changed
 from django.db import connections
 from django.db.models import QuerySet
+from rest_framework import generics
 from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -25,9 +26,9 @@ from rest_framework.utils.encoders import JSONEncoder
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
 from drf_speedups.representation import members, negotiating, reading, rows
-from drf_speedups.representation.finished import Finished, Page, finished_data
+from drf_speedups.representation.finished import Finished, Page, fetch_first, finished_data
 from drf_speedups.representation.plain_rows import own_code
-from drf_speedups.representation.shapes import counting
+from drf_speedups.representation.shapes import counting, getting
 
 PIECE = "representation"
 LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
@@ -165,10 +166,31 @@ def _page(chosen: Any) -> list[Any]:
     return found
 
 
+def _getting(stock: Any) -> Any:
+    """Let the framework's code get its row by remembered SQL."""
+    ours = types.FunctionType(
+        stock.__code__, {**stock.__globals__, "get_object_or_404": _row}, stock.__name__
+    )
+
+    @functools.wraps(stock)
+    def get_object(self: Any) -> Any:
+        return ours(self)
+
+    return get_object
+
+
+def _row(rows: Any, *args: Any, **kwargs: Any) -> Any:
+    with getting(rows):
+        return generics.get_object_or_404(rows, *args, **kwargs)
+
+
 def _data(stock: Any) -> Any:
     def data(self: Any) -> Any:
         finished = finished_data(self)
-        return stock.fget(self) if finished is None else finished
+        if finished is not None:
+            return finished
+        fetch_first(self)
+        return stock.fget(self)
 
     return property(functools.wraps(stock.fget)(data))
 
@@ -228,6 +250,7 @@ STANDING_IN: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     (ListModelMixin, "list", _listing),
     (PageNumberPagination, "paginate_queryset", _paginating),
     (LimitOffsetPagination, "paginate_queryset", _paginating),
+    (GenericAPIView, "get_object", _getting),
     (ListSerializer, "data", _data),
     (Serializer, "to_representation", _to_representation),
     (JSONRenderer, "render", _render),

@@ -1,28 +1,34 @@
 """URLs of rows: the same for all of them but for the key."""
 
+import functools
 import json
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
-from django.urls import NoReverseMatch, get_urlconf
+from django.urls import NoReverseMatch, get_resolver, get_script_prefix, get_urlconf
 from django.utils.translation import get_language
 from rest_framework.relations import HyperlinkedIdentityField, HyperlinkedRelatedField
+from rest_framework.request import Request
 from rest_framework.reverse import reverse
+from rest_framework.settings import api_settings
 
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.columns import ODD
-from drf_speedups.representation.members import MOST_CLASSES, copied
+from drf_speedups.representation.members import copied
 
 NUMBERED = 1234567, 7654321  # keys that no URL pattern for numbers refuses
 NAMED = UUID(int=0x1234567 << 90 | 1), UUID(int=0x7654321 << 80 | 2)
+reversing: Any = import_module("rest_framework.reverse")
 BEFORE, AFTER, FIRST = "\x04", "\x05", 0x10  # in no JSON that PostgreSQL writes
 MOST_LINKS = 15
-_proven: set[Any] = set()  # what stands around any key, in URLs that were compared
+MOST_PATHS = 1024
+_paths: dict[Any, str] = {}  # of first keys
 
 
 class Link(NamedTuple):
@@ -61,38 +67,67 @@ class Link(NamedTuple):
 
         Raises `StepAside` where that depends on the key, or there is no URL for the examples.
         """
+        key, request = self._follows_from(serializer), serializer.context.get("request")
+        path = _paths.get(key) if key else None
+        if path is not None:
+            return _parts(request.build_absolute_uri(path), self.keys[0])
         field = copied(self.field, serializer)
-        request = serializer.context.get("request")
-        by = get_urlconf(), get_language(), str(getattr(request, "version", None))
-        first, second = self.keys
         try:
-            parts = self._parts(field, first)
-            proof = (field.view_name, field.lookup_url_kwarg, first, *by, *parts)
-            if proof not in _proven:
-                same = self._parts(field, second) == parts
-                unless(same, "the URL depends on the key in another way")
-                _remember(proof)
+            found = {_parts(self._url(field, one), one) for one in self.keys}
+            unless(len(found) == 1, "the URL depends on the key in another way")
+            if key:
+                self._remember(key, request, found)
         except (ImproperlyConfigured, NoReverseMatch) as error:
             raise StepAside(str(error)) from error
-        return parts
+        return found.pop()
 
-    def _parts(self, field: Any, key: Any) -> tuple[str, str]:
-        url = field.to_representation(SimpleNamespace(**{"pk": key, self.field.lookup_field: key}))
-        before, found, after = str(url).partition(str(key))
-        unless(found and str(key) not in after, "there is no key in the URL")
-        return _inside(before), _inside(after)
+    def _url(self, field: Any, key: Any) -> str:
+        row = SimpleNamespace(**{"pk": key, self.field.lookup_field: key})
+        return str(field.to_representation(row))
+
+    def _follows_from(self, serializer: Any) -> tuple[Any, ...] | None:
+        """Return all that the path of a URL follows from; None if there is more."""
+        request, suffix = serializer.context.get("request"), serializer.context.get("format")
+        plain = type(request) is Request and getattr(request, "versioning_scheme", None) is None
+        override = api_settings.URL_FORMAT_OVERRIDE
+        if suffix or not plain or _code() != STOCK or (override and override in request.GET):
+            return None
+        resolver = get_resolver(get_urlconf())
+        by = self.field.view_name, self.field.lookup_url_kwarg, self.keys[0]
+        return (*by, resolver, get_script_prefix(), get_language())
+
+    def _remember(self, key: tuple[Any, ...], request: Any, found: set[tuple[str, str]]) -> None:
+        """Keep the path of the first key, of which the URL was compared with another's."""
+        path = reversing.django_reverse(
+            self.field.view_name, kwargs={self.field.lookup_url_kwarg: self.keys[0]}
+        )
+        if {_parts(request.build_absolute_uri(path), self.keys[0])} == found:
+            if len(_paths) >= MOST_PATHS:
+                _paths.clear()
+            _paths[key] = path
 
 
-def _remember(proof: Any) -> None:
-    if len(_proven) > MOST_CLASSES:
-        _proven.clear()
-    _proven.add(proof)
+def _code() -> tuple[Any, ...]:
+    """Return the code that makes a URL of a row."""
+    kind = HyperlinkedRelatedField
+    return (kind.to_representation, kind.get_url, reversing.reverse, reversing._reverse,
+            reversing.django_reverse, reversing.preserve_builtin_query_params)  # fmt: skip
+
+
+STOCK = _code()
+
+
+def _parts(url: str, key: Any) -> tuple[str, str]:
+    before, found, after = url.partition(str(key))
+    unless(found and str(key) not in after, "there is no key in the URL")
+    return _inside(before), _inside(after)
 
 
 def forget() -> None:
     """Let the URLs of all keys be compared anew."""
-    _proven.clear()
+    _paths.clear()
 
 
+@functools.lru_cache(MOST_PATHS)
 def _inside(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]

@@ -98,7 +98,6 @@ def _check(rows: Any, kind: Any) -> tuple[str, ...]:
     unless(connections[rows.db].vendor == "postgresql", "only PostgreSQL writes JSON so")
     model: Any = rows.model
     check_objects(model)
-    unless(members(kind, model), "the serializer's fields are not known")
     added = frozenset(query.annotation_select)
     unless(not why_not(kind, model, added, names), "the serializer shows what only Python knows")
     return names

@@ -13,14 +13,19 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models
+from django.db.backends.postgresql.compiler import SQLCompiler
+from django.db.models import query as querying
+from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.representation import conditions
-from drf_speedups.representation.conditions import Shape
-from drf_speedups.representation.plain_rows import own_code
+from drf_speedups.representation.conditions import Shape, same_values
+from drf_speedups.representation.plain_rows import OF_ITERATION, own_code
 
 MOST_SHAPES = 1024  # clients choose filters, and the order
+# What a compiler knows of the columns that it selects, for who makes objects of rows.
+SELECTED = "select", "klass_info", "annotation_col_map", "col_count", "has_extra_select"
 _known: dict[Shape, Any] = {}
 
 
@@ -82,24 +87,29 @@ def recalled(key: Shape) -> Any:
 
 
 @contextmanager
-def counting(rows: Any) -> Iterator[None]:
-    """Let a query set's rows be counted by remembered SQL while a paginator looks at it."""
-    if not _countable(rows):
+def lent(rows: Any, name: str, method: Any) -> Iterator[None]:
+    """Let a query set do something by remembered SQL for a while, if Django's own code does it."""
+    kind: Any = type(rows)
+    query_set = isinstance(rows, models.QuerySet)
+    if not query_set or name in vars(rows) or name in own_code(kind, models.QuerySet):
         yield
         return
-    rows.count = types.MethodType(_count, rows)  # always the same function: Django reads it once
+    # Always the same function: Django reads its parameters once.
+    setattr(rows, name, types.MethodType(method, rows))
     try:
         yield
     finally:
-        del rows.count
+        vars(rows).pop(name, None)  # a query set that all requests share may be lent twice
 
 
-def _countable(rows: Any) -> bool:
-    """Tell whether Django's own code counts the rows of a query set."""
-    kind: Any = type(rows)
-    if not isinstance(rows, models.QuerySet) or "count" in vars(rows):
-        return False
-    return "count" not in own_code(kind, models.QuerySet)
+def counting(rows: Any) -> Any:
+    """Let a query set's rows be counted by remembered SQL while a paginator looks at it."""
+    return lent(rows, "count", _count)
+
+
+def getting(rows: Any) -> Any:
+    """Let one of a query set's rows be fetched by remembered SQL."""
+    return lent(rows, "get", _get)
 
 
 def _count(rows: Any) -> int:
@@ -114,7 +124,7 @@ def _count(rows: Any) -> int:
         seen: list[Any] = []
         with connection.execute_wrapper(functools.partial(_note, seen)):
             number: int = models.QuerySet.count(rows)
-        if len(seen) == 1 and conditions.same_values(seen[0][1], values):
+        if len(seen) == 1 and same_values(seen[0][1], values):
             remember(key, seen[0][0])
         return number
     with connection.cursor() as cursor:
@@ -126,6 +136,51 @@ def _note(seen: list[Any], execute: Any, sql: str, parameters: Any, *others: Any
     """Note the SQL that Django runs, and its values."""
     seen.append((sql, parameters))
     return execute(sql, parameters, *others)
+
+
+def fetched(rows: Any) -> Any:
+    """Let a query set have its objects, by remembered SQL where it can be; return the query set.
+
+    Raises what Django raises.
+    """
+    kind: Any = type(rows)
+    there = rows._result_cache is not None or rows._iterable_class is not ModelIterable
+    if there or own_code(kind, models.QuerySet) & OF_ITERATION:
+        return rows
+    found = shape(rows.query, connections[rows.db])
+    if found is None:
+        return rows
+    again: Any = rows._chain()
+    again._db = rows.db
+    compiler: Any = again.query.get_compiler(rows.db)
+    if type(compiler) is SQLCompiler:
+        key = (rows.db, "rows", *found[0])
+        vars(compiler)["as_sql"] = functools.partial(_as_sql, compiler, key, found[1])
+        vars(again.query)["get_compiler"] = lambda *_args, **_kwargs: compiler
+        rows._result_cache = [*ModelIterable(again)]
+    return rows
+
+
+def _as_sql(compiler: Any, key: Shape, values: tuple[Any, ...]) -> tuple[str, Any]:
+    """Return what a compiler's method returns, and let it know what that lets it know."""
+    end = limits(compiler.query, compiler.connection)
+    known = recalled(key)
+    if known is not None:
+        vars(compiler).update(known[1])
+        return known[0] + end, values
+    sql, parameters = type(compiler).as_sql(compiler, with_limits=False)
+    if same_values(parameters, values):
+        remember(key, (sql, {name: getattr(compiler, name) for name in SELECTED}))
+    return sql + end, parameters
+
+
+def _length(rows: Any) -> int:
+    return len(fetched(rows) if isinstance(rows, models.QuerySet) else rows)
+
+
+_get = types.FunctionType(  # what asks for the length has the rows fetched
+    models.QuerySet.get.__code__, {**vars(querying), "len": _length}, "get"
+)
 
 
 def forget() -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, lookups
 from django.db.models.functions import Upper
 from django.test.utils import register_lookup
@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from drf_speedups.representation import conditions, shapes
 from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.representation.comparing import seed
 from tests.speedups.representation.odd import louder
 
 pytestmark = pytest.mark.django_db
@@ -158,7 +159,24 @@ def check(rows):
     assert sql.endswith(limits)
     whole = sql[: len(sql) - len(limits)]
     assert KNOWN.setdefault(shape, whole) == whole
+    assert objects(shapes.fetched(rows.all())) == objects(rows.all())
     return True
+
+
+def objects(rows):
+    """Return what the objects of rows have in them, or the error that comes of asking for them."""
+    try:
+        with transaction.atomic():
+            return [told(one) for one in rows]
+    except DatabaseError as error:
+        return str(error)
+
+
+def told(row, depth=3):
+    """Return what an object has in it, and in those that it has fetched."""
+    there = row._state.fields_cache if row and depth else {}
+    values = {name: value for name, value in vars(row).items() if name != "_state"} if row else {}
+    return repr(values), {name: told(one, depth - 1) for name, one in there.items()}
 
 
 def chosen(conditions_of, steps):
@@ -170,6 +188,11 @@ def chosen(conditions_of, steps):
         for step in steps:
             rows = STEPS[step](rows)
         yield rows
+
+
+@pytest.fixture(autouse=True)
+def articles(db):
+    seed()
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
