@@ -21,6 +21,7 @@ class Bar(Venue):
 
     number = models.IntegerField(unique=True, null=True)
     drinks = models.ManyToManyField(Drink, through="Stock", through_fields=("bar", "drink"))
+    sold = models.ManyToManyField(Drink, through="Sale", related_name="+")
 
 
 class Stock(models.Model):
@@ -29,6 +30,28 @@ class Stock(models.Model):
     bar = models.ForeignKey(Bar, models.CASCADE)
     drink = models.ForeignKey(Drink, models.CASCADE)
     instead_of = models.ForeignKey(Drink, models.SET_NULL, null=True, related_name="+")
+
+
+class Sale(models.Model):
+    """Refers to a bar by its number, which not each bar has."""
+
+    bar = models.ForeignKey(Bar, models.CASCADE, to_field="number")
+    drink = models.ForeignKey(Drink, models.CASCADE)
+
+
+class Seat(models.Model):
+    """A key of two columns, beside one that others refer to."""
+
+    pk = models.CompositePrimaryKey("row", "place")
+    row = models.IntegerField()
+    place = models.IntegerField()
+    number = models.IntegerField(unique=True)
+
+
+class Booking(models.Model):
+    """Of a seat, by its number."""
+
+    seat = models.ForeignKey(Seat, models.CASCADE, to_field="number")
 
 
 class Guest(models.Model):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -178,3 +179,23 @@ def test_a_statement_that_has_more_in_it_than_keys_is_not_ours(monkeypatch, writ
     with installed():
         assert asked(view) == stock
     assert written == [None]
+
+
+class Shifted:
+    """A key that Python sees in another way than the database."""
+
+    def __get__(self, row, owner=None):
+        """Return the key of one row for all articles that have a title."""
+        return self if row is None else 1 if "title" in vars(row) else row.__dict__["editor_id"]
+
+    def __set__(self, row, value):
+        row.__dict__["editor_id"] = value
+
+
+def test_a_key_that_is_read_through_code_is_not_ours():
+    view = view_of(Spec(shown=("id", "author"), rows="beside, to one"))
+    with mock.patch.object(Article, "editor_id", Shifted()):
+        stock = answered(view)
+        with installed():
+            assert answered(view) == stock
+    assert stock != answered(view)

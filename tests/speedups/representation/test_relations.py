@@ -3,12 +3,22 @@
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from rest_framework import renderers, serializers, viewsets
 
 from drf_speedups.representation import rows
-from tests.speedups.library.club_models import Bar, Drink, Guest, Regular, Stock, Venue
+from tests.speedups.library.club_models import (
+    Bar,
+    Booking,
+    Drink,
+    Guest,
+    Regular,
+    Sale,
+    Seat,
+    Stock,
+    Venue,
+)
 from tests.speedups.representation.comparing import factory, installed
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +61,8 @@ LEFT = {
         Venue, "name", host=GUEST())())),
     "back without a lookup": (Guest, ("home",), serializer(Guest, "name", home=serializer(
         Venue, "name", host=GUEST())())),
+    "no number": (Bar, ("sold",), serializer(Bar, "name", "sold")),
+    "a key of two columns": (Seat, ("booking_set",), serializer(Seat, "number", "booking_set")),
     "many for one": (Guest, ("favourite",), serializer(Guest, favourite=DRINK(many=True))),
 }  # fmt: skip
 
@@ -65,6 +77,8 @@ def club(db):
     venues[2].near.add(bars[2], venues[0])
     for bar, drink in ((0, 2), (0, 0), (2, 1), (0, 2)):
         Stock.objects.create(bar=bars[bar], drink=drinks[drink], instead_of=drinks[1])
+    Sale.objects.create(bar=bars[0], drink=drinks[1])
+    Booking.objects.create(seat=Seat.objects.create(row=1, place=2, number=3))
     for n in range(6):
         Guest.objects.create(
             name=f"guest {n}", bar_id=(7, None, -3)[n % 3], favourite=[*drinks, None][n % 4],
@@ -72,8 +86,8 @@ def club(db):
         )  # fmt: skip
 
 
-def asked(row_class, lookups, shown):
-    """Return the body of a list, its data, and the queries of both."""
+def asked(row_class, lookups, shown, look=True):
+    """Return the body of a list, its data where one looks, and how many queries there were."""
     view: Any = type("Drawn", (viewsets.ModelViewSet,), {
         "queryset": row_class.objects.order_by("pk").prefetch_related(*lookups),
         "serializer_class": shown, "renderer_classes": [renderers.JSONRenderer],
@@ -82,7 +96,7 @@ def asked(row_class, lookups, shown):
     with CaptureQueriesContext(connection) as queries:
         response = view.as_view({"get": "list"})(factory.get("/"))
         response.render()
-        data = repr(response.data)
+        data = look and repr(response.data)
     return response.content, data, len(queries)
 
 
@@ -103,14 +117,33 @@ def test_a_relation_that_is_prefetched_is_written_as_stock_shows_it(monkeypatch,
     assert ours == asked(*SHOWN[name])
 
 
+@pytest.mark.parametrize("look", [True, False])
 @pytest.mark.parametrize("name", LEFT)
-def test_a_relation_that_leads_elsewhere_than_it_says_is_left_to_the_framework(name):
+def test_a_relation_that_leads_elsewhere_than_it_says_is_left_to_the_framework(name, look):
     def outcome():
         try:
-            return asked(*LEFT[name])
-        except TypeError as error:
+            return asked(*LEFT[name], look=look)
+        except (TypeError, ValueError) as error:
             return str(error)
 
     with installed():
         ours = outcome()
+    assert ours == outcome()
+
+
+def test_a_row_that_is_referred_to_from_beside_is_shown_as_it_was_fetched():
+    def changing(execute, sql, *others):
+        if "venue" in sql and "guest" not in sql.partition("FROM")[0]:
+            Guest.objects.update(name="changed")
+        return execute(sql, *others)
+
+    def outcome():
+        with connection.execute_wrapper(changing), transaction.atomic():
+            answer = asked(*LEFT["back without a lookup"])[0]
+            transaction.set_rollback(True)
+        return answer
+
+    with installed():
+        ours = outcome()
+    assert b"changed" not in ours
     assert ours == outcome()
