@@ -17,7 +17,7 @@ MACHINE = (
     "tests/load/",
     "tests/project/test_gunicorn.py::test_sigterm",
     "tests/project/test_gunicorn.py::test_what_waited_too_long",
-    "tests/speedups/worker/test_life.py::test_half_sent",
+    "tests/speedups/worker/test_patience.py::test_half_sent",
     "tests/speedups/worker/test_life.py::test_sigterm",
 )
 CONTRACT = "tests/contract/"

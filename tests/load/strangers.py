@@ -47,26 +47,43 @@ class Page(BaseModel):
     total: int
 
 
+class Products(dict[uuid.UUID, Product]):
+    """All there are; another one is not found."""
+
+    def keep(self, new: NewProduct, sku: uuid.UUID | None = None) -> One:
+        """Put one in its place, or in a new one."""
+        product = Product(**new.model_dump(), sku=sku or uuid.uuid4())
+        self[product.sku] = product
+        return One(data=product)
+
+    def __missing__(self, sku: uuid.UUID) -> Product:
+        raise HTTPException(404, "no such product")
+
+
+def check_key(
+    key: Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))],
+) -> None:
+    if key != KEY:
+        raise HTTPException(401, "no key")
+
+
 def shop(rows: int = 30) -> FastAPI:
     """FastAPI: slash at the collection only, UUIDs as `sku`, envelopes, 200s, a key in a header."""
-    products: dict[uuid.UUID, Product] = {}
+    products = Products()
+    for number in range(rows):
+        products.keep(NewProduct(title=f"Lamp {number}", price=9.5, colour="red"))
+    app = FastAPI(title="Shop")
+    app.include_router(routes(products))
 
-    def check_key(
-        key: Annotated[str | None, Depends(APIKeyHeader(name="X-API-Key", auto_error=False))],
-    ) -> None:
-        if key != KEY:
-            raise HTTPException(401, "no key")
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
 
+    return app
+
+
+def routes(products: Products) -> APIRouter:
     api = APIRouter(prefix="/api/v1/products", dependencies=[Depends(check_key)])
-
-    def found(sku: uuid.UUID) -> Product:
-        if sku not in products:
-            raise HTTPException(404, "no such product")
-        return products[sku]
-
-    def kept(new: NewProduct, sku: uuid.UUID) -> Product:
-        products[sku] = Product(**new.model_dump(), sku=sku)
-        return products[sku]
 
     @api.get("/")
     def listed(page_size: Annotated[int, Query(ge=1, le=100)] = 10) -> Page:
@@ -74,33 +91,22 @@ def shop(rows: int = 30) -> FastAPI:
 
     @api.post("/")
     def created(new: NewProduct) -> One:
-        return One(data=kept(new, uuid.uuid4()))
+        return products.keep(new)
 
     @api.get("/{sku}")
     def read(sku: uuid.UUID) -> One:
-        return One(data=found(sku))
+        return One(data=products[sku])
 
     @api.put("/{sku}")
     def replaced(sku: uuid.UUID, new: NewProduct) -> One:
-        found(sku)
-        return One(data=kept(new, sku))
+        return products.keep(new, products[sku].sku)
 
     @api.delete("/{sku}")
     def deleted(sku: uuid.UUID) -> dict[str, str]:
-        found(sku)
-        products.pop(sku, None)
+        products.pop(products[sku].sku, None)
         return {"message": "deleted"}
 
-    for number in range(rows):
-        kept(NewProduct(title=f"Lamp {number}", price=9.5, colour="red"), uuid.uuid4())
-    app = FastAPI(title="Shop")
-    app.include_router(api)
-
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
-
-    return app
+    return api
 
 
 def notes(rows: int = 30) -> Flask:

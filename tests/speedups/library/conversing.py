@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils import translation
 from rest_framework.routers import SimpleRouter
 
-from tests.speedups.library import drawn, odd_models
+from tests.speedups.library import drawn, letting_in, odd_models
 from tests.speedups.library.comparing import HOST, NOW, Request, answer, languages, served
 from tests.speedups.library.drawn import Spec
 from tests.speedups.library.odd_models import AGE, ODD_MODELS, ODD_ROWS, body
@@ -55,7 +55,7 @@ def _told(spec: Spec, pieces: tuple[str, ...] | None) -> Told:
         served() as application, translation.override("en"),
     ):  # fmt: skip
         answers = [*_conversation(application, spec)]
-    return answers, _rows(spec), dict(drawn.calls)
+    return answers, _rows(spec), dict(letting_in.calls)
 
 
 def _begin(spec: Spec) -> None:
@@ -66,7 +66,7 @@ def _begin(spec: Spec) -> None:
             cursor.execute(AGE)
     odd_models._numbers = itertools.count(1000)
     cache.clear()
-    drawn.forgotten()
+    letting_in.forgotten()
 
 
 def _routes(spec: Spec, view: Any) -> Any:
@@ -78,35 +78,14 @@ def _routes(spec: Spec, view: Any) -> Any:
 
 
 def _conversation(application: Any, spec: Spec) -> Iterator[tuple[Any, ...]]:
-    numbers = itertools.count(1)
-
-    def ask(method: str, to: str, sent: bytes = b"", **headers: str) -> tuple[Any, ...]:
-        key = f"k{next(numbers)}" if spec.who == "once" else "same"
-        given = {"X-Key": key, **{name.replace("_", "-"): text for name, text in headers.items()}}
-        if given["X-Key"] == "no":
-            del given["X-Key"]
-        told = answer(application, Request(method, to, sent, given))
-        status, given_back, *rest = told
-        lasting = [one for one in given_back if one[0] != "Expires"]  # the time of day
-        return f"{method} {to} {sent!r} {headers}", status, lasting, *rest
-
-    model = ODD_MODELS[spec.model]
+    ask, model = _asking(application, spec), ODD_MODELS[spec.model]
     for number in (1, 2, 4, 5):
         yield ask("POST", "/drawn/", body(model, number, title=f"n{number}"))
     yield from _pages(ask)
     keys = [row[0] for row in _keys(model)] or [1, 2, 3, 4]
     first, second, last = (f"/drawn/{keys[n]}/" for n in (0, 1, -1))
-    yield ask("GET", first)
-    yield ask("GET", first, **GERMAN)
-    yield ask("PATCH", first, b'{"rank": 10}')
-    yield ask("PATCH", second, b'{"name": "new", "price": "-0", "url": "/a\\r\\nb: c/"}')
-    yield ask("PUT", second, body(model, 7, title="put"))
-    for language in ({}, GERMAN):
-        yield ask("PATCH", first, b'{"rank": "x", "name": ""}', **language)
-        yield ask("POST", "/drawn/", b'{"name": "123456789012345678901"}', **language)
-    yield ask("POST", "/drawn/", body(model, 8, title="t", url="/a\r\nb: c/", rank=3))
-    yield ask("POST", "/drawn/", body(model, 9, title="t", price="-0.00"))
-    yield ask("POST", "/drawn/", b"{")
+    yield from _changes(ask, model, first, second)
+    yield from _refusals(ask, model, first)
     yield ask("GET", "/drawn/?limit=2", X_Key="no")
     yield ask("DELETE", last, X_Key="no")
     with drawn.listening(spec):
@@ -124,6 +103,41 @@ def _conversation(application: Any, spec: Spec) -> Iterator[tuple[Any, ...]]:
     yield ask("GET", "/drawn/")
     yield ask("OPTIONS", "/drawn/")
     yield ask("HEAD", first)
+
+
+def _asking(application: Any, spec: Spec) -> Callable[..., tuple[Any, ...]]:
+    """Return what asks and tells: the question, the answer's status, lasting headers and body."""
+    numbers = itertools.count(1)
+
+    def ask(method: str, to: str, sent: bytes = b"", **headers: str) -> tuple[Any, ...]:
+        key = f"k{next(numbers)}" if spec.who == "once" else "same"
+        given = {"X-Key": key, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        if given["X-Key"] == "no":
+            del given["X-Key"]
+        told = answer(application, Request(method, to, sent, given))
+        status, given_back, *rest = told
+        lasting = [one for one in given_back if one[0] != "Expires"]  # the time of day
+        return f"{method} {to} {sent!r} {headers}", status, lasting, *rest
+
+    return ask
+
+
+def _changes(ask: Any, model: Any, first: str, second: str) -> Iterator[tuple[Any, ...]]:
+    yield ask("GET", first)
+    yield ask("GET", first, **GERMAN)
+    yield ask("PATCH", first, b'{"rank": 10}')
+    yield ask("PATCH", second, b'{"name": "new", "price": "-0", "url": "/a\\r\\nb: c/"}')
+    yield ask("PUT", second, body(model, 7, title="put"))
+
+
+def _refusals(ask: Any, model: Any, first: str) -> Iterator[tuple[Any, ...]]:
+    """Send what is wrong, or nearly so."""
+    for language in ({}, GERMAN):
+        yield ask("PATCH", first, b'{"rank": "x", "name": ""}', **language)
+        yield ask("POST", "/drawn/", b'{"name": "123456789012345678901"}', **language)
+    yield ask("POST", "/drawn/", body(model, 8, title="t", url="/a\r\nb: c/", rank=3))
+    yield ask("POST", "/drawn/", body(model, 9, title="t", price="-0.00"))
+    yield ask("POST", "/drawn/", b"{")
 
 
 def _pages(ask: Any) -> Iterator[tuple[Any, ...]]:
