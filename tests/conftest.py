@@ -1,13 +1,17 @@
 """What tests of several parts share."""
 
+import functools
 import signal
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from httpx import create_ssl_context
+from httpx._transports import default as transport
 
 from project.database.embedded import SERVER
+from tests.emptying import _empties_few_tables
 from tests.sharing import (
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,
@@ -15,6 +19,7 @@ from tests.sharing import (
 )
 
 __all__ = [
+    "_empties_few_tables",
     "database_url",
     "pytest_collection_modifyitems",
     "pytest_xdist_auto_num_workers",
@@ -23,6 +28,9 @@ __all__ = [
 
 # A shell that starts `make test &` lets it ignore Ctrl-C; what the tests start must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Each new client of httpx would read all the authorities of the world, which takes 30 ms.
+vars(transport)["create_ssl_context"] = functools.cache(create_ssl_context)
 
 
 @pytest.fixture(scope="session")
