@@ -114,7 +114,8 @@ def many(unit: str, begin: str = "[", end: str = "]", between: str = ",") -> byt
     """Return a body of a megabyte that repeats a unit, in which `{}` is a number of its own."""
     numbers = unit.count("{}")
     count = MEGABYTE // (len(unit.format(*[0] * numbers).encode()) + len(between) + 5 * numbers)
-    units = (unit.format(*[n] * numbers) for n in range(count))
+    made = (unit.format(*[n] * numbers) for n in range(count))
+    units = made if numbers else [next(made)] * count
     return f"{begin}{between.join(units)}{end}".encode()
 
 
