@@ -15,8 +15,10 @@ from tests.test_layout import read_names
 # Each line of its input is an environment, which a process of its own starts with.
 STARTS = """
 import json, os, sys, tempfile, traceback
+# What takes most of a start's time and reads no setting.
 import dj_database_url, gunicorn.arbiter, psycopg, rest_framework, drf_speedups.worker
-import django.core.handlers.wsgi, pythonjsonlogger.json
+import django.contrib.postgres.fields, django.core.handlers.wsgi, django.test
+import pythonjsonlogger.json, requests, uritemplate, yaml
 
 def start():
     import runpy
@@ -56,7 +58,7 @@ WRITTEN = (
     "*.example.org", ".example.org", "example.org.", "under_score", "0.0.0.0", "10.0.0.0/8",
     "10.0.0.1/8", "8000", "65535", "65536", "é" * 300, "\x1b[31m", "%00", "\u2028",
 )  # fmt: skip
-FEW = ("", "a\nb", "*")
+FEW = ("a\nb", "*")
 OPTIONS = (
     "pool=true", "pool=false", "conn_max_age=", "conn_max_age=60", "conn_max_age=x", "a=b",
     "pgbouncer=true", "sslmode=require", "sslmode=no", "options=-c search_path=x", "options=x",
@@ -120,6 +122,16 @@ def assert_goes_on_or_says_why(start: Start, environment: dict[str, str]) -> str
 def test_no_value_of_a_variable_that_somebody_may_write_is_a_traceback(start, name, values):
     for value in values:
         assert_goes_on_or_says_why(start, {**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
+
+
+def test_a_variable_that_is_empty_is_none(start):
+    empty = dict.fromkeys(set(NAMES) - PRODUCTION.keys(), "")
+    assert start({**empty, **PRODUCTION, "LOG_LEVEL": "WARNING"}) == (0, "")
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
+def test_an_empty_variable_that_is_needed_is_named(start, name):
+    assert assert_goes_on_or_says_why(start, {**PRODUCTION, name: ""}).startswith(f"{name} ")
 
 
 @pytest.mark.parametrize("option", OPTIONS)
