@@ -47,6 +47,7 @@ class Observed:
         """Do the same for an answer of the express lane."""
         in_database = request.in_database or spent.seconds
         spent.seconds = 0.0
+        request.META[ROUTE] = answer.route
         started, waited = request.started, request.waited
         took = tally.end(
             request.method, answer.route, answer.status, started, waited, in_database

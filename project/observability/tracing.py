@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from drf_speedups.server.lifecycle import LifecycleHooks
-from project.database.timing import WAYS
+from project.database.timing import stand_around
 from project.observability.middleware import ROUTE
 
 NEEDED = "opentelemetry.instrumentation.wsgi", "opentelemetry.exporter.otlp.proto.http"
@@ -48,8 +48,8 @@ class Tracing(LifecycleHooks):
         provider.add_span_processor(self.batches)
         traced = OpenTelemetryMiddleware(worker.wsgi, response_hook=_name, tracer_provider=provider)
         worker.wsgi = functools.partial(_whole, traced)
-        for owner, name in WAYS:
-            setattr(owner, name, _traced(getattr(owner, name), provider.get_tracer(__name__)))
+        tracer = provider.get_tracer(__name__)
+        stand_around(functools.partial(_traced, tracer=tracer))
 
     def worker_stops(self) -> None:
         """Send what is left, unless the collector does not take it: a stop has 8 s in all."""
