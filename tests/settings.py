@@ -11,5 +11,8 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.speedups.library"]  # noqa: F405
 # No test needs what it wrote to outlive a loss of power.
 DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"  # noqa: F405
 
+# Those of production take half a second for a password, on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 # A client's first request builds the middleware, which need not list all static files each time.
 WHITENOISE_AUTOREFRESH = True

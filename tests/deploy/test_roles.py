@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +16,16 @@ from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
 from project.database.embedded import Server, places
 from tests.deploy.places import DEPLOY
-from tests.project.production import PRODUCTION, run
+from tests.project.production import PRODUCTION, changing, run
 
 TARGET = replace(TARGETS["django"], ready="/livez")
-REMEMBERED = 1.2  # seconds after which /readyz looks again
 LIMITS = "&options=-c%20statement_timeout%3D0%20-c%20lock_timeout%3D3s"
 NEW = {"name": "Desk", "price": "1.00"}
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A PostgreSQL server with nothing in it."""
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    """A PostgreSQL server, which takes seconds to make."""
     folder = Path(tempfile.mkdtemp(prefix="roles-", dir="/tmp"))
     places.make_private(folder)
     made = Server(folder)
@@ -37,16 +35,30 @@ def server() -> Iterator[Server]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def server(cluster: Server) -> Iterator[Server]:
+    """The same with nothing in it."""
+    yield cluster
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
+        for made in ("DATABASE {} items WITH (FORCE)", "ROLE {} items", "ROLE {} owner"):
+            admin.execute(f"DROP {made.format('IF EXISTS')}".encode())
+
+
 def url(server: Server, role: str, database: str = "items") -> str:
     return f"postgresql://{role}@/{database}?host={server.socket_folder}"
 
 
-def follow(server: Server, platform: str) -> None:
-    """Run the one `psql` of a README, at this server."""
+def words_for_psql(platform: str) -> str:
+    """Return what a README gives its one `psql`, but for the address."""
     readme = (DEPLOY / platform / "README.md").read_text()
     (line,) = re.findall(r"^psql \S+ (.+)$", readme, re.MULTILINE)
+    return str(line)
+
+
+def follow_the_readme(server: Server) -> None:
+    """Do what it says, at this server."""
     script = shutil.copy(DEPLOY / "roles.sql", server.home)  # where PostgreSQL's account may read
-    words = line.replace("deploy/roles.sql", str(script)).split()
+    words = words_for_psql("kubernetes").replace("deploy/roles.sql", str(script)).split()
     command = [server.programs() / "psql", url(server, "postgres", "postgres"), *words]
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, check=False, cwd="/tmp",
@@ -64,7 +76,6 @@ def migrate(server: Server) -> None:
 def change(server: Server, statement: str) -> None:
     with psycopg.connect(url(server, "owner"), autocommit=True) as connection:
         connection.execute(statement.encode())
-    time.sleep(REMEMBERED)
 
 
 def unready(http: httpx.Client) -> str:
@@ -73,12 +84,13 @@ def unready(http: httpx.Client) -> str:
     return str(answer.json()["detail"])
 
 
-@pytest.mark.parametrize("platform", ["kubernetes", "cloudrun"])
-def test_done_as_the_readme_says_the_service_may_do_its_work_and_no_more(
-    server, platform, tmp_path
-):
-    follow(server, platform)
-    follow(server, platform)  # for who does it twice
+def test_every_platform_has_the_same_roles():
+    assert words_for_psql("cloudrun") == words_for_psql("kubernetes")
+
+
+def test_done_as_the_readme_says_the_service_may_do_its_work_and_no_more(server, tmp_path):
+    follow_the_readme(server)
+    follow_the_readme(server)  # for who does it twice
     migrate(server)
     with (
         serving(TARGET, url(server, "items"), log=tmp_path / "log") as service,
@@ -99,14 +111,14 @@ def test_done_as_the_readme_says_the_service_may_do_its_work_and_no_more(
 
 
 def test_what_a_request_would_miss_is_named_and_nobody_is_sent_there(server, tmp_path):
-    follow(server, "kubernetes")
+    follow_the_readme(server)
+    env = changing(tmp_path, "project.observability.health", "REMEMBERED", 0)
     with (
-        serving(TARGET, url(server, "items"), log=tmp_path / "log") as service,
+        serving(TARGET, url(server, "items"), log=tmp_path / "log", env=env) as service,
         httpx.Client(base_url=service.url) as http,
     ):
         assert unready(http) == "Not ready: migrations are missing: crud.0001_initial and 1 more."
         migrate(server)
-        time.sleep(REMEMBERED)
         assert http.get("/readyz").status_code == 200
         for right, verb in (("SELECT", "read"), ("DELETE", "delete from")):
             change(server, f"REVOKE {right} ON crud_item FROM items")

@@ -17,6 +17,25 @@ PRODUCTION = {
     "API_KEYS": KEY,
 }
 INHERITED = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
+CHANGED = """
+exec(open("gunicorn.conf.py").read())
+ours = post_worker_init
+
+def post_worker_init(worker):
+    import {module} as changed
+    changed.{name} = {value}
+    ours(worker)
+"""
+
+
+def changing(folder: Path, module: str, name: str, value: float) -> dict[str, str]:
+    """Return the environment of a service whose workers find another value in a module.
+
+    Tests need not wait as long as those who are served.
+    """
+    config = folder / f"{name}.py"
+    config.write_text(CHANGED.format(module=module, name=name, value=value))
+    return {"GUNICORN_CMD_ARGS": f"--config {config}"}
 
 
 def run(*command: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -37,14 +36,6 @@ def post_fork(server, worker):
     ours(server, worker)
     time.sleep(worker.age - 1)
 """
-ADDRESS_AND_CLASS = """
-import runpy, select, sys
-if "macos" in sys.argv:
-    for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
-        delattr(select, name)
-read = runpy.run_path("gunicorn.conf.py")
-print(read["bind"], read["worker_class"], read["threads"])
-"""
 WITHOUT_EPOLL = """
 import runpy, select, sys
 for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
@@ -73,68 +64,12 @@ def logged(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("name", "value", "line"), [
-    ("DATABASE_URL", "", "DATABASE_URL is missing: "),
-    ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud', allowed are DEBUG, "),
-    ("BIND_ADDRESS", "localhost", "BIND_ADDRESS is 'localhost', allowed are addresses such as"),
-    ("LOG_FORMAT", "xml", "LOG_FORMAT is 'xml', allowed are people, json"),
-    ("PORT", "65536", "PORT is '65536', allowed are whole numbers from 1 to 65535"),
-    ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
-    ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are drf_speedups."),
-    ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
-    ("METRICS_PORT", "9100/tcp", "METRICS_PORT is '9100/tcp', allowed are whole numbers from 0"),
-    ("SERVER_TIMING", "maybe", "SERVER_TIMING is 'maybe', allowed are 1, true, yes, 0, false, no"),
-    ("MAX_BODY_BYTES", "1MB", "MAX_BODY_BYTES is '1MB', allowed are whole numbers from 1"),
-])  # fmt: skip
-def test_a_wrong_setting_stops_the_start_with_one_line_and_no_new_attempt(name, value, line):
-    ended = run(*GUNICORN, **{**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith(line)
-
-
-@pytest.mark.parametrize(("given", "line"), [
-    ("--reload", "--reload is 'on', allowed are none: the master loads the code once"),
-    ("--worker-class=asgi", "the worker class is 'asgi', allowed are those for WSGI: "),
-])  # fmt: skip
-def test_an_option_of_gunicorn_that_cannot_act_stops_the_start_with_one_line(given, line):
-    ended = run(*GUNICORN, given, **{**PRODUCTION, "LOG_LEVEL": "WARNING"})
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith(line)
-
-
-@pytest.mark.parametrize(("name", "value", "line"), [
-    ("WEB_CONCURRENCY", "many", "WEB_CONCURRENCY is 'many', allowed are whole numbers from 1 to"),
-    ("WEB_CONCURRENCY", "-1", "WEB_CONCURRENCY is '-1', allowed are whole numbers from 1 to 1024"),
-    ("FORWARDED_ALLOW_IPS", "proxy", "FORWARDED_ALLOW_IPS is 'proxy', allowed are addresses and"),
-])  # fmt: skip
-def test_what_gunicorn_reads_before_us_stops_the_start_with_one_line_too(name, value, line):
-    ended = run(*GUNICORN, **PRODUCTION, **{name: value})
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith(line)
-
-
-def test_gunicorns_own_log_level_is_heard(tmp_path):
-    with socket.create_server(("", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        for level, lines in (("info", 1), ("warning", 0)):
-            ended = run(*GUNICORN, "--log-level", level, **{**PRODUCTION, "PORT": port})
-            assert ended.stdout.count("Starting gunicorn") == lines
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", ["", "auto"])
 def test_a_number_of_workers_may_be_left_to_us(database_url, tmp_path, value):
     env = {"LOG_LEVEL": "INFO", "WEB_CONCURRENCY": value}
     with serving(DJANGO, database_url, log=tmp_path / "log", env=env):
         eventually(lambda: f"{default_workers()} workers x 1" in (tmp_path / "log").read_text())
-
-
-def test_a_busy_port_stops_the_start_with_one_line():
-    with socket.create_server(("", 0)) as taken:
-        port = taken.getsockname()[1]
-        ended = run(*GUNICORN, **{**PRODUCTION, "LOG_LEVEL": "WARNING", "PORT": str(port)})
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f"port {port} is in use: stop what listens there, or set PORT\n"
 
 
 @pytest.mark.django_db
@@ -166,20 +101,6 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
     assert "Django 5.2" in start
     assert "gunicorn 27" in start
     assert start.endswith("; statement_timeout 5s, lock_timeout 3s")
-
-
-@pytest.mark.parametrize(("address", "bind"), [
-    ("", "0.0.0.0:8000"), ("127.0.0.1", "127.0.0.1:8000"),
-    ("::", "[::]:8000"), ("::1", "[::1]:8000"),
-])  # fmt: skip
-def test_it_listens_where_it_is_told(address, bind):
-    ended = run("-c", ADDRESS_AND_CLASS, BIND_ADDRESS=address)
-    assert ended.stdout.split()[0] == bind
-
-
-def test_without_epoll_it_serves_by_threads():
-    ended = run("-c", ADDRESS_AND_CLASS, "macos")
-    assert ended.stdout.split()[1:] == ["gthread", "2"]
 
 
 @pytest.mark.django_db(transaction=True)

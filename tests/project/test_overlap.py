@@ -1,5 +1,6 @@
 """One worker, many requests under way: who waits for whom, and what happens to lost links."""
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,42 +17,51 @@ from tests.speedups.worker.serving import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DJANGO = TARGETS["django"]
-COUNT = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'overlapping'
-"""
-TERMINATE = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'overlapping'
-"""
+LINKS = 4
+SHARED = "overlapping"  # what the service that tests share is called in the database
+OF = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
 
 
-def connections(database_url):
+def connections(database_url, name=SHARED):
     with psycopg.connect(database_url, autocommit=True) as admin:
-        (count,) = admin.execute(COUNT).fetchone() or (0,)
+        (count,) = admin.execute(f"SELECT count(*) {OF}", (name,)).fetchone() or (0,)
         return count
 
 
-@pytest.fixture
-def one_worker(database_url, tmp_path):
+@pytest.fixture(scope="module")
+def one_worker(database_url, tmp_path_factory):
     """Return what starts a service of one worker that may hold so many links."""
-    named = f"{database_url}{'&' if '?' in database_url else '?'}application_name=overlapping"
+    log = tmp_path_factory.mktemp("overlap") / "log"
+    given = f"{database_url}{'&' if '?' in database_url else '?'}application_name="
 
-    def start(links, also="", **env):
+    @contextlib.contextmanager
+    def start(name, links, also="", **env):
         env = {"OVERLAP_LINKS": str(links), **env}
-        return serving(DJANGO, f"{named}&{also}", log=tmp_path / "log", workers=1, env=env)
+        url = f"{given}{name}&{also}"
+        with serving(DJANGO, url, log=log, workers=1, env=env) as server:
+            eventually(lambda: connections(database_url, name) >= links)
+            yield server
 
     return start
 
 
-def test_nobody_waits_behind_somebody_elses_lock(one_worker, database_url):
+@pytest.fixture(scope="module")
+def served(one_worker):
+    with one_worker(SHARED, LINKS, SERVER_TIMING="1") as server:
+        yield server
+
+
+@pytest.fixture
+def http(served, database_url):
+    """A client of a service whose links all are there."""
+    eventually(lambda: connections(database_url) >= LINKS)
+    with httpx.Client(base_url=served.url, timeout=20) as client:
+        yield client
+
+
+def test_nobody_waits_behind_somebody_elses_lock(http, database_url):
     locked, other = (Item.objects.create(name="Desk", price=1) for _ in range(2))
-    with (
-        one_worker(4) as server,
-        httpx.Client(base_url=server.url, timeout=20) as http,
-        ThreadPoolExecutor() as clients,
-    ):
-        eventually(lambda: connections(database_url) >= 4)
+    with ThreadPoolExecutor() as clients:
         change = partial(http.patch, json={"quantity": 7})
         with row_locked(database_url, locked.pk) as holder:
             waiting = clients.submit(change, f"/items/{locked.pk}/")
@@ -69,11 +79,10 @@ def test_nobody_waits_behind_somebody_elses_lock(one_worker, database_url):
 def test_what_waits_too_long_for_a_link_is_refused(one_worker, database_url):
     item = Item.objects.create(name="Desk", price=1)
     with (
-        one_worker(1, MAX_WAIT_SECONDS="0.3") as server,
+        one_worker("alone", 1, MAX_WAIT_SECONDS="0.3") as server,
         httpx.Client(base_url=server.url, timeout=20) as http,
         ThreadPoolExecutor() as clients,
     ):
-        eventually(lambda: connections(database_url) >= 1)
         with row_locked(database_url, item.pk) as holder:
             change = clients.submit(http.patch, f"/items/{item.pk}/", json={"quantity": 7})
             eventually(lambda: waiting_for_a_lock(holder))
@@ -86,27 +95,26 @@ def test_what_waits_too_long_for_a_link_is_refused(one_worker, database_url):
         assert http.get(f"/items/{item.pk}/").json()["quantity"] == 7
 
 
-def test_lost_links_come_back_and_hardly_a_read_notices(one_worker, database_url):
+def test_lost_links_come_back_and_hardly_a_read_notices(http, database_url):
     item = Item.objects.create(name="Desk", price=1)
-    with one_worker(3) as server, httpx.Client(base_url=server.url, timeout=20) as http:
-        eventually(lambda: connections(database_url) >= 3)
-        for _ in range(5):
-            with psycopg.connect(database_url, autocommit=True) as admin:
-                admin.execute(TERMINATE)
-            # Django's own connection was ended, too, and may have been used just before.
-            statuses = [http.get(f"/items/{item.pk}/").status_code for _ in range(20)]
-            assert statuses.count(200) >= 19
-            eventually(lambda: connections(database_url) >= 3)
-        assert http.patch(f"/items/{item.pk}/", json={"quantity": 5}).json()["quantity"] == 5
+    for _ in range(5):
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            admin.execute(f"SELECT pg_terminate_backend(pid) {OF}", (SHARED,))
+        # Django's own connection was ended, too, and may have been used just before.
+        statuses = [http.get(f"/items/{item.pk}/").status_code for _ in range(20)]
+        assert statuses.count(200) >= 19
+        eventually(lambda: connections(database_url) >= LINKS)
+    assert http.patch(f"/items/{item.pk}/", json={"quantity": 5}).json()["quantity"] == 5
 
 
 def test_a_request_that_fails_in_the_database_is_explained_by_django(one_worker, database_url):
     item = Item.objects.create(name="Desk", price=1)
     with (
-        one_worker(4, also="options=-c%20lock_timeout%3D300ms", MAX_WAIT_SECONDS="0.1") as server,
+        one_worker(
+            "impatient", 4, "options=-c%20lock_timeout%3D300ms", MAX_WAIT_SECONDS="0.1"
+        ) as server,
         httpx.Client(base_url=server.url, timeout=20) as http,
     ):
-        eventually(lambda: connections(database_url) >= 4)
         with row_locked(database_url, item.pk):
             answer = http.patch(f"/items/{item.pk}/", json={"quantity": 5})
         assert answer.status_code == 503
@@ -115,15 +123,10 @@ def test_a_request_that_fails_in_the_database_is_explained_by_django(one_worker,
 
 
 def test_a_change_whose_link_is_lost_is_not_tried_again_although_others_are_there(
-    one_worker, database_url
+    http, database_url
 ):
     item = Item.objects.create(name="Desk", price=1)
-    with (
-        one_worker(4) as server,
-        httpx.Client(base_url=server.url, timeout=20) as http,
-        ThreadPoolExecutor() as clients,
-    ):
-        eventually(lambda: connections(database_url) >= 4)
+    with ThreadPoolExecutor() as clients:
         with row_locked(database_url, item.pk) as holder:
             change = clients.submit(http.delete, f"/items/{item.pk}/")
             eventually(lambda: waiting_for_a_lock(holder))
@@ -133,14 +136,9 @@ def test_a_change_whose_link_is_lost_is_not_tried_again_although_others_are_ther
         assert http.get(f"/items/{item.pk}/").status_code == 200
 
 
-def test_answers_say_how_long_they_waited_for_the_database(one_worker, database_url):
+def test_answers_say_how_long_they_waited_for_the_database(http):
     item = Item.objects.create(name="Desk", price=1)
-    with (
-        one_worker(4, SERVER_TIMING="1") as server,
-        httpx.Client(base_url=server.url, timeout=20) as http,
-    ):
-        eventually(lambda: connections(database_url) >= 4)
-        timing = http.get(f"/items/{item.pk}/").headers["Server-Timing"]
-        parts = dict(part.strip().split(";dur=") for part in timing.split(","))
-        assert set(parts) == {"queue", "db", "app"}
-        assert float(parts["db"]) > 0
+    timing = http.get(f"/items/{item.pk}/").headers["Server-Timing"]
+    parts = dict(part.strip().split(";dur=") for part in timing.split(","))
+    assert set(parts) == {"queue", "db", "app"}
+    assert float(parts["db"]) > 0

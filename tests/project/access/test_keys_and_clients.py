@@ -101,14 +101,15 @@ def test_the_log_names_key_and_client_in_both_lanes_and_never_a_secret(service, 
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO", "Script-Name", "REMOTE_USER"])
-def test_no_header_moves_a_path_past_a_proxys_rules(service, name):
+def test_no_header_moves_a_path_past_a_proxys_rules(service, subtests):
     with httpx.Client(base_url=service.url, headers=bearer("kept")) as http:
-        for path, status in (("/anything/docs/", 404), ("/items/", 200), ("/livez", 200)):
-            for value in ("/anything", "/items", "x", ""):
-                assert http.get(path, headers={name: value}).status_code == status
-        listed = http.get("/items/?limit=1", headers={name: "/anything"})
-        assert "/anything" not in listed.text
+        for name in ("SCRIPT_NAME", "PATH_INFO", "Script-Name", "REMOTE_USER"):
+            with subtests.test(name):
+                for path, status in (("/anything/docs/", 404), ("/items/", 200), ("/livez", 200)):
+                    for value in ("/anything", "/items", "x", ""):
+                        assert http.get(path, headers={name: value}).status_code == status
+                listed = http.get("/items/?limit=1", headers={name: "/anything"})
+                assert "/anything" not in listed.text
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from django.db import OperationalError
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
 from project.database.embedded import Server, places
-from project.database.errors import in_short
+from project.database.errors import in_short, one_line
 from tests.project.production import NOWHERE
 
 TARGET = replace(TARGETS["django"], ready="/livez")
@@ -40,7 +40,7 @@ def server() -> Iterator[Server]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(("url", "short", "known"), [
+REASONS = [
     ("postgresql://locked:open-sesame@/crud?host={}", "it does not take the role or its password",
      'password authentication failed for user "locked"'),
     ("postgresql://postgres@/nothing?host={}", "it has no such database",
@@ -49,7 +49,20 @@ def server() -> Iterator[Server]:
     ("postgresql://u:open-sesame@no-such-host.invalid/n", "the name of its host has no address",
      "no-such-host.invalid"),
     (NOWHERE, "nothing listens at its address", "Connection refused"),
-])  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "short", "known"), REASONS)
+def test_what_libpq_says_here_is_understood_and_is_no_secret(server, url, short, known):
+    with pytest.raises(psycopg.OperationalError) as refused:
+        psycopg.connect(url.format(server.socket_folder))
+    error = OperationalError(*refused.value.args)
+    assert in_short(error) == short
+    assert known in one_line(error)
+    assert "open-sesame" not in one_line(error)
+
+
+@pytest.mark.parametrize(("url", "short", "known"), [REASONS[0], REASONS[3]])  # with passwords
 def test_the_reason_is_in_the_log_and_in_short_in_the_probe_and_no_secret_is(
     server, tmp_path, url, short, known
 ):

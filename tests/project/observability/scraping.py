@@ -11,9 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lab.running.servers import Server, serving
 from tests.load.conftest import free_port
+from tests.project.production import changing
 from tests.project.test_gunicorn import CLASSES, DJANGO
 
-TOLD = 1.2  # seconds within which all workers have told; they do so every 0.5 s
+INTERVAL = 0.1  # seconds after which a worker tells; without the tests' haste it takes five times
+TOLD = 0.6  # seconds within which all workers have told
 
 
 class Scrape:
@@ -50,6 +52,7 @@ class Observed(NamedTuple):
 def observed(url: str, folder: Path, kind: str = CLASSES[0], **env: str) -> Iterator[Observed]:
     port = free_port()
     env = {"METRICS_PORT": str(port), "METRICS_HOST": "127.0.0.1", **env}
-    given = {"WEB_CONCURRENCY": "2", "GUNICORN_WORKER_CLASS": kind} | env
+    soon = changing(folder, "project.observability.metrics", "INTERVAL", INTERVAL)
+    given = {"WEB_CONCURRENCY": "2", "GUNICORN_WORKER_CLASS": kind} | soon | env
     with serving(DJANGO, url, log=folder / "log", threads=2, env=given) as server:
         yield Observed(server, port, kind)
