@@ -25,14 +25,25 @@ DEVELOPMENT = Target(
 
 
 @pytest.fixture(scope="module")
-def production(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def browser(database_url: str) -> Iterator[Browser]:
+    """One for all tests here, of which none uses Django's models; without it nothing is started."""
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def production(
+    browser: Browser, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     log = tmp_path_factory.mktemp("pages") / "gunicorn.log"
     with serving(TARGETS["django"], database_url, log=log) as server:
         yield server.url
 
 
 @pytest.fixture(scope="module")
-def guarded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def guarded(
+    browser: Browser, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     log = tmp_path_factory.mktemp("pages") / "guarded.log"
     target = replace(TARGETS["django"], ready="/livez")
     with serving(target, database_url, log=log, env=keys.ENVIRONMENT) as server:
@@ -40,19 +51,14 @@ def guarded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
-def development(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def development(
+    browser: Browser, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     log = tmp_path_factory.mktemp("pages") / "runserver.log"
     with serving(DEVELOPMENT, database_url, log=log) as server:
         yield server.url
         for item in httpx.get(f"{server.url}/items/").json()["results"]:
             httpx.delete(f"{server.url}/items/{item['id']}/").raise_for_status()
-
-
-@pytest.fixture(scope="module")
-def browser(database_url: str) -> Iterator[Browser]:
-    """One for all tests here, of which none uses Django's models."""
-    with open_browser() as opened:
-        yield opened
 
 
 @dataclass

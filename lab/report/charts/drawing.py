@@ -129,6 +129,8 @@ def _keep_inside(figure: Figure, axes: Axes) -> None:
 
 def _thin_out(figure: Figure, axes: Axes) -> None:
     """Leave out annotations that would lie upon an earlier one."""
+    if not axes.texts:
+        return  # to lay a figure out takes a fifth of the time of a chart
     figure.draw_without_rendering()
     kept: list[Bbox] = []
     for text in axes.texts:

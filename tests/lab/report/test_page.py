@@ -5,6 +5,7 @@ import re
 from html import unescape
 
 import pytest
+from matplotlib.figure import Figure
 
 from lab.analysis.analyse import analyse
 from lab.report.charts.all import charts
@@ -13,7 +14,7 @@ from lab.report.charts.latency import by_percentile
 from lab.report.contents import report
 from lab.report.page.render import kind, page, parts
 from tests.browser import open_browser, open_page
-from tests.lab.examples import comparison
+from tests.lab.examples import comparison, trial
 from tests.lab.synthetic import article, ladder, sweep
 
 SMALL = {"labels": ("django",), "workers": (1, 4), "users": (50, 300), "repeats": 1}
@@ -52,6 +53,7 @@ UPON_OTHERS = """svgs => svgs.flatMap(svg => {
     return words.flatMap(([one, box], at) => words.slice(at + 1)
         .filter(([, other]) => overlap(box, other))
         .map(([two]) => `${svg.parentElement.id}: ${one.textContent} / ${two.textContent}`))})"""
+BLANK = '<svg viewBox="0 0 1 1"><g id="figure"></g></svg>'
 INK = "() => getComputedStyle(document.querySelector('figure svg text')).fill"
 
 
@@ -93,14 +95,23 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def visitor(pages):
-    with open_browser() as browser, open_page(browser) as opened:
-        yield Visitor(opened, pages)
+def visitor(request):
+    with open_browser() as browser, open_page(browser) as opened:  # where there is none it skips
+        yield Visitor(opened, request.getfixturevalue("pages"))
 
 
 @pytest.fixture
 def browser(visitor):
     return visitor.page
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_kind_of_run_has_its_charts(run, monkeypatch):
+    """Without their layout, which takes most of the time and is for a browser to look at."""
+    monkeypatch.setattr(Figure, "draw_without_rendering", lambda figure: None)
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **how: file.write(BLANK))
+    drawn = charts(analyse(RUNS[run]()))
+    assert {chart.name for group in drawn.values() for chart in group} == CHARTS[run]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -195,10 +206,7 @@ def test_evidence_that_is_folded_is_printed(browser, visitor):
 
 
 def test_names_from_records_cannot_write_into_the_page():
-    wild = [one for one in comparison() if one.label == "django"]
-    for one in wild:
-        object.__setattr__(one, "label", '<img src="http://nowhere.test/x">')
-    found = analyse(wild)
+    found = analyse([trial(label='<img src="http://nowhere.test/x">')])
     assert "<img" not in page(report(found, charts(found)))
 
 

@@ -17,6 +17,7 @@ import pytest
 from lab.cli.main import main
 from lab.experiments import targets
 from lab.records import jsonlines, trial
+from lab.report import files
 from tests.faults.cluster import Cluster
 from tests.lab.stub_lab import STUB
 from tests.load.stub import Stub
@@ -36,7 +37,10 @@ class Ended(NamedTuple):
 
 
 def lab(*words):
-    """Run the lab in this process, which spares a start; it knows the stub only."""
+    """Run the lab in this process, which spares a start; it knows the stub only.
+
+    It draws no charts, which the interrupted run has and takes seconds for.
+    """
     with (
         pytest.MonkeyPatch.context() as here,
         contextlib.redirect_stdout(io.StringIO()) as out,
@@ -44,6 +48,7 @@ def lab(*words):
     ):
         here.setattr(signal, "signal", lambda number, handler: None)  # pytest keeps its own
         here.setattr(targets, "TARGETS", {STUB.name: STUB})
+        here.setattr(files, "charts", lambda found: {})
         code = main(words)
     return Ended(code, out.getvalue(), err.getvalue())
 
