@@ -1,10 +1,16 @@
-"""Locust runs as a subprocess: importing it would patch sockets and threads of the tests."""
+"""Locust has processes of its own: importing it would patch sockets and threads of the tests."""
 
+import atexit
+import functools
+import json
 import os
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.load.forked import CODE, ERR, OUT
 from tests.load.stub import Stub
 
 ROOT = Path(__file__).parents[2]
@@ -30,41 +37,73 @@ class Outcome:
     err: str  # Locust writes its statistics here too
 
 
-def start(*arguments: object, **variables: object) -> subprocess.Popen[str]:
-    """`locust` in the project's root, untouched by a LOCUST_… variable of the machine."""
-    environment = {key: value for key, value in os.environ.items() if "LOCUST" not in key}
-    environment |= {key: str(value) for key, value in variables.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "locust", *map(str, arguments)],
+@dataclass
+class Run:
+    """`locust`: its process, which leads its group, and the folder in which is what it prints."""
+
+    pid: int
+    folder: Path
+
+    def wait(self) -> None:
+        with suppress(ProcessLookupError):  # it has ended
+            alive = os.pidfd_open(self.pid)
+            try:
+                assert select.select([alive], [], [], 60)[0], "it does not end"
+            finally:
+                os.close(alive)
+
+
+def environment(variables: Mapping[str, object]) -> dict[str, str]:
+    """These variables, and those of the machine but for LOCUST_…."""
+    kept = {key: value for key, value in os.environ.items() if "LOCUST" not in key}
+    return kept | {key: str(value) for key, value in variables.items()}
+
+
+def start(*arguments: object, **variables: object) -> Run:
+    """`locust` in the project's root."""
+    folder, forks = tempfile.mkdtemp(), _forks()
+    assert forks.stdin
+    assert forks.stdout
+    asked = [list(map(str, arguments)), environment(variables), folder]
+    print(json.dumps(asked), file=forks.stdin, flush=True)
+    return Run(int(forks.stdout.readline()), Path(folder))
+
+
+@functools.cache
+def _forks() -> subprocess.Popen[str]:
+    forks = subprocess.Popen(
+        [sys.executable, "-m", "tests.load.forked"],
         cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # so that finish() ends its worker processes too
+        start_new_session=True,  # Ctrl-C is for the tests
     )
+    atexit.register(forks.communicate)  # it ends with its input
+    return forks
 
 
-def finish(process: subprocess.Popen[str]) -> Outcome:
+def finish(run: Run) -> Outcome:
     try:
-        out, err = process.communicate(timeout=60)
+        run.wait()
+        code, out, err = ((run.folder / name).read_text() for name in (CODE, OUT, ERR))
     finally:
-        end(process)
-    return Outcome(process.returncode, out, err)
+        end(run)
+    return Outcome(int(code), out, err)
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(run: Run) -> None:
     """End what is left of a run."""
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(run.pid, signal.SIGKILL)
+    shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def locust(*arguments: object, **variables: object) -> Outcome:
     return finish(start(*arguments, **variables))
 
 
-def start_headless(url: str, *arguments: object, **variables: object) -> subprocess.Popen[str]:
+def start_headless(url: str, *arguments: object, **variables: object) -> Run:
     """Three seconds of a load that leaves the machine its breath; flags that come later win."""
     port = free_port()  # of --processes; Locust's own may be taken
     ports = ("--master-bind-port", port, "--master-port", port)
@@ -82,7 +121,7 @@ class Case:
 
 
 @contextmanager
-def started(cases: Mapping[str, Case], logs: Path) -> Iterator[dict[str, subprocess.Popen[str]]]:
+def started(cases: Mapping[str, Case], logs: Path) -> Iterator[dict[str, Run]]:
     """All at once, since most of a run's time is waiting; the request logs are `logs`/NAME.csv."""
     with ExitStack() as services:
         runs = {}

@@ -1,5 +1,6 @@
 """Runs over time and over processes: whose ids, which schedule, how a run ends."""
 
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def runs(logs: Path) -> Iterator[dict[str, Outcome]]:
         processes["worker"] = start("--worker", "--master-port", PORT)
         stub = CASES["interrupt"].stub
         wait_until(lambda: stub.finished >= 5 and stub.started > stub.finished)
-        processes["interrupt"].send_signal(signal.SIGINT)
+        os.kill(processes["interrupt"].pid, signal.SIGINT)
         yield {name: finish(process) for name, process in processes.items()}
 
 

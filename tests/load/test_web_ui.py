@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
@@ -13,24 +15,28 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import open_browser, open_page
-from tests.load.conftest import Serve, finish, free_port, start, wait_until
+from tests.load.conftest import ROOT, Serve, environment, free_port, wait_until
 
 
 @pytest.fixture
 def web_ui() -> Iterator[str]:
     """Plain `locust`, but on a free port; a moment after this it answers."""
     port = free_port()
-    process = start("--web-port", port)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        finish(process)
+    words = [sys.executable, "-m", "locust", "--web-port", str(port)]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        words, cwd=ROOT, env=environment({}), stdout=quiet, stderr=quiet
+    ) as process:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
-def form(web_ui: str) -> Iterator[Page]:
-    with open_browser() as browser, open_page(browser) as page:
+def form(request: pytest.FixtureRequest) -> Iterator[Page]:
+    with open_browser() as browser, open_page(browser) as page:  # where there is none it skips
+        web_ui = request.getfixturevalue("web_ui")
         wait_until(lambda: answers(web_ui))
         page.goto(web_ui)
         yield page
