@@ -13,33 +13,47 @@ from typing import Any
 
 from drf_speedups.eligibility.driver import CURSORS, oid
 
-PLAIN = frozenset(map(oid, (
-    "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar",
-    "uuid", "jsonb", "inet", "cidr", "bytea",
-)))  # fmt: skip
+LOADERS = {
+    "BoolLoader": ("bool",), "IntLoader": ("int2", "int4", "int8"), "UUIDLoader": ("uuid",),
+    "FloatLoader": ("float4", "float8"), "NumericLoader": ("numeric",), "ByteaLoader": ("bytea",),
+    "TextLoader": ("text", "varchar", "bpchar", "jsonb", "inet", "cidr"),
+    "DateLoader": ("date",), "TimeLoader": ("time",), "TimestampLoader": ("timestamp",),
+    "SpecificTzLoader": ("timestamptz",),  # Django's, where USE_TZ is on
+}  # fmt: skip
+KNOWN = {oid(kind): name for name, kinds in LOADERS.items() for kind in kinds}
 OF_TIME = frozenset(map(oid, ("date", "timestamp", "timestamptz", "time")))
-KNOWN = PLAIN | OF_TIME
 # PostgreSQL has days and hours that Python has not. These both have.
 TIMES = re.compile(rb"(?:(?:[12]\d{3}-[^C\n]*|(?:[01]\d|2[0-3]):[^\n]*)?\n)*")
+NAIVE = {"SpecificTzLoader": "TimestamptzLoader"}  # where it is off
 LIBRARIES = {"psycopg", "psycopg_c", "psycopg_binary", "django"}
 
 
 def fetch(
     connection: Any, sql: str, parameters: Any, whole: bool = False
-) -> tuple[list[str], Callable[[], list[Any]]]:
+) -> tuple[list[str] | None, Callable[[], list[Any]]]:
     """Run a query; return the texts in its last column, and what gives its rows.
 
-    `whole` fetches them at once. Raises Django's database errors, all of them here.
+    There are no texts where the project makes values of what the server sends in its own way.
+    `whole` fetches the rows at once. Raises Django's database errors, all of them here.
     """
     with contextlib.ExitStack() as closing:
         cursor = closing.enter_context(connection.cursor())
         cursor.execute(sql, parameters)
-        texts = None if whole else _texts(cursor)
+        as_ever = _reads_as_ever(cursor)
+        texts = None if whole or not as_ever else _texts(cursor)
         if texts is not None:
             closing.pop_all()  # a closed cursor has no rows
             return texts, functools.cache(cursor.fetchall)
         rows: list[Any] = cursor.fetchall()
-    return [row[-1] for row in rows], lambda: rows
+    return [row[-1] for row in rows] if as_ever else None, lambda: rows
+
+
+def _reads_as_ever(cursor: Any) -> bool:
+    """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
+    adapters = getattr(getattr(cursor, "cursor", None), "adapters", None)  # psycopg 3 has them
+    return adapters is None or all(
+        _is_known(adapters.get_loader(kind, 0), name) for kind, name in KNOWN.items()
+    )
 
 
 def _texts(cursor: Any) -> list[str] | None:
@@ -50,9 +64,7 @@ def _texts(cursor: Any) -> list[str] | None:
     result, told = own.pgresult, own.connection.pgconn.parameter_status
     kinds = [result.ftype(place) for place in range(result.nfields)]
     readable = told(b"client_encoding") == b"UTF8" and told(b"server_encoding") != b"SQL_ASCII"
-    if not (readable and result.fformat(0) == 0 and KNOWN.issuperset(kinds)):
-        return None
-    if not all(_is_known(own.adapters.get_loader(kind, 0)) for kind in kinds):
+    if not (readable and result.fformat(0) == 0 and KNOWN.keys() >= {*kinds}):
         return None
     rows, value = range(result.ntuples), result.get_value
     for place, kind in enumerate(kinds):
@@ -67,6 +79,7 @@ def _are_times(values: list[bytes]) -> bool:
 
 
 @functools.lru_cache(64)  # some are made for each connection
-def _is_known(loader: Any) -> bool:
-    """Tell whether the driver's own code, or Django's, makes values of a type."""
-    return loader.__module__.partition(".")[0] in LIBRARIES
+def _is_known(loader: Any, name: str) -> bool:
+    """Tell whether the driver's own code, or Django's, makes values of a type, as ever."""
+    own = loader.__module__.partition(".")[0] not in LIBRARIES
+    return not own and loader.__name__ in {name, NAIVE.get(name)}

@@ -155,14 +155,15 @@ def writes_utc() -> bool:
 
 
 def _decimal(field: Any, column: Any, ref: str) -> str:
-    same = (field.decimal_places, field.max_digits) == (column.decimal_places, column.max_digits)
+    declared = column.decimal_places, column.max_digits
+    same = (field.decimal_places, field.max_digits) == declared and None not in declared
     as_text = getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
     plain = same and as_text and not (field.localize or field.normalize_output or field.rounding)
     unless(plain, "it is rounded, localised or no string")
     most = 10 ** (column.max_digits - column.decimal_places)
-    declared = f"scale({ref}::numeric) = {column.decimal_places} AND abs({ref}) < {most}"
+    foreseen = f"scale({ref}::numeric) = {column.decimal_places} AND abs({ref}) < {most}"
     # One of another time than the model is not foreseen: Python writes the row.
-    return f"CASE WHEN coalesce({declared}, true) THEN {_quoted(f'{ref}::text')} ELSE '{ODD}' END"
+    return f"CASE WHEN coalesce({foreseen}, true) THEN {_quoted(f'{ref}::text')} ELSE '{ODD}' END"
 
 
 def _check_format(field: Any, usual: Any) -> None:

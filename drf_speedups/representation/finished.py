@@ -1,17 +1,18 @@
 """The data of a list serializer, finished in the database and not yet looked at."""
 
 import functools
+import threading
 from typing import Any
 
 from django.db import models
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation import rows, shapes
-from drf_speedups.representation.lazy import LazyList, Unread
+from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.reading import is_wanted
 
@@ -31,10 +32,8 @@ class Finished(LazyList, ReturnList):  # type: ignore[type-arg]
     """What a list serializer returns: JSON for a renderer, ordinary data for whoever looks."""
 
     def __init__(self, serializer: Any, data: LazyList, texts: list[str]) -> None:
-        list.__init__(self, [Unread()])
+        LazyList.__init__(self, lambda: data)
         self.serializer = serializer
-        self.make = lambda: data
-        self.then = None
         self.data = data  # the serializer's own, that it gives to others, too
         self.texts = texts
 
@@ -67,10 +66,12 @@ def finished_data(serializer: Any) -> Finished | None:
     texts = rows.finished(chosen, child)
     if texts is None:
         return None
-    make = functools.partial(_made, serializer, timezone.get_current_timezone())
+    where = timezone.get_current_timezone(), translation.get_language()
+    make = functools.partial(_made, serializer, where)
     data = serializer._data = LazyList(make)
     objects: Any = chosen._result_cache
     objects.then = data.fill  # before whoever looks at them can change them
+    objects.lock = data.lock = threading.RLock()  # some projects' requests share a query set
     return Finished(serializer, data, texts)
 
 
@@ -100,11 +101,13 @@ def _gives_json(serializer: Any) -> bool:
     request = serializer.context.get("request")
     renderer = getattr(request, "accepted_renderer", None)
     kind: Any = type(renderer)
-    plain = getattr(kind, "render", None) is JSONRenderer.render
+    render = getattr(kind, "render", None)
+    plain = render is JSONRenderer.render and render in STAND_INS
     return plain and kind.compact and not kind.ensure_ascii
 
 
-def _made(serializer: Any, zone: Any) -> list[Any]:
+def _made(serializer: Any, where: tuple[Any, Any]) -> list[Any]:
     """Return what the framework makes of the rows that were fetched."""
-    with timezone.override(zone):
+    zone, language = where
+    with timezone.override(zone), translation.override(language):
         return LIST.to_representation(serializer, serializer.instance)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.paginator import Page as DjangosPage
 from django.core.signals import setting_changed
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 from rest_framework import generics
 from rest_framework.generics import GenericAPIView
@@ -31,6 +31,7 @@ from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.shapes import counting, getting
 
 PIECE = "representation"
+OF_QUERY_SETS = "SELECT q.*", 'SELECT "', 'SELECT DISTINCT "', "SELECT COUNT(", "SELECT 1 AS "
 LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
 
 _stock: dict[str, Any] = {}
@@ -103,14 +104,16 @@ class Waiting:
     def add(self, page: Page) -> None:
         """Wait with a page."""
         if not self.watched:
-            self.watched = connections.all()
+            chosen: Any = page.chosen
+            _ = connections[chosen._db or DEFAULT_DB_ALIAS]  # others need not be there
+            self.watched = connections.all(initialized_only=True)
             for connection in self.watched:
                 connection.execute_wrappers.insert(0, self.before)  # others pop the last
         self.pages.append(page)
 
     def before(self, execute: Any, sql: Any, *others: Any) -> Any:
         """Run a statement, and before that what it may change."""
-        if self.pages and not str(sql).startswith("SELECT"):
+        if self.pages and not _only_reads(str(sql)):
             pages, self.pages = self.pages, []
             for page in pages:
                 if page.chosen._result_cache is None:
@@ -121,6 +124,14 @@ class Waiting:
         """Watch no more."""
         for connection in self.watched:
             connection.execute_wrappers.remove(self.before)
+
+
+def _only_reads(sql: str) -> bool:
+    """Tell whether a statement is one of ours, or Django's of a query set, and locks nothing.
+
+    Any other SELECT may call a function that changes rows, or what is to be seen of them.
+    """
+    return sql.startswith(OF_QUERY_SETS) and " FOR " not in sql
 
 
 def _paginating(stock: Any) -> Any:

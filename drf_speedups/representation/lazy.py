@@ -1,5 +1,6 @@
 """A list that is filled when somebody looks."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,26 +13,33 @@ class Unread:
 
 
 class LazyList(list[Any]):
-    """A list whose items are made when it is first touched."""
+    """A list whose items are made when it is first touched; with a lock, by one thread."""
+
+    lock: Any = contextlib.nullcontext()
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
-        super().__init__([Unread()])
+        list.__init__(self, [Unread()])
+        self.full = False
         self.make: Callable[[], Iterable[Any]] | None = make
         self.then: Callable[[], None] | None = None  # done when it is filled, before who looks
 
     def fill(self) -> None:
         """Let it be an ordinary list, if it is not one yet. Raises what making the items raises."""
-        make, self.make = self.make, None
-        if make is None:
+        if self.full:
             return
-        try:
-            items = [*make()]
-        except BaseException:
-            self.make = make
-            raise
-        list.__setitem__(self, slice(None), items)
-        if self.then is not None:
-            self.then()
+        with self.lock:
+            make, self.make = self.make, None
+            if make is None:
+                return
+            try:
+                items = [*make()]
+            except BaseException:
+                self.make = make
+                raise
+            list.__setitem__(self, slice(None), items)
+            if self.then is not None:
+                self.then()
+            self.full = True
 
     def __radd__(self, other: Any) -> Any:
         self.fill()

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import models
-from django.urls import NoReverseMatch, get_resolver, get_script_prefix, get_urlconf
+from django.urls import get_resolver, get_script_prefix, get_urlconf
 from django.utils.translation import get_language
 from rest_framework.relations import HyperlinkedIdentityField, HyperlinkedRelatedField
 from rest_framework.request import Request
@@ -67,18 +66,23 @@ class Link(NamedTuple):
 
         Raises `StepAside` where that depends on the key, or there is no URL for the examples.
         """
-        key, request = self._follows_from(serializer), serializer.context.get("request")
+        try:
+            return self._around(serializer, serializer.context.get("request"))
+        except StepAside:
+            raise
+        except Exception as error:  # the framework says so itself, if there is a row
+            raise StepAside(str(error)) from error
+
+    def _around(self, serializer: Any, request: Any) -> tuple[str, str]:
+        key = self._follows_from(serializer)
         path = _paths.get(key) if key else None
         if path is not None:
             return _parts(request.build_absolute_uri(path), self.keys[0])
         field = copied(self.field, serializer)
-        try:
-            found = {_parts(self._url(field, one), one) for one in self.keys}
-            unless(len(found) == 1, "the URL depends on the key in another way")
-            if key:
-                self._remember(key, request, found)
-        except (ImproperlyConfigured, NoReverseMatch) as error:
-            raise StepAside(str(error)) from error
+        found = {_parts(self._url(field, one), one) for one in self.keys}
+        unless(len(found) == 1, "the URL depends on the key in another way")
+        if key:
+            self._remember(key, request, found)
         return found.pop()
 
     def _url(self, field: Any, key: Any) -> str:

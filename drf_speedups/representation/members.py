@@ -44,6 +44,7 @@ OF_RELATIONS = frozenset(
                  relations.StringRelatedField, relations.HyperlinkedRelatedField,
                  relations.ManyRelatedField)
 )  # fmt: skip
+OF_KEYS = frozenset({"pk", "serializable_value"})
 KEPT = "_speedups_reads"  # where a serializer keeps what reads its rows
 MOST_CLASSES = 4096  # some projects make serializer classes for each request
 
@@ -83,7 +84,7 @@ class Member:
 
         def read(row: Any) -> Any:
             there = vars(row).get("_prefetched_objects_cache")
-            if there and name in there:
+            if there and name in there and row.pk is not None:  # a deleted row has no relations
                 return [show(one) for one in there[name]]
             return otherwise(row)
 
@@ -125,15 +126,25 @@ def column_of(field: Any, model: Any) -> Any:
     related = isinstance(field, relations.PrimaryKeyRelatedField)
     if related and not shows_as_ever(field):
         return None
+    if len(field.source_attrs) != 1 or "get_attribute" in vars(field):
+        return None
+    name = field.source_attrs[0]  # the field's source may have been changed since
+    if (related or name == "pk") and not _has_keys_as_ever(model):
+        return None
     for column in model._meta.concrete_fields if model is not None else ():
         names = {column.name} if related == column.is_relation else set()
         if column.is_relation and not related:
             names = {column.attname}
         if column.primary_key and not related:
             names |= {"pk"}
-        if field.source in names and is_stored(column, model):
+        if name in names and is_stored(column, model):
             return column
     return None
+
+
+def _has_keys_as_ever(model: Any) -> bool:
+    """Tell whether a model's objects say their keys, and those they refer to, by Django's code."""
+    return all(getattr(model, name, None) is vars(models.Model)[name] for name in OF_KEYS)
 
 
 def shows_as_ever(field: Any) -> bool:

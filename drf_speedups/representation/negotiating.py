@@ -16,8 +16,7 @@ def select_renderer(stock: Any) -> Any:
     def select_renderer(
         self: Any, request: Any, renderers: Any, format_suffix: Any = None
     ) -> tuple[Any, str]:
-        named = self.settings.URL_FORMAT_OVERRIDE
-        said = format_suffix or (named and named in request.META.get("QUERY_STRING", ""))
+        said = format_suffix or _named(request, self.settings.URL_FORMAT_OVERRIDE)
         if said or type(self) is not DefaultContentNegotiation:
             return stock(self, request, renderers, format_suffix)  # type: ignore[no-any-return]
         known = [(type(one), one.media_type) for one in renderers]
@@ -31,6 +30,13 @@ def select_renderer(stock: Any) -> Any:
         return renderers[found[0]], found[1]
 
     return select_renderer
+
+
+def _named(request: Any, parameter: Any) -> Any:
+    """Return the format that a query names."""
+    # Most requests have no query, and to read it costs something. Some have another than was sent.
+    there = request.META.get("QUERY_STRING") or "GET" in vars(request._request)
+    return there and parameter and request.query_params.get(parameter)
 
 
 def forget() -> None:

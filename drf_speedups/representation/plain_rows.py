@@ -2,16 +2,20 @@
 
 import functools
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.db import models
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.manager import BaseManager
+from django.db.models.sql import Query
 
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
-from drf_speedups.representation.members import MOST_CLASSES, is_stored
+from drf_speedups.representation.members import MOST_CLASSES, OF_KEYS, is_stored
 
 # What makes rows of a query set, or objects of rows.
 OF_ITERATION = frozenset({
@@ -19,7 +23,7 @@ OF_ITERATION = frozenset({
     "_iterator", "iterator", "_prefetch_related_objects", "db", "query", "ordered",
 })  # fmt: skip
 OF_OBJECTS = frozenset({"__init__", "__new__", "__getattribute__", "__getattr__", "__setattr__",
-                        "from_db"})  # fmt: skip
+                        "from_db", *OF_KEYS})  # fmt: skip
 # What chooses the rows of a relation.
 OF_CHOICE = OF_ITERATION | {
     "get_queryset", "all", "filter", "using", "db_manager", "_add_hints", "_filter_or_exclude",
@@ -43,6 +47,31 @@ def check_query_set(kind: Any) -> None:
     """Raise `StepAside` unless query sets of a class make objects of rows as Django's do."""
     own = own_code(kind, models.QuerySet) & OF_ITERATION
     unless(not own, f"the query set has its own {_named(own)}")
+
+
+def compiles(connection: Any) -> bool:
+    """Tell whether Django's own code compiles and runs the queries of a PostgreSQL database.
+
+    Some projects answer queries from a cache there, or have values of a request in their SQL.
+    """
+    operations: Any = type(connection.ops)
+    return _compiles(operations)
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _compiles(operations: Any) -> bool:
+    found: Any = import_module(operations.compiler_module).SQLCompiler
+    stock = all(getattr(operations, name) is vars(BaseDatabaseOperations)[name]
+                for name in ("compiler", "get_db_converters"))  # fmt: skip
+    own = own_code(SQLCompiler, SQLCompiler) | own_code(Query, Query)
+    return stock and found is SQLCompiler and not own
+
+
+def plain_copy(rows: Any, using: str) -> Any:
+    """Return a copy of a query set for a database, with no code of its class run."""
+    copied: Any = models.QuerySet._clone(rows)  # type: ignore[attr-defined]
+    copied._db = using
+    return copied
 
 
 def check_objects(model: Any) -> None:
@@ -174,6 +203,12 @@ RELATIONS: dict[Any, Callable[[Any], Columns]] = {
     **dict.fromkeys(FORWARD, _to_one),
 }
 TO_MANY = {descriptors.ManyToManyDescriptor, descriptors.ReverseManyToOneDescriptor}
+
+
+def forget() -> None:
+    """Let all classes be looked at anew."""
+    own_code.cache_clear()
+    _compiles.cache_clear()
 
 
 def _class(value: Any) -> Any:

@@ -23,7 +23,7 @@ from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.columns import ODD
-from drf_speedups.representation.plain_rows import Relation
+from drf_speedups.representation.plain_rows import Relation, plain_copy
 from drf_speedups.representation.texts import Part, Scope, Texts
 
 Fetched = dict["Level", list[Any]]  # rows, by the level whose statement fetched them
@@ -72,11 +72,10 @@ def fetched(plan: Texts, rows: Callable[[], list[Any]]) -> Fetched:
 
 
 def objects(
-    rows: Any, own: Callable[[], list[Any]], names: tuple[str, ...], beside: Fetched
+    rows: Any, using: str, own: Callable[[], list[Any]], names: tuple[str, ...], beside: Fetched
 ) -> list[Any]:
     """Return the objects that Django makes of what was fetched for a query set."""
-    again = rows._chain()
-    again._db = rows.db
+    again = plain_copy(rows, using)
     found = [*ModelIterable(answered(again, own()))]
     there = {level.path: level.rows(one) for level, one in beside.items()}
     prefetch_related_objects(found, *(Answered(name, there) for name in names))

@@ -8,13 +8,14 @@ looks at the rows.
 import contextlib
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import connections, models, router
 from django.db.backends.postgresql.compiler import SQLCompiler
+from django.db.models.expressions import BaseExpression, Col
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 from rest_framework.utils.encoders import JSONEncoder
@@ -23,14 +24,28 @@ from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.changes import silence
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import columns, conditions, links, prefetched, shapes
+from drf_speedups.representation import (
+    columns,
+    conditions,
+    links,
+    plain_rows,
+    prefetched,
+    shapes,
+)
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
-from drf_speedups.representation.plain_rows import check_objects, check_query_set, own_code
+from drf_speedups.representation.plain_rows import (
+    check_objects,
+    check_query_set,
+    compiles,
+    own_code,
+)
 from drf_speedups.representation.texts import Hole, Scope, Texts
 
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
+COLUMN = re.compile(r"col\d+")
+OF_VALUES = frozenset({"convert_value", "get_db_converters"})
 SKIPPED = re.compile(rf",{KEY}|(?<=\{{){KEY},?")
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 Rows = Callable[[], list[Any]]
@@ -45,34 +60,35 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
     """
     kind: Any = type(serializer)
     try:
-        names = _check(rows, kind)
-        sql, parameters, plan = _prepared(rows, kind, names)
+        using = rows.db  # a router is asked once
+        names = _check(rows, kind, connections[using])
+        sql, parameters, plan = _prepared(rows, kind, names, using)
         _check_related(rows, plan)
         around = {one: [(link.marks, link.around(serializer)) for link in one.links]
                   for one in (plan, *plan.beside())}  # fmt: skip
     except (StepAside, EmptyResultSet):
         return None
     whole = bool(plan.holes or plan.levels)
-    texts, all_rows = fetch(connections[rows.db], sql, parameters, whole=whole)
+    texts, all_rows = fetch(connections[using], sql, parameters, whole=whole)
     beside = prefetched.fetched(plan, all_rows)
-    objects = functools.partial(prefetched.objects, rows, all_rows, names, beside)
+    objects = functools.partial(prefetched.objects, rows, using, all_rows, names, beside)
     rows._result_cache = LazyList(objects)
     rows._prefetch_done |= bool(beside)
-    return _written(rows, plan, texts, all_rows, beside, around)
+    return None if texts is None else _written(rows, plan, texts, all_rows, beside, around)
 
 
-def _prepared(rows: Any, kind: Any, names: tuple[str, ...]) -> tuple[str, Any, Texts]:
+def _prepared(rows: Any, kind: Any, names: tuple[str, ...], using: str) -> tuple[str, Any, Texts]:
     """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
-    connection = connections[rows.db]
+    connection = connections[using]
     shape, values = shapes.shape(rows.query, connection) or (None, ())
-    key = shape and (rows.db, kind, names, columns.writes_utc(), *shape)
+    key = shape and (using, kind, names, columns.writes_utc(), *shape)
     found: tuple[str, Texts] | None = shapes.recalled(key) if key else None
     if found is None:
-        compiler = rows.query.get_compiler(rows.db)
+        compiler = rows.query.get_compiler(using)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
         sql, parameters = compiler.as_sql(with_limits=False, with_col_aliases=True)
         unless(compiler.qualify is None, "a window chooses the rows")
-        plan = _plan(compiler, kind, names, rows.db)
+        plan = _plan(compiler, kind, names, using)
         written = plan.sql.replace("%", "%%")
         found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
         if key and conditions.same_values(parameters, values):
@@ -81,7 +97,7 @@ def _prepared(rows: Any, kind: Any, names: tuple[str, ...]) -> tuple[str, Any, T
     return f'{found[0]}{shapes.limits(rows.query, connection)}) "q"', values, found[1]
 
 
-def _check(rows: Any, kind: Any) -> tuple[str, ...]:
+def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     """Return the relations whose rows a query set is to fetch beside its own.
 
     Raises `StepAside` unless its rows may be finished in the database.
@@ -95,7 +111,9 @@ def _check(rows: Any, kind: Any) -> tuple[str, ...]:
     unless(not odd, "the query combines, locks or has extra parts")
     plain = all(type(lookup) is str for lookup in rows._prefetch_related_lookups)
     names = () if plain and fewer_queries() else prefetched.paths(rows)
-    unless(connections[rows.db].vendor == "postgresql", "only PostgreSQL writes JSON so")
+    unless(connection.vendor == "postgresql", "only PostgreSQL writes JSON so")
+    unless(compiles(connection), "queries are compiled or run in a way of their own")
+    unless(not own_code(JSONEncoder, JSONEncoder), "somebody has changed how JSON is written")
     model: Any = rows.model
     check_objects(model)
     added = frozenset(query.annotation_select)
@@ -149,7 +167,10 @@ def _plan(compiler: Any, kind: Any, names: tuple[str, ...], using: str) -> Texts
         try:
             root = Scope.of(compiler, info)
             root.annotations = added
-            _plans[key] = prefetched.planned(kind, root, names, using)
+            _plans[key] = plan = prefetched.planned(kind, root, names, using)
+            for model in _joined(info):  # their objects are made, shown or not
+                check_objects(model)
+                plan.models.add(model)
         except StepAside as reason:
             _plans[key] = reason
     found = _plans[key]
@@ -158,15 +179,30 @@ def _plan(compiler: Any, kind: Any, names: tuple[str, ...], using: str) -> Texts
     return found
 
 
+def _joined(info: Any) -> Iterator[Any]:
+    """Yield the models whose rows a query joins."""
+    for one in info.get("related_klass_infos", ()):
+        yield one["model"]
+        yield from _joined(one)
+
+
 def _annotations(compiler: Any) -> dict[str, tuple[Any, str]]:
-    """Return what the query computes beside columns, and its name in SQL."""
+    """Return what the query computes beside columns, and its name in SQL. Raises `StepAside`."""
     found = {}
     for name, place in (compiler.annotation_col_map or {}).items():
         expression, _, alias = compiler.select[place]
+        unless(not COLUMN.fullmatch(alias), f"{alias} is what a column is called in SQL")
+        if not _is_given_as_fetched(type(expression)):
+            continue
         quoted = alias.replace('"', '""')
         with contextlib.suppress(FieldError):
             found[name] = expression.output_field, f'"q"."{quoted}"'
     return found
+
+
+def _is_given_as_fetched(kind: Any) -> bool:
+    """Tell whether nothing but its field makes values of what an expression computes."""
+    return kind is Col or not own_code(kind, BaseExpression) & OF_VALUES
 
 
 def _key(compiler: Any, info: Any) -> tuple[Any, ...]:
@@ -205,7 +241,7 @@ def _filled_in(
         texts = [SKIPPED.sub("", text) for text in texts]
     if not plan.holes:
         return texts
-    compiler = rows.query.get_compiler(rows.db)
+    compiler = rows.query.get_compiler(plan.using)
     writes = [
         _writing(compiler, hole) if isinstance(hole, Hole)
         else hole.level.writing(hole, parts[hole.level, hole.number])
@@ -254,4 +290,4 @@ def forget() -> None:
     links.forget()
     _plans.clear()
     why_not.cache_clear()
-    own_code.cache_clear()
+    plain_rows.forget()

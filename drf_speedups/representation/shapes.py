@@ -21,7 +21,12 @@ from django.db.models.sql import Query
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.representation import conditions
 from drf_speedups.representation.conditions import Shape, same_values
-from drf_speedups.representation.plain_rows import OF_ITERATION, own_code
+from drf_speedups.representation.plain_rows import (
+    OF_ITERATION,
+    compiles,
+    own_code,
+    plain_copy,
+)
 
 MOST_SHAPES = 1024  # clients choose filters, and the order
 # What a compiler knows of the columns that it selects, for who makes objects of rows.
@@ -113,23 +118,37 @@ def getting(rows: Any) -> Any:
 
 
 def _count(rows: Any) -> int:
-    connection = connections[rows.db]
-    there = rows._result_cache is not None or rows.query.is_sliced
-    found = None if there else shape(rows.query, connection)
+    if rows._result_cache is not None:
+        return len(rows._result_cache)
+    using = rows.db  # a router is asked once
+    connection, query = connections[using], rows.query
+    plain = not query.is_sliced and compiles(connection)
+    found = shape(query, connection) if plain else None
     if found is None:
-        return models.QuerySet.count(rows)
-    key, values = (rows.db, "count", *found[0]), found[1]
+        return query.get_count(using=using)  # type: ignore[no-any-return]
+    key, values = (using, "count", *found[0]), found[1]
     sql = recalled(key)
     if sql is None:
-        seen: list[Any] = []
-        with connection.execute_wrapper(functools.partial(_note, seen)):
-            number: int = models.QuerySet.count(rows)
+        with _noted(connection) as seen:
+            number: int = query.get_count(using=using)
         if len(seen) == 1 and same_values(seen[0][1], values):
             remember(key, seen[0][0])
         return number
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchone()[0]  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _noted(connection: Any) -> Iterator[list[Any]]:
+    """Note the statements that Django runs, before others see or change them."""
+    seen: list[Any] = []
+    note = functools.partial(_note, seen)
+    connection.execute_wrappers.insert(0, note)
+    try:
+        yield seen
+    finally:
+        connection.execute_wrappers.remove(note)
 
 
 def _note(seen: list[Any], execute: Any, sql: str, parameters: Any, *others: Any) -> Any:
@@ -147,14 +166,14 @@ def fetched(rows: Any) -> Any:
     there = rows._result_cache is not None or rows._iterable_class is not ModelIterable
     if there or own_code(kind, models.QuerySet) & OF_ITERATION:
         return rows
-    found = shape(rows.query, connections[rows.db])
+    using = rows.db  # a router is asked once
+    found = shape(rows.query, connections[using])
     if found is None:
         return rows
-    again: Any = rows._chain()
-    again._db = rows.db
-    compiler: Any = again.query.get_compiler(rows.db)
+    again = plain_copy(rows, using)
+    compiler: Any = again.query.get_compiler(using)
     if type(compiler) is SQLCompiler:
-        key = (rows.db, "rows", *found[0])
+        key = (using, "rows", *found[0])
         vars(compiler)["as_sql"] = functools.partial(_as_sql, compiler, key, found[1])
         vars(again.query)["get_compiler"] = lambda *_args, **_kwargs: compiler
         rows._result_cache = [*ModelIterable(again)]

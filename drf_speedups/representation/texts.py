@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from rest_framework import relations, serializers
 
+from drf_speedups.database.json_sql import PYTHON_S
 from drf_speedups.database.statements import Slot
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation import columns
@@ -91,7 +92,7 @@ class Texts:
         self.holes: list[Hole | Part] = []
         self.links: list[Link] = []
         self._root = root
-        self._using = using
+        self.using = using
         self._names = (f'"speedups {number}"' for number in itertools.count())
         self.sql = leaf(self, root)
 
@@ -231,7 +232,8 @@ class Texts:
             return f"CASE WHEN {there} THEN {leaf(self, joined)} ELSE {missing} END"
         target, ref = relation.theirs, scope.ref(relation.ours)
         end, rows = self._rows(model, relation.manager, target.attname, target, ref)
-        return f"coalesce((SELECT {leaf(self, end)} FROM {rows}), {missing})"  # noqa: S608
+        text = _foreseen(end, leaf(self, end))
+        return f"coalesce((SELECT {text} FROM {rows}), {missing})"  # noqa: S608
 
     def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:
         """Return the array of the rows that a relation leads to, in the order of their model."""
@@ -241,13 +243,13 @@ class Texts:
         found = descriptor(scope.model, name)
         lookup, model, target, key = rows_to(found, scope.model)
         end, rows = self._rows(model, model._default_manager, lookup, target, scope.ref(key), True)
-        text = leaf(self, end)
+        text = _foreseen(end, leaf(self, end))
         return f"(SELECT '[' || coalesce(string_agg({text}, ','), '') || ']' FROM {rows})"  # noqa: S608
 
     def _part(self, level: Any, leaf: Leaf, missing: str) -> str:
         """Return what stands for rows that another statement fetches, and let that write them."""
         unless(SKIP not in missing, "a field is left out where no row is")
-        level.shows.append(Texts(leaf, level.scope, self._using, self))
+        level.shows.append(Texts(leaf, level.scope, self.using, self))
         self.holes.append(Part(level, len(level.shows) - 1, missing))
         return f"'{HOLE}'"
 
@@ -256,12 +258,13 @@ class Texts:
     ) -> tuple[Scope, str]:
         """Return related rows as a sub-query, and what its columns are called."""
         check_manager(manager)
-        found = manager.using(self._using).filter(**{lookup: Slot(target)})
+        found = manager.using(self.using).filter(**{lookup: Slot(target)})
         unless(found.ordered or not ordered, f"the rows of {model.__name__} have no order")
-        compiler = found.query.get_compiler(self._using)
+        compiler = found.query.get_compiler(self.using)
         sql, parameters = compiler.as_sql(with_col_aliases=True)
         plain = len(parameters) == 1 and isinstance(parameters[0], Slot) and sql.count("%") == 1
         unless(plain, f"the rows of {model.__name__} are not plain")
+        unless('"q"' not in sql, "a table has the name of our query")
         name = next(self._names)
         refs = {
             compiler.select[place][0].target: f'{name}."{compiler.select[place][2]}"'
@@ -276,6 +279,14 @@ def _column(model: Any, name: str, relation: bool = False) -> Any:
         if name == (column.name if relation else column.attname) and relation <= column.is_relation:
             return column if is_stored(column, model) else None
     return None
+
+
+def _foreseen(scope: Scope, text: str) -> str:
+    """Return a row's text where Python could read the row: it would have all of its columns."""
+    kinds = ((ref, next(filter(PYTHON_S.get, type(column).__mro__), None))
+             for column, ref in scope.refs.items())  # fmt: skip
+    limits = [f"coalesce({PYTHON_S[kind].format(ref)}, true)" for ref, kind in kinds if kind]
+    return f"CASE WHEN {' AND '.join(limits)} THEN {text} ELSE '{ODD}' END" if limits else text
 
 
 def _missing(field: Any) -> str:

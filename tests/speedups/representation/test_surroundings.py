@@ -1,0 +1,405 @@
+"""What stands around a list and has a say in its answer: a project's code, libraries, threads."""
+
+import contextlib
+import threading
+from unittest import mock
+
+import pytest
+from django.db import connection, connections, models, router, transaction
+from django.db.models import F, Func, Q
+from django.db.models.signals import post_init
+from django.db.models.sql.compiler import SQLCompiler
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+from psycopg import postgres
+from psycopg.types.numeric import FloatLoader
+from psycopg.types.string import TextLoader
+from rest_framework import renderers, serializers
+from rest_framework.utils.encoders import JSONEncoder
+
+from drf_speedups.eligibility.reasons import StepAside
+from drf_speedups.representation import columns, lazy
+from tests.speedups.library.related_models import Article, Editor, Note, Topic
+from tests.speedups.representation import drawn
+from tests.speedups.representation.comparing import answered, factory, installed, seed
+from tests.speedups.representation.drawn import Spec
+from tests.speedups.representation.shown import TOPIC, serializer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
+
+
+@pytest.fixture(autouse=True)
+def articles(db):
+    seed()
+
+
+def view_of(spec=None, action="list", **more):
+    return type("View", (drawn.view_of(spec or Spec()),), more).as_view({"get": action})
+
+
+def outcome(ask):
+    """Return what is given, or the error in words; what it did to the database is undone."""
+    try:
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            try:
+                return ask(), len(queries)
+            except Exception as error:  # noqa: BLE001
+                return repr(error)
+            finally:
+                transaction.set_rollback(True)
+    except transaction.TransactionManagementError as error:
+        return repr(error)
+
+
+def assert_same(view, path="/", times=2, **kwargs):
+    stock = [outcome(lambda: answered(view, path, **kwargs)) for _ in range(times)]
+    with installed():
+        assert [outcome(lambda: answered(view, path, **kwargs)) for _ in range(times)] == stock
+
+
+def sql(text):
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+
+
+class Doubled(Func):
+    """Has a value of its own in Python."""
+
+    template = "%(expressions)s"
+    output_field = models.IntegerField()
+
+    def convert_value(self, value, _expression, _connection):
+        """Return twice what was fetched."""
+        return 2 * value
+
+
+@pytest.mark.parametrize("computed", [F("level"), Doubled("level")])
+@pytest.mark.parametrize("name", ["of", "col1", "col2", "col99"])
+@pytest.mark.parametrize("shown", [("id",), ("id", "it")])
+def test_what_a_query_computes_has_any_name_and_any_value(computed, name, shown):
+    kind = serializer(Article, *shown, **{
+        one: serializers.IntegerField(source=name) for one in shown if one == "it"})  # fmt: skip
+    rows_of = {"get_queryset": lambda _self: Article.objects.annotate(**{name: computed})}
+    assert_same(view_of(serializer_class=kind, **rows_of))
+
+
+@pytest.mark.parametrize("path", ["/", "/?%66ormat=xml", "/?forma%74=json", "/?format=xml"])
+@pytest.mark.parametrize("changed", [None, "format=xml", "a=1"])
+def test_a_format_is_found_however_it_is_named(settings, path, changed):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "URL_FORMAT_OVERRIDE": "format"}
+    view = view_of()
+
+    def ask():
+        request = factory.get(path, HTTP_ACCEPT="application/json")
+        if changed is not None:
+            request.GET = QueryDict(changed)  # as a middleware may do
+        response = view(request)
+        getattr(response, "render", lambda: None)()  # errors are answered by the project
+        return response.status_code, response.content
+
+    with installed():
+        answered(view)
+        ours = ask()
+    assert ours == ask()
+
+
+def test_what_others_make_of_a_statement_is_not_remembered():
+    view, sent, number = view_of(Spec(pages="numbers")), [], 0
+
+    def comment(execute, text, *others):
+        return execute(f"{text} /* {number} */", *others)
+
+    def note(execute, text, *others):
+        sent.append(text)
+        return execute(text, *others)
+
+    with installed(), connection.execute_wrapper(comment), connection.execute_wrapper(note):
+        for _ in range(3):
+            number += 1
+            answered(view)
+    assert [text.partition("/*")[2] for text in sent] == [
+        f" {one} */" for one in (1, 1, 2, 2, 3, 3)
+    ]
+
+
+@pytest.mark.parametrize("rows", ["all", "beside"])
+def test_who_runs_django_s_queries_otherwise_is_asked_each_time(rows):
+    view, stock, asked = view_of(Spec(pages="numbers", rows=rows)), SQLCompiler.execute_sql, []
+
+    def execute_sql(self, *args, **kwargs):
+        asked.append(self)
+        return stock(self, *args, **kwargs)
+
+    with mock.patch.object(SQLCompiler, "execute_sql", execute_sql):
+        expected = [answered(view), answered(view)], len(asked)
+        asked.clear()
+        with installed():
+            assert ([answered(view), answered(view)], len(asked)) == expected
+
+
+def test_a_list_that_threads_share_is_made_by_one_of_them():
+    begun, go_on, found = threading.Event(), threading.Event(), []
+
+    def make():
+        begun.set()
+        go_on.wait(10)
+        return [1]
+
+    rows = Article.objects.all()
+    view = view_of(get_queryset=lambda _self: rows)
+    with installed():
+        view(factory.get("/", HTTP_ACCEPT="application/json")).render()
+    shared = rows._result_cache
+    assert type(shared) is lazy.LazyList
+    shared.make, shared.then = make, None
+    threads = [threading.Thread(target=lambda: found.append([*shared])) for _ in range(2)]
+    threads[0].start()
+    begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.05)
+    go_on.set()
+    for one in threads:
+        one.join()
+    assert found == [[1], [1]]
+
+
+def test_a_database_that_nobody_uses_need_not_be_there():
+    nowhere = {**connections.settings["default"], "ENGINE": "nothing.there"}
+    with mock.patch.dict(connections.settings, {"nowhere": nowhere}):
+        assert_same(view_of(Spec(pages="numbers")))
+
+
+class Loud(TextLoader):
+    """Reads texts loudly."""
+
+    def load(self, data):
+        """Return them in capitals."""
+        return super().load(data).upper()
+
+
+@pytest.mark.parametrize("shown", ["title", "author", "extra", "topics in full", "price"])
+@pytest.mark.parametrize("rows", ["all", "joined", "beside"])
+@pytest.mark.parametrize(("kind", "loader"), [("varchar", Loud), ("numeric", FloatLoader)])
+def test_values_that_a_project_s_own_loader_makes_are_shown(shown, rows, kind, loader):
+    connection.ensure_connection()
+    adapters = connection.connection.adapters
+    stock = adapters.get_loader(postgres.types[kind].oid, 0)
+    adapters.register_loader(kind, loader)
+    Article.objects.filter(id=1).update(price="123456.70")
+    try:
+        view = view_of(Spec(shown=("id", shown), rows=rows))
+        expected = answered(view)
+        with installed(), CaptureQueriesContext(connection) as queries:
+            assert answered(view) == expected
+        with CaptureQueriesContext(connection) as asked:
+            answered(view)
+        assert len(queries) <= len(asked)
+    finally:
+        adapters.register_loader(kind, stock)
+
+
+def test_what_a_project_s_own_encoder_makes_is_shown():
+    view = view_of(Spec(shown=("id", "raw token", "token")))
+    with mock.patch.object(JSONEncoder, "default", lambda _self, value: f"own {value}"):
+        assert_same(view, times=1)
+
+
+class Turned(serializers.ModelSerializer):
+    """Changes its fields when it is made."""
+
+    class Meta:
+        model = Article
+        fields = ("id", "title", "body", "level")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["title"].source = "body"
+        self.fields["body"].source_attrs = ["title"]
+        self.fields["level"].get_attribute = lambda row: -row.level
+
+
+def test_fields_that_are_changed_when_a_serializer_is_made_are_shown_as_they_are():
+    for action, named in (("list", {}), ("retrieve", {"pk": 3})):
+        assert_same(view_of(action=action, serializer_class=Turned), **named)
+
+
+@pytest.mark.parametrize("rows", ["joined", "joined twice", "beside, to one", "beside"])
+@pytest.mark.parametrize("model", [Article, Editor, Note, Topic])
+def test_every_object_that_is_fetched_is_heard_of(rows, model):
+    view, heard = view_of(Spec(rows=rows)), []
+
+    def hear(instance, **_kwargs):
+        heard.append(instance.pk)
+
+    post_init.connect(hear, sender=model)
+    try:
+        expected = answered(view), [*heard]
+        heard.clear()
+        with installed():
+            found = view(factory.get("/", HTTP_ACCEPT="application/json")).render().content
+    finally:
+        post_init.disconnect(hear, sender=model)
+    assert (found, heard) == (expected[0][2], expected[1])
+
+
+class Calling:
+    """Calls a function of the database's after rows were chosen."""
+
+    def get_serializer_context(self):
+        """Change all rows by a SELECT."""
+        sql("SELECT pg_temp.change()")
+        return super().get_serializer_context()
+
+
+def test_a_page_is_fetched_before_a_select_that_may_change_it():
+    sql("CREATE FUNCTION pg_temp.change() RETURNS bigint LANGUAGE sql AS "
+        "$$ WITH changed AS (UPDATE library_article SET title = 'changed' RETURNING 1) "
+        "SELECT count(*) FROM changed $$")  # fmt: skip
+    view = type("View", (Calling, drawn.view_of(Spec(pages="numbers"))), {})
+    assert_same(view.as_view({"get": "list"}))
+
+
+@pytest.mark.parametrize("field", [
+    serializers.PrimaryKeyRelatedField(many=True, read_only=True), TOPIC(many=True),
+])  # fmt: skip
+def test_a_row_that_was_deleted_has_no_relations_whatever_was_prefetched(field):
+    kind = serializer(Article, "id", "topics", topics=field)
+
+    def shown():
+        row = Article.objects.prefetch_related("topics").get(id=3)
+        row.pk = None  # as `delete` leaves it
+        return repr(kind(row).data)
+
+    stock = outcome(shown)
+    with installed():
+        assert outcome(shown) == stock
+
+
+def test_a_link_that_cannot_be_made_is_no_error_where_no_row_is():
+    rows_of = {"get_queryset": lambda _self: Article.objects.filter(id=0)}
+    view = view_of(Spec(shown=("id", "first link")), **rows_of)
+    assert_same(view, headers={"HTTP_HOST": "no host"})
+    with installed():
+        answered(view)
+    assert_same(view, headers={"HTTP_HOST": "no host"})
+
+
+@pytest.mark.parametrize("moment", ["infinity", "0044-03-15 BC", "12000-01-01", "9999-12-31 23:59"])
+@pytest.mark.parametrize("shown", ["hired", "author", "staff", "editor in full"])
+@pytest.mark.parametrize("rows", ["all", "beside, to one"])
+def test_related_rows_that_python_cannot_read_are_the_framework_s(moment, shown, rows):
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+    sql(f"UPDATE library_editor SET hired = '{moment}'")
+    view = view_of(Spec(shown=("id", shown), rows=rows))
+    stock = outcome(lambda: answered(view))
+    with installed():
+        ours = outcome(lambda: answered(view))
+    same = ours == stock if type(stock) is str else ours[0] == stock[0]  # by fewer queries
+    assert same
+
+
+def test_a_renderer_that_somebody_has_changed_gets_ordinary_data():
+    def render(_self, data, *_args):
+        return repr([list.__getitem__(data, place) for place in range(7)]).encode()  # as C does
+
+    stock = renderers.JSONRenderer.render
+    with installed():
+        ours = renderers.JSONRenderer.render
+        with mock.patch.object(renderers.JSONRenderer, "render", render):
+            body = answered(view_of())[2]
+        assert renderers.JSONRenderer.render is ours is not stock
+    with mock.patch.object(renderers.JSONRenderer, "render", render):
+        assert body == answered(view_of())[2]
+
+
+@pytest.mark.parametrize("pages", ["none", "numbers", "offset"])
+@pytest.mark.parametrize("shown", ["title", "price"])
+def test_a_router_is_asked_no_more_than_ever(pages, shown):
+    asked = []
+
+    class Router:
+        """Chooses another replica each time."""
+
+        def db_for_read(self, model, **_hints):
+            """Return the next."""
+            asked.append(model)
+            return "default"
+
+    view = view_of(Spec(shown=("id", shown), pages=pages, rows="joined"))
+    with mock.patch.object(router, "routers", [Router()]):
+        expected = [answered(view), answered(view)][-1], len(asked) // 2
+        with installed():
+            answered(view)
+            asked.clear()
+            found = answered(view)
+    assert (found, max(expected[1], len(asked))) == expected
+
+
+@pytest.mark.parametrize("name", ["pk", "serializable_value"])
+@pytest.mark.parametrize("rows", ["all", "joined", "beside, to one", "read"])
+def test_keys_that_a_model_shows_in_its_own_way_are_shown_so(name, rows):
+    own = property(lambda self: f"#{self.id}") if name == "pk" else lambda *_: "own"
+    view = view_of(Spec(shown=("id", "pk", "editor", "first link"), rows=rows))
+    with mock.patch.object(Article, name, own):
+        assert_same(view, times=1)
+    with mock.patch.object(Editor, name, own):
+        assert_same(view, times=1)
+
+
+class Narrowing(models.QuerySet):
+    """Has fewer rows with each copy."""
+
+    least = 0
+
+    def _clone(self):
+        copied = super()._clone()
+        copied.least = self.least + 1
+        copied.query.add_q(Q(id__gt=copied.least))
+        return copied
+
+
+@pytest.mark.parametrize("pages", ["none", "numbers"])
+@pytest.mark.parametrize("shown", ["title", "method"])
+def test_a_query_set_is_copied_no_more_than_ever(pages, shown):
+    rows_of = {"get_queryset": lambda _self: Narrowing(Article).all()}
+    assert_same(view_of(Spec(shown=("id", shown), pages=pages), **rows_of))
+    for key in (3, 6):
+        assert_same(view_of(Spec(shown=("id", shown)), "retrieve", **rows_of), pk=key)
+
+
+class InGerman:
+    """Lists in a language of its own."""
+
+    def list(self, *args, **kwargs):
+        """List in German."""
+        with translation.override("de"):
+            return super().list(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def languages(settings):
+    """Let there be languages; Django decides that once."""
+    settings.USE_I18N = True
+    names = ("activate", "deactivate", "deactivate_all", "get_language")
+    for name in names:
+        vars(translation._trans).pop(name, None)
+    try:
+        yield
+    finally:
+        translation.deactivate()
+        for name in names:
+            vars(translation._trans).pop(name, None)
+
+
+@pytest.mark.urls("tests.speedups.representation.language_urls")
+def test_data_has_the_urls_of_the_language_it_was_listed_in(settings):
+    view = type("View", (InGerman, drawn.view_of(Spec(shown=("id", "first link")))), {})
+    with languages(settings):
+        assert_same(view.as_view({"get": "list"}))
+
+
+def test_a_decimal_of_any_size_is_written_by_python():
+    column = models.DecimalField(name="price")
+    with pytest.raises(StepAside):
+        columns.written(serializers.DecimalField(None, None), column, '"price"')
