@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework import ISO_8601, relations, serializers
 from rest_framework.settings import api_settings
 
-from drf_speedups.database.json_sql import NUMBERS, OF_NUMBERS, OF_TEXT, TEXT
+from drf_speedups.database.json_sql import NUMBERS, OF_NUMBERS, OF_TEXT, PYTHON_S, TEXT
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.serializers import check_shown
@@ -50,6 +50,21 @@ def written(field: Any, column: Any, ref: str) -> str:
         if kind in fields and known in columns:
             return write(field, column, ref)
     raise StepAside("only Python writes it")
+
+
+def is_data(field: Any, column: Any) -> bool:
+    """Tell whether what the framework makes of a value is what JSON says of it."""
+    while column.is_relation:
+        column = column.target_field
+    return isinstance(field, serializers.UUIDField) or not isinstance(column, models.UUIDField)
+
+
+def foreseen(refs: dict[Any, str], text: str) -> str:
+    """Return a row's text where Python could read the row: it would have all of its columns."""
+    kinds = ((ref, next(filter(PYTHON_S.get, type(column).__mro__), None))
+             for column, ref in refs.items())  # fmt: skip
+    limits = [f"coalesce({PYTHON_S[kind].format(ref)}, true)" for ref, kind in kinds if kind]
+    return f"CASE WHEN {' AND '.join(limits)} THEN {text} ELSE '{ODD}' END" if limits else text
 
 
 def computed(field: Any, output: Any, ref: str) -> str:

@@ -52,6 +52,14 @@ Rows = Callable[[], list[Any]]
 _plans: dict[Any, "Texts | StepAside"] = {}
 
 
+class Objects(LazyList):
+    """The objects of a query's rows."""
+
+    def __init__(self, make: Callable[[], Any], plan: Texts) -> None:
+        super().__init__(make)
+        self.plan = plan  # what was written of them
+
+
 def finished(rows: Any, serializer: Any) -> list[str] | None:
     """Run a query and return the JSON of each row, as a serializer of one row shows it.
 
@@ -72,7 +80,7 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
     texts, all_rows = fetch(connections[using], sql, parameters, whole=whole)
     beside = prefetched.fetched(plan, all_rows)
     objects = functools.partial(prefetched.objects, rows, using, all_rows, names, beside)
-    rows._result_cache = LazyList(objects)
+    rows._result_cache = Objects(objects, plan)
     rows._prefetch_done |= bool(beside)
     return None if texts is None else _written(rows, plan, texts, all_rows, beside, around)
 

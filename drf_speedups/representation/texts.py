@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from rest_framework import relations, serializers
 
-from drf_speedups.database.json_sql import PYTHON_S
 from drf_speedups.database.statements import Slot
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation import columns
@@ -88,6 +87,8 @@ class Texts:
         # By which serializers, and rows of what.
         self.kinds: set[tuple[Any, Any]] = whole.kinds if whole else set()
         self.follows = False  # whether there are others than the query's own
+        self.asks = False  # whether Django would ask for some of them row by row
+        self.is_data = True  # whether JSON has all that the framework's data have
         self.levels: list[Any] = []  # of rows that other statements fetch, as Django asks for them
         self.holes: list[Hole | Part] = []
         self.links: list[Link] = []
@@ -104,6 +105,11 @@ class Texts:
     def beside(self) -> list["Texts"]:
         """Return what is written of rows that other statements fetch."""
         return [one for level in self.levels for one in level.shows]
+
+    def gives_data(self) -> bool:
+        """Tell whether the JSON does for data, and the fetched rows alone would not."""
+        all_of_it = [self, *self.beside()]
+        return any(one.asks for one in all_of_it) and all(one.is_data for one in all_of_it)
 
     def _object(self, kind: Any, scope: Scope) -> str:
         unless(kind.to_representation is ROW.to_representation, f"{kind.__name__}.to_representation"
@@ -142,10 +148,11 @@ class Texts:
     def _column(self, member: Member, scope: Scope) -> str:
         column = member.column
         try:
-            return f"coalesce({columns.written(member.field, column, scope.ref(column))}, {NULL})"
+            return self._written(member.field, column, scope)
         except StepAside:
             unless(scope is self._root and column in scope.places, "only Python writes a column of "
                    f"{scope.model.__name__}")  # fmt: skip
+            self.is_data = False
             self.holes.append(Hole(scope.places[column], column.cached_col, columns.raw(member)))
             return f"'{HOLE}'"
 
@@ -171,6 +178,10 @@ class Texts:
             return self._relation(field, name, scope)
         column = _column(scope.model, name)
         unless(column is not None, f"{name} is no column of {scope.model.__name__}")
+        return self._written(field, column, scope)
+
+    def _written(self, field: Any, column: Any, scope: Scope) -> str:
+        self.is_data &= columns.is_data(field, column)
         return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
 
     def _relation(self, field: Any, name: str, scope: Scope) -> str:
@@ -179,7 +190,7 @@ class Texts:
         if column is not None and by_key:
             if isinstance(field, relations.HyperlinkedRelatedField):
                 return self._link(field, scope.ref(column), column)
-            return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
+            return self._written(field, column, scope)
         return self._one(name, scope, NULL, lambda texts, end: texts._related(field, end))
 
     def _related(self, field: Any, scope: Scope) -> str:
@@ -189,6 +200,7 @@ class Texts:
         key = scope.model._meta.pk
         if isinstance(field, relations.PrimaryKeyRelatedField):
             unless(field.pk_field is None, "a key has a format of its own")
+            self.is_data &= columns.is_data(field, key)
             return columns.plain(key, scope.ref(key))
         if isinstance(field, relations.HyperlinkedRelatedField):
             return self._link(field, scope.ref(key), key)
@@ -198,6 +210,7 @@ class Texts:
         def leaf(_texts: Texts, end: Scope) -> str:
             column = _column(end.model, last)
             unless(column is not None, f"{last} is no column of {end.model.__name__}")
+            self.is_data &= columns.is_data(field, column)
             return f"coalesce({columns.plain(column, end.ref(column))}, {NULL})"
 
         return self._through(through, scope, leaf)
@@ -209,6 +222,7 @@ class Texts:
                          lambda texts, end: texts._through(names[1:], end, leaf))  # fmt: skip
 
     def _link(self, field: Any, ref: str, column: Any) -> str:
+        self.is_data = False  # a link knows its row
         link = Link.to(field, column, len(self.links))
         self.links.append(link)
         return f"coalesce({link.sql(ref)}, {NULL})"
@@ -232,7 +246,7 @@ class Texts:
             return f"CASE WHEN {there} THEN {leaf(self, joined)} ELSE {missing} END"
         target, ref = relation.theirs, scope.ref(relation.ours)
         end, rows = self._rows(model, relation.manager, target.attname, target, ref)
-        text = _foreseen(end, leaf(self, end))
+        text = columns.foreseen(end.refs, leaf(self, end))
         return f"coalesce((SELECT {text} FROM {rows}), {missing})"  # noqa: S608
 
     def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:
@@ -243,7 +257,7 @@ class Texts:
         found = descriptor(scope.model, name)
         lookup, model, target, key = rows_to(found, scope.model)
         end, rows = self._rows(model, model._default_manager, lookup, target, scope.ref(key), True)
-        text = _foreseen(end, leaf(self, end))
+        text = columns.foreseen(end.refs, leaf(self, end))
         return f"(SELECT '[' || coalesce(string_agg({text}, ','), '') || ']' FROM {rows})"  # noqa: S608
 
     def _part(self, level: Any, leaf: Leaf, missing: str) -> str:
@@ -257,6 +271,7 @@ class Texts:
         self, model: Any, manager: Any, lookup: str, target: Any, ref: str, ordered: bool = False
     ) -> tuple[Scope, str]:
         """Return related rows as a sub-query, and what its columns are called."""
+        self.asks = True
         check_manager(manager)
         found = manager.using(self.using).filter(**{lookup: Slot(target)})
         unless(found.ordered or not ordered, f"the rows of {model.__name__} have no order")
@@ -279,14 +294,6 @@ def _column(model: Any, name: str, relation: bool = False) -> Any:
         if name == (column.name if relation else column.attname) and relation <= column.is_relation:
             return column if is_stored(column, model) else None
     return None
-
-
-def _foreseen(scope: Scope, text: str) -> str:
-    """Return a row's text where Python could read the row: it would have all of its columns."""
-    kinds = ((ref, next(filter(PYTHON_S.get, type(column).__mro__), None))
-             for column, ref in scope.refs.items())  # fmt: skip
-    limits = [f"coalesce({PYTHON_S[kind].format(ref)}, true)" for ref, kind in kinds if kind]
-    return f"CASE WHEN {' AND '.join(limits)} THEN {text} ELSE '{ODD}' END" if limits else text
 
 
 def _missing(field: Any) -> str:

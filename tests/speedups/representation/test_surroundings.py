@@ -16,6 +16,7 @@ from psycopg import postgres
 from psycopg.types.numeric import FloatLoader
 from psycopg.types.string import TextLoader
 from rest_framework import renderers, serializers
+from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.eligibility.reasons import StepAside
@@ -151,7 +152,7 @@ def test_a_list_that_threads_share_is_made_by_one_of_them():
     with installed():
         view(factory.get("/", HTTP_ACCEPT="application/json")).render()
     shared = rows._result_cache
-    assert type(shared) is lazy.LazyList
+    assert isinstance(shared, lazy.LazyList)
     shared.make, shared.then = make, None
     threads = [threading.Thread(target=lambda: found.append([*shared])) for _ in range(2)]
     threads[0].start()
@@ -241,6 +242,33 @@ def test_every_object_that_is_fetched_is_heard_of(rows, model):
     finally:
         post_init.disconnect(hear, sender=model)
     assert (found, heard) == (expected[0][2], expected[1])
+
+
+class Elsewhere:
+    """Lists where other rows are to be seen, somewhere within its answer."""
+
+    def list(self, request):
+        """List what is to be seen now only."""
+        with transaction.atomic():
+            Editor.objects.update(name="seen here only")
+            Topic.objects.update(word="seen here only")
+            rows = self.filter_queryset(self.get_queryset())
+            data = self.get_serializer(rows, many=True).data
+            transaction.set_rollback(True)
+        return Response({"meta": {"within": data}, "more": [data]})
+
+
+@pytest.mark.parametrize("shown", [
+    "author", "editor name", "editor in full", "topics", "topics in full", "hired", "staff",
+    "reviewing", "note in full", "note and reply",
+])  # fmt: skip
+@pytest.mark.parametrize("rows", ["all", "joined", "beside", "beside, to one"])
+def test_a_list_within_something_else_shows_what_was_to_be_seen(shown, rows):
+    view = type("View", (Elsewhere, drawn.view_of(Spec(shown=("id", shown), rows=rows))), {})
+    view = view.as_view({"get": "list"})
+    stock = answered(view)
+    with installed():
+        assert answered(view) == stock
 
 
 class Calling:
