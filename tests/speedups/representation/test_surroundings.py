@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -35,8 +36,10 @@ def articles(db):
     seed()
 
 
-def view_of(spec=None, action="list", **more):
-    return type("View", (drawn.view_of(spec or Spec()),), more).as_view({"get": action})
+def view_of(spec=None, action="list", mixin=object, **more):
+    bases = tuple(one for one in (mixin, drawn.view_of(spec or Spec())) if one is not object)
+    view: Any = type("View", bases, more)
+    return view.as_view({"get": action})
 
 
 def outcome(ask):
@@ -217,7 +220,8 @@ class Turned(serializers.ModelSerializer):
         super().__init__(*args, **kwargs)
         self.fields["title"].source = "body"
         self.fields["body"].source_attrs = ["title"]
-        self.fields["level"].get_attribute = lambda row: -row.level
+        level: Any = self.fields["level"]
+        level.get_attribute = lambda row: -row.level
 
 
 def test_fields_that_are_changed_when_a_serializer_is_made_are_shown_as_they_are():
@@ -247,7 +251,7 @@ def test_every_object_that_is_fetched_is_heard_of(rows, model):
 class Elsewhere:
     """Lists where other rows are to be seen, somewhere within its answer."""
 
-    def list(self, request):
+    def list(self: Any, request: Any) -> Any:
         """List what is to be seen now only."""
         with transaction.atomic():
             Editor.objects.update(name="seen here only")
@@ -264,8 +268,7 @@ class Elsewhere:
 ])  # fmt: skip
 @pytest.mark.parametrize("rows", ["all", "joined", "beside", "beside, to one"])
 def test_a_list_within_something_else_shows_what_was_to_be_seen(shown, rows):
-    view = type("View", (Elsewhere, drawn.view_of(Spec(shown=("id", shown), rows=rows))), {})
-    view = view.as_view({"get": "list"})
+    view = view_of(Spec(shown=("id", shown), rows=rows), mixin=Elsewhere)
     stock = answered(view)
     with installed():
         assert answered(view) == stock
@@ -274,18 +277,17 @@ def test_a_list_within_something_else_shows_what_was_to_be_seen(shown, rows):
 class Calling:
     """Calls a function of the database's after rows were chosen."""
 
-    def get_serializer_context(self):
+    def get_serializer_context(self: Any) -> Any:
         """Change all rows by a SELECT."""
         sql("SELECT pg_temp.change()")
-        return super().get_serializer_context()
+        return super().get_serializer_context()  # type: ignore[misc]
 
 
 def test_a_page_is_fetched_before_a_select_that_may_change_it():
     sql("CREATE FUNCTION pg_temp.change() RETURNS bigint LANGUAGE sql AS "
         "$$ WITH changed AS (UPDATE library_article SET title = 'changed' RETURNING 1) "
         "SELECT count(*) FROM changed $$")  # fmt: skip
-    view = type("View", (Calling, drawn.view_of(Spec(pages="numbers"))), {})
-    assert_same(view.as_view({"get": "list"}))
+    assert_same(view_of(Spec(pages="numbers"), mixin=Calling))
 
 
 @pytest.mark.parametrize("field", [
@@ -380,8 +382,8 @@ class Narrowing(models.QuerySet):
 
     least = 0
 
-    def _clone(self):
-        copied = super()._clone()
+    def _clone(self: Any) -> Any:
+        copied = super()._clone()  # type: ignore[misc]
         copied.least = self.least + 1
         copied.query.add_q(Q(id__gt=copied.least))
         return copied
@@ -390,7 +392,7 @@ class Narrowing(models.QuerySet):
 @pytest.mark.parametrize("pages", ["none", "numbers"])
 @pytest.mark.parametrize("shown", ["title", "method"])
 def test_a_query_set_is_copied_no_more_than_ever(pages, shown):
-    rows_of = {"get_queryset": lambda _self: Narrowing(Article).all()}
+    rows_of: Any = {"get_queryset": lambda _self: Narrowing(Article).all()}
     assert_same(view_of(Spec(shown=("id", shown), pages=pages), **rows_of))
     for key in (3, 6):
         assert_same(view_of(Spec(shown=("id", shown)), "retrieve", **rows_of), pk=key)
@@ -399,32 +401,31 @@ def test_a_query_set_is_copied_no_more_than_ever(pages, shown):
 class InGerman:
     """Lists in a language of its own."""
 
-    def list(self, *args, **kwargs):
+    def list(self: Any, *args: Any, **kwargs: Any) -> Any:
         """List in German."""
         with translation.override("de"):
-            return super().list(*args, **kwargs)
+            return super().list(*args, **kwargs)  # type: ignore[misc]
 
 
 @contextlib.contextmanager
 def languages(settings):
     """Let there be languages; Django decides that once."""
     settings.USE_I18N = True
-    names = ("activate", "deactivate", "deactivate_all", "get_language")
+    names, found = ("activate", "deactivate", "deactivate_all", "get_language"), vars(translation)
     for name in names:
-        vars(translation._trans).pop(name, None)
+        vars(found["_trans"]).pop(name, None)
     try:
         yield
     finally:
         translation.deactivate()
         for name in names:
-            vars(translation._trans).pop(name, None)
+            vars(found["_trans"]).pop(name, None)
 
 
 @pytest.mark.urls("tests.speedups.representation.language_urls")
 def test_data_has_the_urls_of_the_language_it_was_listed_in(settings):
-    view = type("View", (InGerman, drawn.view_of(Spec(shown=("id", "first link")))), {})
     with languages(settings):
-        assert_same(view.as_view({"get": "list"}))
+        assert_same(view_of(Spec(shown=("id", "first link")), mixin=InGerman))
 
 
 def test_a_decimal_of_any_size_is_written_by_python():
