@@ -51,9 +51,7 @@ def fetch(
 def _reads_as_ever(cursor: Any) -> bool:
     """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
     adapters = getattr(getattr(cursor, "cursor", None), "adapters", None)  # psycopg 3 has them
-    return adapters is None or all(
-        _is_known(adapters.get_loader(kind, 0), name) for kind, name in KNOWN.items()
-    )
+    return adapters is None or _are_known(tuple([adapters.get_loader(kind, 0) for kind in KNOWN]))
 
 
 def _texts(cursor: Any) -> list[str] | None:
@@ -79,6 +77,10 @@ def _are_times(values: list[bytes]) -> bool:
 
 
 @functools.lru_cache(64)  # some are made for each connection
+def _are_known(loaders: tuple[Any, ...]) -> bool:
+    return all(map(_is_known, loaders, KNOWN.values()))
+
+
 def _is_known(loader: Any, name: str) -> bool:
     """Tell whether the driver's own code, or Django's, makes values of a type, as ever."""
     own = loader.__module__.partition(".")[0] not in LIBRARIES

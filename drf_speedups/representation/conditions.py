@@ -59,7 +59,7 @@ def compared(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]]:
     joins = [_join(alias, join, bool(query.alias_refcount[alias]))
              for alias, join in query.alias_map.items()]  # fmt: skip
     named = [(table, *aliases) for table, aliases in query.table_map.items()]
-    where = _node(query.where, connection, values)
+    where = _node(query.where, connection, values) if query.where.children else ()
     return (query.alias_prefix, *joins, *named, where), tuple(values)
 
 
@@ -80,7 +80,8 @@ def _join(alias: str, join: Any, used: bool) -> Shape:
 
 
 def _node(node: Any, connection: Any, values: list[Any]) -> Shape:
-    unless(type(node) is WhereNode and node.connector in {AND, OR}, "conditions of another kind")
+    plain = type(node) is WhereNode and node.connector in {AND, OR} and node.children
+    unless(plain, "conditions of another kind")
     parts = [
         _node(one, connection, values)
         if type(one) is WhereNode
@@ -115,10 +116,10 @@ def _is_value(value: Any) -> bool:
 def _is_genuine(kind: Any, field: Any) -> bool:
     """Tell whether Django's own code compares a column so."""
     try:
-        check_column(field)
+        plain = check_column(field) is not models.JSONField  # its values are no two times the same
     except StepAside:
         return False
-    return not own_code(kind, kind) & OF_SQL
+    return plain and not own_code(kind, kind) & OF_SQL
 
 
 def forget() -> None:
