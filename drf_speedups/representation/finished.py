@@ -1,8 +1,8 @@
 """The data of a list serializer, finished in the database and not yet looked at."""
 
+import contextlib
 import functools
 import json
-import threading
 from typing import Any
 
 from django.db import models
@@ -27,6 +27,13 @@ class Page(LazyList):
     def __init__(self, chosen: models.QuerySet[Any]) -> None:
         super().__init__(functools.partial(shapes.fetched, chosen))
         self.chosen = chosen
+        self.waiting: Any = None  # who watches what happens before somebody looks
+
+    def fill(self) -> None:
+        """Fetch the rows, as they would have been when they were chosen."""
+        late = not self.full and self.waiting is not None and self.waiting.others_stand_around()
+        with self.waiting.as_chosen() if late else contextlib.nullcontext():
+            super().fill()
 
 
 class Finished(LazyList, ReturnList):  # type: ignore[type-arg]
@@ -72,7 +79,7 @@ def finished_data(serializer: Any) -> Finished | None:
     said = functools.partial(_said, texts) if objects.plan.gives_data() else None
     data = serializer._data = LazyList(said or functools.partial(_made, serializer, where))
     objects.then = data.fill  # before whoever looks at them can change them
-    objects.lock = data.lock = threading.RLock()  # some projects' requests share a query set
+    data.lock = objects.lock
     return Finished(serializer, data, texts)
 
 
@@ -93,6 +100,8 @@ def fetch_first(serializer: Any) -> None:
 def _chosen(instance: Any) -> models.QuerySet[Any] | None:
     """Return the query set that nobody has evaluated yet."""
     if type(instance) is Page:
+        if instance.waiting is not None and instance.waiting.others_stand_around():
+            instance.fill()  # whoever stands there may refuse all statements
         return instance.chosen if instance.make is not None else None
     return instance if isinstance(instance, models.QuerySet) else None
 

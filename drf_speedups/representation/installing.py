@@ -4,10 +4,11 @@ Each stand-in does what the method does that it stands for, and asks that one wh
 not known.
 """
 
+import contextlib
 import functools
 import secrets
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.core.paginator import Page as DjangosPage
@@ -32,6 +33,7 @@ from drf_speedups.representation.shapes import counting, getting
 
 PIECE = "representation"
 OF_QUERY_SETS = "SELECT q.*", 'SELECT "', 'SELECT DISTINCT "', "SELECT COUNT(", "SELECT 1 AS "
+MOST_ENVELOPES = 4  # one within the other
 LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
 
 _stock: dict[str, Any] = {}
@@ -100,6 +102,7 @@ class Waiting:
     def __init__(self) -> None:
         self.pages: list[Page] = []
         self.watched: Sequence[Any] = ()
+        self.around: list[list[Any]] = []  # of each connection: what stood around its statements
 
     def add(self, page: Page) -> None:
         """Wait with a page."""
@@ -107,9 +110,31 @@ class Waiting:
             chosen: Any = page.chosen
             _ = connections[chosen._db or DEFAULT_DB_ALIAS]  # others need not be there
             self.watched = connections.all(initialized_only=True)
+            self.around = [[*connection.execute_wrappers] for connection in self.watched]
             for connection in self.watched:
                 connection.execute_wrappers.insert(0, self.before)  # others pop the last
         self.pages.append(page)
+        page.waiting = self
+
+    def others_stand_around(self) -> bool:
+        """Tell whether statements run within more than they did when a page was chosen."""
+        return any(
+            one not in around and one != self.before
+            for connection, around in zip(self.watched, self.around, strict=True)
+            for one in connection.execute_wrappers
+        )
+
+    @contextlib.contextmanager
+    def as_chosen(self) -> Iterator[None]:
+        """Let statements run within no more than they did then."""
+        now = [[*connection.execute_wrappers] for connection in self.watched]
+        for connection, around in zip(self.watched, self.around, strict=True):
+            connection.execute_wrappers[:] = around
+        try:
+            yield
+        finally:
+            for connection, around in zip(self.watched, now, strict=True):
+                connection.execute_wrappers[:] = around
 
     def before(self, execute: Any, sql: Any, *others: Any) -> Any:
         """Run a statement, and before that what it may change."""
@@ -223,21 +248,28 @@ def _render(stock: Any) -> Any:
         plain = _is_plain(self, accepted_media_type, renderer_context or {})
         if plain and type(data) is Finished and data.unread():
             return _escaped(data.json().encode())
-        places = {
-            name: value
-            for name, value in (data.items() if plain and type(data) is dict else ())
-            if type(value) is Finished and value.unread()
-        }
-        if not places:
-            return stock(self, data, accepted_media_type, renderer_context)
-        tokens = {name: secrets.token_hex(16) for name in places}
-        body = stock(self, {**data, **tokens}, accepted_media_type, renderer_context)
-        for name, token in tokens.items():
-            text = _escaped(places[name].json().encode())
+        places: dict[str, Finished] = {}
+        marked = _marked(data, places, MOST_ENVELOPES) if plain else data
+        body = stock(self, marked, accepted_media_type, renderer_context)
+        for token, finished in places.items():
+            text = _escaped(finished.json().encode())
             body = body.replace(b'"%s"' % token.encode(), text, 1)
         return body
 
     return render
+
+
+def _marked(data: Any, places: dict[str, Finished], depth: int) -> Any:
+    """Return data with a token for each finished list that dictionaries lead to."""
+    if type(data) is Finished and data.unread():
+        token = secrets.token_hex(16)
+        places[token] = data
+        return token
+    if type(data) is not dict or not depth:
+        return data
+    before = len(places)
+    marked = {name: _marked(one, places, depth - 1) for name, one in data.items()}
+    return data if len(places) == before else marked
 
 
 def _is_plain(renderer: Any, media_type: Any, context: Any) -> bool:

@@ -35,7 +35,8 @@ def select_renderer(stock: Any) -> Any:
 def _named(request: Any, parameter: Any) -> Any:
     """Return the format that a query names."""
     # Most requests have no query, and to read it costs something. Some have another than was sent.
-    there = request.META.get("QUERY_STRING") or "GET" in vars(request._request)
+    asked = getattr(request, "_request", request)
+    there = request.META.get("QUERY_STRING") or "GET" in vars(asked)
     return there and parameter and request.query_params.get(parameter)
 
 

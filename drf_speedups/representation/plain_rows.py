@@ -6,11 +6,12 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.manager import BaseManager
 from django.db.models.sql import Query
+from django.db.models.sql.datastructures import BaseTable, Join
+from django.db.models.sql.where import WhereNode
 
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.models import check_column
@@ -29,6 +30,9 @@ OF_CHOICE = OF_ITERATION | {
     "get_queryset", "all", "filter", "using", "db_manager", "_add_hints", "_filter_or_exclude",
     "_filter_or_exclude_inplace", "_chain", "_clone", "_next_is_sticky", "order_by",
 }  # fmt: skip
+
+# Whose code makes SQL of a query, and runs it.
+OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
 
 # What an object has for a relation to one row, by a column of its own.
 FORWARD = {descriptors.ForwardManyToOneDescriptor, descriptors.ForwardOneToOneDescriptor}
@@ -52,7 +56,7 @@ def check_query_set(kind: Any) -> None:
 def compiles(connection: Any) -> bool:
     """Tell whether Django's own code compiles and runs the queries of a PostgreSQL database.
 
-    Some projects answer queries from a cache there, or have values of a request in their SQL.
+    Some projects answer queries from a cache there, or name a request's schema in their SQL.
     """
     operations: Any = type(connection.ops)
     return _compiles(operations)
@@ -61,10 +65,9 @@ def compiles(connection: Any) -> bool:
 @functools.lru_cache(MOST_CLASSES)
 def _compiles(operations: Any) -> bool:
     found: Any = import_module(operations.compiler_module).SQLCompiler
-    stock = all(getattr(operations, name) is vars(BaseDatabaseOperations)[name]
-                for name in ("compiler", "get_db_converters"))  # fmt: skip
-    own = own_code(SQLCompiler, SQLCompiler) | own_code(Query, Query)
-    return stock and found is SQLCompiler and not own
+    stock = next(kind for kind in operations.__mro__ if kind.__module__.startswith("django."))
+    own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
+    return found is SQLCompiler and not own and not any(own_code(kind, kind) for kind in OF_SQL)
 
 
 def plain_copy(rows: Any, using: str) -> Any:

@@ -8,6 +8,7 @@ looks at the rows.
 import contextlib
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,6 +58,7 @@ class Objects(LazyList):
 
     def __init__(self, make: Callable[[], Any], plan: Texts) -> None:
         super().__init__(make)
+        self.lock = threading.RLock()  # some projects' requests share a query set
         self.plan = plan  # what was written of them
 
 

@@ -167,7 +167,8 @@ def fetched(rows: Any) -> Any:
     if there or own_code(kind, models.QuerySet) & OF_ITERATION:
         return rows
     using = rows.db  # a router is asked once
-    found = shape(rows.query, connections[using])
+    connection = connections[using]
+    found = shape(rows.query, connection) if compiles(connection) else None
     if found is None:
         return rows
     again = plain_copy(rows, using)
