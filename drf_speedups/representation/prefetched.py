@@ -185,10 +185,8 @@ class Level:
     def _around(self) -> tuple[str, str]:
         """Return what stands before and after the keys."""
         before, _, after = self._sql.partition(self._piece)
-        if not self.shows:
-            return before, after
-        shown = ", ".join(one.sql.replace("%", "%%") for one in self.shows)
-        return f"SELECT q.*, {shown} FROM ({before}", f'{after}) "q"'  # noqa: S608
+        shown = ", ".join(["q.*", *(one.sql.replace("%", "%%") for one in self.shows)])
+        return f"SELECT {shown} FROM ({before}", f'{after}) "q"'  # noqa: S608
 
     def _prepared(self, keys: Any, connection: Any) -> list[Any]:
         return [self._key.get_db_prep_value(one, connection, prepared=True) for one in keys]

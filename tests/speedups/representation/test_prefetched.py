@@ -121,6 +121,14 @@ def test_who_looks_at_the_data_gets_the_rows_that_were_fetched_without_any_query
     assert last == rows_of[0].topics.all()[0].town
 
 
+def test_rows_beside_a_page_that_are_not_shown_are_fetched_once():
+    view = view_of(Spec(shown=("id",), rows="prefetched", pages="numbers"))
+    stock, same = asked(view)
+    with installed():
+        ours, body = asked(view)
+    assert (len(ours), body) == (len(stock), same)
+
+
 def test_rows_of_another_page_are_those_of_its_keys():
     view = view_of(Spec(shown=("id", "topics", "reviewer in full"), rows="beside, to one",
                         pages="numbers"))  # fmt: skip
