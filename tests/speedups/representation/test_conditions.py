@@ -311,11 +311,16 @@ def test_a_column_of_a_project_s_own_is_left_to_django():
 
 def test_a_value_that_stands_in_the_sql_is_told_from_another():
     rows = Article.objects
+    joined = rows.filter(editor__name="a", reviewer__name="b")
     asked = [rows.filter(is_open=True), rows.filter(is_open=False), rows.exclude(is_open=True),
              rows.filter(title__isnull=True), rows.filter(title__isnull=False),
              rows.filter(id__in=[1]), rows.filter(id__in=[1, 2]), rows.filter(level=1),
              rows.filter(level=1, title="t"), rows.filter(Q(level=1) | Q(title="t")),
-             rows.filter(level=1).distinct(), rows.filter(level=1)[:2]]  # fmt: skip
+             rows.filter(level=1).distinct(), rows.filter(level=1)[:2],
+             joined.filter(editor__name="c"), joined.filter(reviewer__name="c"),
+             rows.filter(editor__name="a"), rows.filter(Q(editor__name="a") | Q(reviewer=None)),
+             rows.filter(Q(reviewer__name="a") | Q(level=1)), rows.filter(reviewer__name="a"),
+             rows.filter(reviewer__name="a").order_by("reviewer__name")]  # fmt: skip
     assert all(check(one.all()) for one in asked)
     found = [shapes.shape(one.query, connection) for one in asked]
     assert len({one[0] for one in found if one}) == len(asked) - 1  # the page is one of all rows
