@@ -67,14 +67,15 @@ class Link(NamedTuple):
         Raises `StepAside` where that depends on the key, or there is no URL for the examples.
         """
         try:
-            return self._around(serializer, serializer.context.get("request"))
+            return self._around(serializer, serializer.context)
         except StepAside:
             raise
         except Exception as error:  # the framework says so itself, if there is a row
             raise StepAside(str(error)) from error
 
-    def _around(self, serializer: Any, request: Any) -> tuple[str, str]:
-        key = self._follows_from(serializer)
+    def _around(self, serializer: Any, context: Any) -> tuple[str, str]:
+        request = context.get("request")
+        key = self._follows_from(request, context.get("format"))
         path = _paths.get(key) if key else None
         if path is not None:
             return _parts(request.build_absolute_uri(path), self.keys[0])
@@ -89,12 +90,16 @@ class Link(NamedTuple):
         row = SimpleNamespace(**{"pk": key, self.field.lookup_field: key})
         return str(field.to_representation(row))
 
-    def _follows_from(self, serializer: Any) -> tuple[Any, ...] | None:
+    def _follows_from(self, request: Any, suffix: Any) -> tuple[Any, ...] | None:
         """Return all that the path of a URL follows from; None if there is more."""
-        request, suffix = serializer.context.get("request"), serializer.context.get("format")
         plain = type(request) is Request and getattr(request, "versioning_scheme", None) is None
         override = api_settings.URL_FORMAT_OVERRIDE
-        if suffix or not plain or _code() != STOCK or (override and override in request.GET):
+        if (
+            suffix
+            or not plain
+            or _code() != STOCK
+            or (override and override in request.query_params)
+        ):
             return None
         resolver = get_resolver(get_urlconf())
         by = self.field.view_name, self.field.lookup_url_kwarg, self.keys[0]

@@ -71,15 +71,16 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
     kind: Any = type(serializer)
     try:
         using = rows.db  # a router is asked once
-        names = _check(rows, kind, connections[using])
-        sql, parameters, plan = _prepared(rows, kind, names, using)
+        connection = connections[using]
+        names = _check(rows, kind, connection)
+        sql, parameters, plan = _prepared(rows, kind, names, connection)
         _check_related(rows, plan)
         around = {one: [(link.marks, link.around(serializer)) for link in one.links]
                   for one in (plan, *plan.beside())}  # fmt: skip
     except (StepAside, EmptyResultSet):
         return None
     whole = bool(plan.holes or plan.levels)
-    texts, all_rows = fetch(connections[using], sql, parameters, whole=whole)
+    texts, all_rows = fetch(connection, sql, parameters, whole=whole)
     beside = prefetched.fetched(plan, all_rows)
     objects = functools.partial(prefetched.objects, rows, using, all_rows, names, beside)
     rows._result_cache = Objects(objects, plan)
@@ -87,9 +88,11 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
     return None if texts is None else _written(rows, plan, texts, all_rows, beside, around)
 
 
-def _prepared(rows: Any, kind: Any, names: tuple[str, ...], using: str) -> tuple[str, Any, Texts]:
+def _prepared(
+    rows: Any, kind: Any, names: tuple[str, ...], connection: Any
+) -> tuple[str, Any, Texts]:
     """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
-    connection = connections[using]
+    using = connection.alias
     shape, values = shapes.shape(rows.query, connection) or (None, ())
     key = shape and (using, kind, names, columns.writes_utc(), *shape)
     found: tuple[str, Texts] | None = shapes.recalled(key) if key else None
