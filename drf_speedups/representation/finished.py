@@ -76,7 +76,7 @@ def finished_data(serializer: Any) -> Finished | None:
         return None
     where = timezone.get_current_timezone(), translation.get_language()
     objects: Any = chosen._result_cache
-    said = functools.partial(_said, texts) if objects.plan.gives_data() else None
+    said = functools.partial(_said, texts) if objects.plan.gives_data else None
     data = serializer._data = LazyList(said or functools.partial(_made, serializer, where))
     objects.then = data.fill  # before whoever looks at them can change them
     data.lock = objects.lock

@@ -4,6 +4,7 @@ Related rows are those that the project's query has joined, or come from a sub-q
 framework would ask for each row, compiled by Django.
 """
 
+import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -106,6 +107,7 @@ class Texts:
         """Return what is written of rows that other statements fetch."""
         return [one for level in self.levels for one in level.shows]
 
+    @functools.cached_property
     def gives_data(self) -> bool:
         """Tell whether the JSON does for data, and the fetched rows alone would not."""
         all_of_it = [self, *self.beside()]
