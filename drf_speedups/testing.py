@@ -136,6 +136,7 @@ def forget() -> None:
     view.knowledge.cache_clear()
     shared_fields._shared.clear()
     changes._refusal.cache_clear()
+    changes.unchanged.cache_clear()
     changes.silence.cache_clear()
 
 

@@ -77,7 +77,7 @@ class SingleStatementWrites:
         try:
             rows = _target(self, "update", SAVED)
             serializer = _read(self, request, kwargs.get("partial", False))
-            check_updating(serializer)
+            check_updating(serializer, rows.model)
         except StepAside:
             return super().update(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
         if not serializer.is_valid():
@@ -85,10 +85,10 @@ class SingleStatementWrites:
             raise ValidationError(serializer.errors)
         values = serializer.validated_data
         row = once_more_after_deadlock(lambda: update_returning(rows, values))
-        if row is None:
-            self.get_object()  # says what is wrong with it, if it is there
-            raise _not_found(rows)
-        return Response(self.get_serializer(row).data)
+        if row is None:  # says what is wrong with it, if it is there
+            return super().update(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
+        serializer.instance = row
+        return Response(serializer.data)
 
     @_Before
     def perform_create(self: Any, serializer: Any) -> None:
@@ -108,8 +108,7 @@ class SingleStatementWrites:
         except StepAside:
             return super().destroy(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
         if not once_more_after_deadlock(lambda: rows._raw_delete(rows.db)):
-            self.get_object()  # says what is wrong with it, if it is there
-            raise _not_found(rows)
+            return super().destroy(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
         return Response(status=204)
 
 
@@ -141,10 +140,6 @@ def _target(view: Any, action: str, heard: tuple[ModelSignal, ...]) -> models.Qu
         return found.extra(where=[readable(rows.model)])  # noqa: S610
     except (TypeError, ValueError, InvalidValue) as error:
         raise Http404 from error
-
-
-def _not_found(rows: models.QuerySet[Any]) -> Http404:
-    return Http404(f"No {rows.model._meta.object_name} matches the given query.")
 
 
 def update_returning(rows: models.QuerySet[Row], values: dict[str, Any]) -> Row | None:

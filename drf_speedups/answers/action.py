@@ -14,9 +14,16 @@ from django.db.models.expressions import RawSQL
 from drf_speedups.answers.light_request import JSON, Answer, LightRequest
 from drf_speedups.database.json_sql import NUMBERS, json_object
 from drf_speedups.database.statements import Rows, Slot, Statement, compiled
-from drf_speedups.eligibility.database import check_database
-from drf_speedups.eligibility.models import READ, Silence, check_column, check_reading, check_rows
-from drf_speedups.eligibility.reasons import unless
+from drf_speedups.eligibility.database import check_database, check_table
+from drf_speedups.eligibility.models import (
+    READ,
+    Silence,
+    check_column,
+    check_condition,
+    check_reading,
+    check_rows,
+)
+from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.views import check_view_set
 from drf_speedups.writes import once_more_after_deadlock
 
@@ -41,12 +48,15 @@ class Action:
     heard: ClassVar[tuple[Any, ...]] = READ  # signals that nobody may listen to
     lane: bool = True  # whether it can do without the framework's view and request
     may_wait: bool = True  # for another transaction
+    changes: bool = True  # rows
+    _table: StepAside | bool | None = None  # looked at by the first request
 
     def __init__(self, view_class: Any) -> None:
         check_view_set(view_class, self.name)
         allowed = self.method.lower() in view_class.http_method_names
         unless(allowed, f"{self.method} is not among the view set's http_method_names")
         check_rows(view_class.queryset)
+        check_condition(view_class.queryset.query)
         self.rows: models.QuerySet[Any] = view_class.queryset.order_by()
         self.using = self.rows.db
         check_database(self.using)
@@ -82,6 +92,17 @@ class Action:
             return plan.answer(once_more_after_deadlock(lambda: plan.statement.rows(plan.values)))
         return plan.answer(plan.statement.rows(plan.values))
 
+    def table_is_known(self) -> bool:
+        """Tell whether the table is as the model says; asks the database once."""
+        if self._table is None:
+            try:
+                compared = check_table(self.model, self.using, changes=self.changes)
+                self.may_wait |= compared and self.changes
+                self._table = True
+            except StepAside as reason:
+                self._table = reason
+        return self._table is True
+
     def key_of(self, kwargs: dict[str, Any]) -> int | None:
         """Return the row's key out of the URL; None if no row can have it."""
         text = str(kwargs.get(self.keyword, ""))
@@ -89,6 +110,11 @@ class Action:
             return None
         key = int(text)
         return key if self.least <= key <= self.most else None
+
+    def check_same_model(self, serializer: Any) -> None:
+        """Raise `StepAside` unless a serializer is of the rows' own model."""
+        model = getattr(getattr(serializer, "Meta", None), "model", None)
+        unless(model is self.model, "the serializer is of another model")
 
     def condition(self) -> tuple[str, list[Any]]:
         """Return the WHERE of one row, a slot standing for its key."""
@@ -101,8 +127,13 @@ class Action:
         return Slot(self.key)
 
     def with_json(self, view_class: Any, rows: models.QuerySet[Any]) -> Any:
-        """Return a query of keys and finished JSON, NULL for a row that the framework must see."""
-        written = RawSQL(str(json_object(view_class.serializer_class())), ())  # noqa: S611
+        """Return a query of keys and finished JSON, NULL for a row that the framework must see.
+
+        Raises `StepAside`.
+        """
+        serializer = view_class.serializer_class()
+        self.check_same_model(serializer)
+        written = RawSQL(str(json_object(serializer)), ())  # noqa: S611
         return rows.annotate(finished_json=written).values_list(self.key.name, "finished_json")
 
 

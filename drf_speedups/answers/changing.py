@@ -2,7 +2,8 @@
 
 import json
 from functools import partial
-from types import SimpleNamespace
+from inspect import getattr_static
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from django.db import models
@@ -24,6 +25,7 @@ from drf_speedups.eligibility.models import (
 )
 from drf_speedups.eligibility.own_code import check_computes
 from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.eligibility.views import HEADERS
 from drf_speedups.writes import SingleStatementWrites
 
 MOST_STATEMENTS = 64  # one for each set of columns that clients send; each connection prepares it
@@ -38,7 +40,9 @@ class Create(Writing):
     def prepare(self, view_class: Any) -> None:
         """Compile the INSERT."""
         super().prepare(view_class)
-        check_manager(self.model._default_manager)
+        manager = self.model._default_manager
+        check_manager(manager)
+        unless(manager.db == self.using, "new rows go to another database than the queryset's")
         check_key(self.key)
         for field in self.fields:
             check_default(field)
@@ -88,10 +92,14 @@ class Headers:
         self._none = self._stock and api_settings.URL_FIELD_NAME not in serializer.fields
         self.light = self._stock or self._is_light(view_class)
         own = self.light and not self._stock
-        self._needs_whole = own and "META" in self._method.__code__.co_names
+        said = _said(self._method)
+        self._needs_whole = own and "META" in said
+        unless("serializer" not in said, "get_success_headers looks at the serializer of a row")
 
     def _is_light(self, view_class: Any) -> bool:
         """Tell whether the method needs no more of the view than the request's path."""
+        if not isinstance(getattr_static(view_class, HEADERS), FunctionType):
+            return False
         try:
             check_success_headers(self._method, view_class)
         except StepAside:
@@ -102,11 +110,20 @@ class Headers:
         """Return them. Raises `BadHeaderError`, or what the view set's method raises."""
         if self._none:
             return []
-        row = json.loads(text.decode())
+        new: dict[str, Any] = self._made(request, json.loads(text.decode())) or {}
+        return [(name, _safe(name, value)) for name, value in new.items()]
+
+    def _made(self, request: LightRequest, row: Any) -> Any:
+        if request.view is not None:
+            return request.view.get_success_headers(row)
         whole = request.whole() if self._needs_whole else request
-        view = request.view or SimpleNamespace(request=whole)
-        new: dict[str, Any] = self._method(view, row)
-        return [(name, _safe(name, str(value))) for name, value in new.items()]
+        return self._method(SimpleNamespace(request=whole), row)
+
+
+def _said(method: Any) -> set[Any]:
+    """Return the names and texts in the code of a function."""
+    code = getattr(method, "__code__", None)
+    return {*code.co_names, *code.co_consts} if code else set()
 
 
 def check_success_headers(method: Any, view_class: Any) -> None:
@@ -117,9 +134,9 @@ def check_success_headers(method: Any, view_class: Any) -> None:
     unless(words <= plain, f"{method.__qualname__} needs more than the path of the request")
 
 
-def _safe(name: str, value: str) -> str:
+def _safe(name: str, value: Any) -> str:
     """Return a header's value as Django sends it. Raises `BadHeaderError`."""
-    if value.isascii() and value.isprintable():
+    if type(value) is str and value.isascii() and value.isprintable():
         return value
     checked = ResponseHeaders({})
     checked[name] = value
@@ -200,7 +217,9 @@ class Destroy(Action):
     def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Delete the row; the framework answers if there is none."""
         key = self.key_of(kwargs)
-        return None if key is None else Plan(self.statement, [key], _gone, changes=True)
+        if key is None or not self.table_is_known():
+            return None
+        return Plan(self.statement, [key], _gone, changes=True)
 
 
 def _gone(rows: Rows) -> Answer | None:

@@ -6,9 +6,12 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils.datastructures import MultiValueDict
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.response import Response
+
+from drf_speedups.answers.response import FinishedResponse
 
 JSON = "application/json"
 Headers = list[tuple[str, str]]
@@ -25,13 +28,9 @@ class Answer:
         self.headers = headers
         self.route = ""  # the URL pattern, where the lane has found one
 
-    def response(self) -> HttpResponse:
-        """Return it as Django's response. Raises `BadHeaderError`."""
-        response = HttpResponse(self.body, status=self.status)
-        del response.headers["Content-Type"]
-        for name, value in self.headers:
-            response.headers[name] = value
-        return response
+    def response(self) -> Response:
+        """Return it as the framework's response. Raises `BadHeaderError`."""
+        return FinishedResponse(self.body, self.status, self.headers)
 
 
 class LightRequest:
@@ -90,8 +89,14 @@ class DjangoRequest(LightRequest):
         return f"{self._django.scheme}://{self._django.get_host()}"
 
     def query(self) -> MultiValueDict[str, str]:
-        """Return the parameters in the URL."""
-        return self._django.GET
+        """Return the parameters in the URL.
+
+        Raises `ValueError` where somebody has put others in their place: links repeat the URL's.
+        """
+        given, query = self._django.GET, self.META.get("QUERY_STRING", "").encode("latin-1")
+        if (given or query) and given != QueryDict(query, encoding=self._django.encoding):
+            raise ValueError("the parameters are not those of the URL")
+        return given
 
     def data(self, parser: Any, context: Any) -> Any:
         """Return the same; what a permission has had parsed is not parsed again.
@@ -100,13 +105,22 @@ class DjangoRequest(LightRequest):
         """
         if type(self._request.negotiator) is not DefaultContentNegotiation:
             raise ValueError("who chooses the parser is not known")
+        if [*map(type, self._request.parsers)] != [*self.view.parser_classes]:
+            raise ValueError("this request has parsers of its own")
+        if self._request.parser_context["encoding"] != settings.DEFAULT_CHARSET:
+            raise ValueError("this request has an encoding of its own")
         if isinstance(vars(self._request).get("_full_data"), dict | list):
             return self._request.data
         return super().data(parser, context)
 
     def content(self) -> bytes:
-        """Return the body. Raises `ValueError` for one that is too long or read by somebody."""
-        length(self.META)
+        """Return the body.
+
+        Raises `ValueError` for one that is too long, read by somebody or not there for the
+        framework, which wants to hear how long it is.
+        """
+        if not length(self.META):
+            raise ValueError("there is no body")
         try:
             return self._django.body
         except Exception as error:

@@ -19,7 +19,7 @@ MOST_REMEMBERED = 256  # query strings
 class Retrieve(Action):
     """GET of one row."""
 
-    name, method, may_wait = "retrieve", "GET", False
+    name, method, may_wait, changes = "retrieve", "GET", False, False
 
     def prepare(self, view_class: Any) -> None:
         """Compile the SELECT."""
@@ -29,7 +29,9 @@ class Retrieve(Action):
     def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return the row as PostgreSQL writes it."""
         key = self.key_of(kwargs)
-        return None if key is None else Plan(self.statement, [key], _row)
+        if key is None or not self.table_is_known():
+            return None
+        return Plan(self.statement, [key], _row)
 
 
 def _row(rows: Rows) -> Answer | None:
@@ -40,7 +42,7 @@ def _row(rows: Rows) -> Answer | None:
 class List(Action):
     """GET of a page of rows, forwards."""
 
-    name, method, may_wait = "list", "GET", False
+    name, method, may_wait, changes = "list", "GET", False, False
 
     def prepare(self, view_class: Any) -> None:
         """Compile the SELECT of the first page and of the later ones."""
@@ -60,7 +62,7 @@ class List(Action):
     def plan(self, request: LightRequest, kwargs: dict[str, Any]) -> Plan | None:
         """Return the page of the rows as PostgreSQL writes them, and one row more."""
         page = None if kwargs else self._page(request)
-        if page is None:
+        if page is None or not self.table_is_known():
             return None
         answer = partial(_page, request, page)
         if page.position is None:
@@ -79,7 +81,7 @@ class List(Action):
             wanted.query_params = request.query()
             limit = self.paginator.get_page_size(wanted)
             cursor = self.paginator.decode_cursor(wanted)
-        except (APIException, UnicodeError):
+        except (APIException, ValueError):
             return None
         page = page_of(wanted.query_params, limit, cursor)
         if page and cursor is None and query and len(self.first_pages) < MOST_REMEMBERED:

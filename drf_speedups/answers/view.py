@@ -12,12 +12,13 @@ from drf_speedups.answers.action import Action
 from drf_speedups.answers.changing import Create, Destroy, PartialUpdate, Update
 from drf_speedups.answers.light_request import DjangoRequest
 from drf_speedups.answers.reading import List, Retrieve
-from drf_speedups.eligibility.members import piece
+from drf_speedups.eligibility.members import Unchanged, piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on
 from drf_speedups.eligibility.views import (
     DESCRIBING,
     OF_A_REQUEST,
-    check_renderer,
+    OF_A_ROUTE,
+    check_framework,
     deciding,
     gives_json,
     in_default_timezone,
@@ -57,9 +58,10 @@ def _finished(
         raise error  # a change must not be tried again from the start
     kind: Any = type(view)
     known = knowledge(kind)
-    if known.describes(view) and gives_json(request) and in_default_timezone():
+    same = view.request is request and known.describes(view)
+    if same and gives_json(request) and in_default_timezone():
         known.remember(action, request.META)
-        answer = action.answer(DjangoRequest(view), kwargs)
+        answer = action.answer(DjangoRequest(view), view.kwargs)
         if answer is not None:
             return answer.response()
     return stock(request, *args, **kwargs)
@@ -73,6 +75,7 @@ class Knowledge:
         for action_class in ACTIONS:
             self.actions[action_class.name] = _looked_at(action_class, view_class)
         self._described = [getattr(view_class, name, None) for name in DESCRIBING]
+        self._unchanged = Unchanged(_on_the_way(view_class), OF_A_ROUTE)
         self.deciding = _deciding(view_class)
         self._let_in: set[tuple[Any, ...]] = set()
 
@@ -86,7 +89,7 @@ class Knowledge:
     def describes(self, view: Any) -> bool:
         """Tell whether a view still is what was looked at."""
         same = all(map(operator.is_, self._described, _describing(view)))
-        return same and OF_A_REQUEST.issuperset(vars(view))
+        return same and OF_A_REQUEST.issuperset(vars(view)) and bool(self._unchanged)
 
     def remember(self, action: Action, environ: dict[str, Any]) -> None:
         """Keep that the framework has let in such a request, if that can be told by its headers."""
@@ -115,7 +118,7 @@ def knowledge(view_class: Any) -> Knowledge:
 def _looked_at(action_class: type[Action], view_class: Any) -> Action | StepAside:
     try:
         switched_on("answers")
-        check_renderer()
+        check_framework()
         return action_class(view_class)
     except StepAside as reason:
         return reason
@@ -125,6 +128,14 @@ def _looked_at(action_class: type[Action], view_class: Any) -> Action | StepAsid
         )
     except Exception as error:  # noqa: BLE001  (if it matters, the framework meets it)
         return StepAside(f"Django cannot build it: {type(error).__name__}: {error}")
+
+
+def _on_the_way(kind: Any) -> Iterator[Any]:
+    """Yield the classes whose code runs for a view set's requests."""
+    yield from (kind, getattr(getattr(kind, "queryset", None), "model", None))
+    for name in DESCRIBING:
+        value = getattr(kind, name, None)
+        yield from value if isinstance(value, list | tuple) else (value,)
 
 
 def _deciding(view_class: Any) -> tuple[str, ...] | None:

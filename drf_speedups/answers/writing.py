@@ -13,7 +13,6 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from drf_speedups.answers.action import Action
 from drf_speedups.answers.light_request import JSON, LightRequest
 from drf_speedups.database.json_sql import NUMBERS, TEXT, json_object
-from drf_speedups.eligibility.database import check_table
 from drf_speedups.eligibility.models import SAVED, check_column, check_saving, fills_in
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.serializers import (
@@ -57,7 +56,7 @@ class Writing(Action):
         check_serializer(kind, READING | SAVING | CHECKING)
         check_conversion(kind)
         self.serializer = kind(partial=self.partial)
-        unless(self.serializer.Meta.model is self.model, "the serializer is of another model")
+        self.check_same_model(self.serializer)
         check_shareable(kind, self.serializer.fields)
         unremembering(self.serializer.fields.values())
         unless(not self.serializer.validators, "the serializer validates rows as a whole")
@@ -73,7 +72,6 @@ class Writing(Action):
             self.validation = None
         self._check_columns()
         self.json = json_object(kind())
-        self._table: StepAside | bool | None = None  # looked at by the first request
 
     def _check_columns(self) -> None:
         check_saving(self.model)
@@ -89,16 +87,6 @@ class Writing(Action):
         self.units = {field: Decimal(1).scaleb(-field.decimal_places) for field in self.fields
                       if isinstance(field, models.DecimalField)}  # fmt: skip
         self.blank = self.model.__new__(self.model)  # not made: its defaults may count
-
-    def table_is_known(self) -> bool:
-        """Tell whether the table is as the model says; asks the database once."""
-        if self._table is None:
-            try:
-                check_table(self.model, self.using, self.fields)
-                self._table = True
-            except StepAside as reason:
-                self._table = reason
-        return self._table is True
 
     def values_of(self, request: LightRequest) -> Values | None:
         """Return the checked values of a body; None if the framework has to say what is wrong."""

@@ -19,6 +19,7 @@ from django.db import connections
 from django.db.models import QuerySet, Value
 
 from drf_speedups.database.pooler import prepares
+from drf_speedups.eligibility.database import needs_cursor
 from drf_speedups.eligibility.driver import (
     ConnStatus,
     DiagnosticField,
@@ -141,7 +142,7 @@ class Statement:
         connection.ensure_connection()  # always: a backend may look whether it was lost while idle
         link: Any = connection.connection
         texts = [text_of(value, link) for value in values]
-        if not connection.autocommit or NotImplemented in texts:
+        if not connection.autocommit or NotImplemented in texts or needs_cursor(link):
             return None
         result = self.execute(link, texts)
         if result.status in DONE:

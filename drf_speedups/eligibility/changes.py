@@ -11,7 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.viewsets import ModelViewSet
 
 from drf_speedups.eligibility.database import check_database, check_table
-from drf_speedups.eligibility.members import is_genuine
+from drf_speedups.eligibility.members import Unchanged, is_genuine
 from drf_speedups.eligibility.models import (
     SAVED,
     Silence,
@@ -28,16 +28,17 @@ from drf_speedups.eligibility.serializers import (
     check_parser,
     check_serializer,
 )
-from drf_speedups.eligibility.views import check_permissions
+from drf_speedups.eligibility.views import OF_A_ROUTE, check_permissions
 
 PARSERS = frozenset({parsers.JSONParser, parsers.FormParser, parsers.MultiPartParser})
 
 
 def once(check: Callable[..., None], *subject: Any) -> None:
-    """Check what does not change; raise `StepAside` each time if it is refused."""
+    """Check what does not change; raise `StepAside` each time if it is refused, or has changed."""
     refusal = _refusal(check, *subject)
     if refusal is not None:
         raise refusal.with_traceback(None)
+    unless(unchanged(*subject), "a class was changed meanwhile")
 
 
 @functools.cache
@@ -47,6 +48,11 @@ def _refusal(check: Callable[..., None], *subject: Any) -> StepAside | None:
     except StepAside as reason:
         return reason
     return None
+
+
+@functools.cache
+def unchanged(*subject: Any) -> Unchanged:
+    return Unchanged((one for one in subject if isinstance(one, type)), OF_A_ROUTE)
 
 
 @functools.cache
@@ -60,8 +66,10 @@ def check_view(mixin: Any, kind: Any, action: str) -> None:
     The action itself is the framework's where it is looked up behind the mixin.
     """
     check_stock(super(mixin, kind), kind, action)
-    perform = f"perform_{action}"
-    check_stock(kind, kind, "get_object", "check_object_permissions", "get_permissions", perform)
+    names = ["get_object", "check_object_permissions", "get_permissions", f"perform_{action}"]
+    if action == "update":  # the framework's gets the row, and may look at it
+        names.append("get_serializer")
+    check_stock(kind, kind, *names)
     check_permissions(kind.permission_classes)
 
 
@@ -79,10 +87,13 @@ def check_model(model: Any, using: str, action: str) -> None:
     check_database(using)
     if action == "destroy":
         check_deleting(model)
+        check_table(model, using)
     else:
         check_saving(model)
     if action == "update":
-        check_table(model, using, model._meta.concrete_fields)
+        computed = [one.name for one in model._meta.concrete_fields if one.generated]
+        unless(not computed, f"the database computes {computed}, which Django may not read again")
+        check_table(model, using)
 
 
 def check_lookup(model: type[models.Model], name: str) -> None:
@@ -104,13 +115,14 @@ def _check_parser(kind: Any) -> None:
         check_parser(kind())
 
 
-def check_updating(serializer: Any) -> None:
+def check_updating(serializer: Any, model: Any) -> None:
     """Raise `StepAside` if more is to be done than to set columns to what was validated."""
     kind = type(serializer)
     once(_check_validating, kind)
+    unless(kind.Meta.model is model, "the serializer is of another model")
     looking = [one for one in serializer.validators if getattr(one, "requires_context", False)]
     unless(not looking, "the serializer validates rows as a whole")
-    columns = {field.name for field in kind.Meta.model._meta.concrete_fields}
+    columns = {field.name for field in model._meta.concrete_fields if not field.primary_key}
     for field in serializer._writable_fields:
         check_setting(field, columns)
 
@@ -124,7 +136,7 @@ def _check_validating(kind: Any) -> None:
 def check_setting(field: Any, columns: set[str]) -> None:
     """Raise `StepAside` unless a serializer's field gives a column its value, by itself."""
     name = field.field_name
-    unless(field.source in columns, f"{name} is no column of the table")
+    unless(field.source in columns, f"{name} is no column of the table, or its key")
     unless(not isinstance(field, serializers.BaseSerializer), f"{name} is nested")
     callables = [*field.validators, field.default]
     looking = [one for one in callables if getattr(one, "requires_context", False)]

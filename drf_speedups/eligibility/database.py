@@ -1,17 +1,23 @@
 """What is known of a database: its backend, and whether a table is what the model says."""
 
+import functools
+import re
+import select
+from types import BuiltinFunctionType
 from typing import Any
 
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.driver import (
+    CURSORS,
     DatabaseOperations,
     DatabaseWrapper,
     ExecStatus,
     error_from_result,
 )
-from drf_speedups.eligibility.members import Role, check_members
+from drf_speedups.eligibility.members import Role, check_members, is_genuine
 from drf_speedups.eligibility.reasons import unless
 
 # What a backend may do in its own way, for whoever uses its connections runs it: how they are
@@ -24,11 +30,15 @@ BACKEND = Role(
         "close_if_health_check_failed", "ensure_timezone", "ensure_role", "close_pool",
     }),
 )  # fmt: skip
-# In `tgtype`, 1 is FOR EACH ROW and 2 is BEFORE: only both together can change what is stored.
+# In `tgtype`, 1 is FOR EACH ROW and 2 is BEFORE: only both together can change what is stored. 4 is
+# INSERT; a key of another table has such a trigger, too.
 TABLE = b"""
 SELECT c.relkind, a.attname, format_type(a.atttypid, a.atttypmod),
        EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 3 = 3),
-       c.relhasrules
+       c.relhasrules,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 4 = 4) OR
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary
+               AND (i.indisunique OR i.indisexclusion))
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.oid = to_regclass($1)
 """
@@ -45,24 +55,52 @@ def check_database(using: str) -> None:
     unless(type(connection.ops) is DatabaseOperations, "the backend has its own operations")
 
 
-def check_table(model: Any, using: str, columns: list[Any]) -> None:
+def needs_cursor(link: Any) -> bool:
+    """Tell whether no statement may be sent past Django's cursor over a psycopg connection.
+
+    Somebody's code may run there for each, a cache's, say, or a tenant's; or other greenlets while
+    it waits, one of which may hold the lock that it waits for.
+    """
+    return not _is_stock(link.cursor_factory, CursorWrapper.execute, select.select)
+
+
+@functools.lru_cache(16)
+def _is_stock(of_driver: Any, execute: Any, waiting: Any) -> bool:
+    return (
+        of_driver in CURSORS
+        and is_genuine(CursorWrapper, execute)
+        and isinstance(waiting, BuiltinFunctionType)
+    )
+
+
+def check_table(model: Any, using: str, *, changes: bool = True) -> bool:
     """Raise `StepAside` unless the table is as the model says, where that shows in an answer.
 
-    Asks the database. Triggers, rules and views may store something else than what was sent.
+    Returns whether an INSERT is compared with other rows, and so may wait for their transactions.
+    Asks the database. Triggers, rules and views may store something else than what was sent; who
+    does not change rows may read them from anything that has their columns.
     """
     connection: Any = connections[using]
     found = _columns(connection, connection.ops.quote_name(model._meta.db_table))
     unless(found, f"there is no table {model._meta.db_table}")
-    kind, _, _, triggers, rules = next(iter(found.values()))
-    unless(kind in PLAIN_TABLES, f"{model._meta.db_table} is no table")
-    changed = "t" in {triggers, rules}
-    unless(not changed, f"the table {model._meta.db_table} has triggers or rules")
-    for field in columns:
+    kind, _, _, triggers, rules, compared = next(iter(found.values()))
+    if changes:
+        unless(kind in PLAIN_TABLES, f"{model._meta.db_table} is no table")
+        changed = "t" in {triggers, rules}
+        unless(not changed, f"the table {model._meta.db_table} has triggers or rules")
+    for field in model._meta.concrete_fields:
         declared = field.rel_db_type(connection) if field.is_relation else field.db_type(connection)
         there = found[field.column][2] if field.column in found else "missing"
-        plain = there.replace("character varying", "varchar").replace(" ", "")
-        same = plain == str(declared).replace(" ", "")
+        same = _named(there, exactly=changes) == _named(str(declared), exactly=changes)
         unless(same, f"the column {field.column} is {there}, not {declared}")
+    return compared == "t"
+
+
+def _named(kind: str, *, exactly: bool) -> str:
+    """Return the name of a column's type, without its length if that does not matter."""
+    name = kind.replace("character varying", "varchar").replace(" without time zone", "")
+    name = name.replace(" ", "")
+    return name if exactly else re.sub(r"\(.*\)", "", name).replace("varchar", "text")
 
 
 def _columns(connection: Any, table: str) -> dict[str, tuple[str, ...]]:

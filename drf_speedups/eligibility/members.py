@@ -7,7 +7,7 @@ of that class's module. Its name and `__module__` say nothing: `functools.wraps`
 import contextlib
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial, partialmethod
 from types import FunctionType
@@ -27,6 +27,7 @@ PYTHON_S = frozenset({
 })  # fmt: skip
 
 
+FRAMEWORKS = {"django", "rest_framework", "drf_speedups", *sys.stdlib_module_names}
 _nothing = object()
 PIECES: set[type] = set()  # our own mixins: their code is known wherever they stand
 STAND_INS: set[Any] = set()  # our functions in the place of the framework's, which do the same
@@ -91,6 +92,7 @@ def check_members(subject: type, role: Role, ignored: frozenset[str] = frozenset
 
 def own_members(subject: type, known: frozenset[type]) -> Iterator[tuple[type, str, Any]]:
     """Yield what is not known of a class and its bases: the class, the name, what it is."""
+    known = frozenset(filter(_calls_itself_framework_s, known))  # not bases that somebody added
     for kind in subject.__mro__:
         for name, member in vars(kind).items():
             if name in PYTHON_S or kind is object:
@@ -98,6 +100,47 @@ def own_members(subject: type, known: frozenset[type]) -> Iterator[tuple[type, s
             owner = kind if kind in known or kind in PIECES else _lender(name, member, known)
             if owner is None or not is_genuine(owner, member):
                 yield kind, name, member
+
+
+class Unchanged:
+    """Whether classes still have the code that was looked at: tests put other in its place.
+
+    Looks at a project's own classes, whose values may change: whoever uses one reads it. Asking
+    costs a comparison of the same objects.
+    """
+
+    def __init__(self, classes: Iterable[Any], ignored: frozenset[str] = frozenset()) -> None:
+        self._ignored = PYTHON_S | ignored
+        bases = {base for one in classes for base in getattr(one, "__mro__", ())}
+        self._seen = {one: dict(vars(one)) for one in bases if not is_framework_s(one)}
+
+    def __bool__(self) -> bool:
+        return all(vars(one) == seen or self._is_same(one) for one, seen in self._seen.items())
+
+    def _is_same(self, kind: type) -> bool:
+        """Look again, at code only."""
+        now, before = dict(vars(kind)), self._seen[kind]
+        names = (now.keys() | before.keys()) - self._ignored
+        pairs = [(now.get(name, _nothing), before.get(name, _nothing)) for name in names]
+        changed = any(one is not other and (_is_code(one) or _is_code(other))
+                      for one, other in pairs)  # fmt: skip
+        if not changed:
+            self._seen[kind] = now
+        return not changed
+
+
+def _is_code(member: Any) -> bool:
+    return callable(member) or hasattr(type(member), "__get__")
+
+
+def is_framework_s(kind: type) -> bool:
+    """Tell whether a class is one of a framework's modules, and not only made by its code."""
+    there = getattr(sys.modules.get(kind.__module__), kind.__qualname__, None)
+    return there is kind and _calls_itself_framework_s(kind)
+
+
+def _calls_itself_framework_s(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in FRAMEWORKS
 
 
 def _lender(name: str, member: Any, known: frozenset[type]) -> type | None:

@@ -1,10 +1,10 @@
 """What is known of models, their columns, managers, query sets and signals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import models, router
-from django.db.models import Expression
+from django.db.models import Expression, Lookup
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.manager import BaseManager
 from django.db.models.query_utils import DeferredAttribute
@@ -19,7 +19,8 @@ from django.db.models.signals import (
 )
 
 from drf_speedups.eligibility.driver import ArrayField
-from drf_speedups.eligibility.members import Role, check_members, own_members
+from drf_speedups.eligibility.members import Role, check_members, is_framework_s, own_members
+from drf_speedups.eligibility.own_code import check_computes, is_harmless
 from drf_speedups.eligibility.reasons import StepAside, named, unless
 
 # Columns that go to the database as Django's own code sends them.
@@ -70,6 +71,7 @@ def check_reading(model: Any) -> None:
 def check_saving(model: Any) -> None:
     """Raise `StepAside` if saving a row of a model does more than one INSERT or UPDATE."""
     check_members(model, MODEL, NOT_RUN | OF_DELETING)
+    check_manager(model._base_manager)
     _check_columns(model)
 
 
@@ -113,9 +115,15 @@ def check_key(field: Any) -> None:
 
 
 def check_default(field: Any) -> None:
-    """Raise `StepAside` unless Python knows the value that a column gets which was not sent."""
+    """Raise `StepAside` unless Python knows the value that a column gets which was not sent.
+
+    A default that counts, or looks at who asks, would be asked once more by the framework.
+    """
     known = not field.has_db_default() or field.has_default() or fills_in(field)
     unless(known and not isinstance(field.default, Expression), "the database fills in a default")
+    default = field.default if field.has_default() else None
+    if callable(default) and not is_harmless(default):
+        check_computes(default)
 
 
 def fills_in(field: Any) -> bool:
@@ -139,6 +147,32 @@ def check_rows(rows: Any) -> None:
     unless(rows._iterable_class is models.query.ModelIterable, "the queryset gives no objects")
     unless(not rows._sticky_filter and not rows._hints, "the queryset carries hints")
     unless(not router.routers, "a database router chooses the database")
+
+
+def check_condition(query: Any) -> None:
+    """Raise `StepAside` unless a query can be compiled once for all requests.
+
+    An expression of a project's own may be another for each, such as the tenant of who asks.
+    """
+    for one in _expressions(query):
+        kind = type(one)
+        known = is_framework_s(kind) and kind.__module__.startswith("django.")
+        unless(known, f"the queryset has a {named(one)}, which is not known")
+
+
+def _expressions(node: Any) -> Iterator[Any]:
+    """Yield all that a query, or an expression of one, is compiled from."""
+    yield node
+    if isinstance(node, models.sql.Query):
+        inner = [node.where, *node.annotations.values(), *node.select, *node.order_by,
+                 *node.combined_queries]  # fmt: skip
+    elif isinstance(node, Lookup):
+        inner = [node.lhs, *(node.rhs if isinstance(node.rhs, list | tuple) else [node.rhs])]
+    else:
+        inner = node.get_source_expressions() if hasattr(node, "get_source_expressions") else []
+    for one in inner:
+        if hasattr(one, "as_sql"):
+            yield from _expressions(one)
 
 
 def check_manager(manager: Any) -> None:

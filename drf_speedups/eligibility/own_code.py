@@ -62,6 +62,8 @@ CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_
            "DELETE_SUBSCR", "IMPORT_NAME", "IMPORT_FROM"}  # fmt: skip
 OF_A_VARIABLE = re.compile("(?:LOAD|STORE)_FAST")
 LOOKS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"}
+# Containers that are shared, too, and the methods that hand nothing out that can be changed.
+READ_ONLY = {"fields": {"keys"}, "error_messages": {"keys", "get", "items", "values", "copy"}}
 # What is different for a shared field and in front of Django, by whatever way it is reached.
 OF_ONE_USE = frozenset({
     "context", "parent", "root", "instance", "initial_data", "request", "view", "get_object",
@@ -91,6 +93,9 @@ class _Reading:
             function = function.__wrapped__
         if not isinstance(function, types.FunctionType):
             raise StepAside(f"{function!r} is no plain function")
+        kept = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        if not all(is_constant(one) or is_harmless(one) for one in kept):
+            raise StepAside(f"{function.__qualname__} has a default that can change")
         if function in self.seen:
             return
         self.seen.add(function)
@@ -129,9 +134,10 @@ class _Code:
 
     def check(self, code: types.CodeType) -> None:
         steps = [*_steps(code)]
-        for at, (step, after) in enumerate(zip(steps, [*steps[1:], None], strict=True)):
+        for at, step in enumerate(steps):
             if step.opname != "STORE_SUBSCR" or not self._is_local(steps[:at]):
-                self._check_step(step, after)
+                after, then = [*steps[at + 1 : at + 3], None, None][:2]
+                self._check_step(step, after, then)
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self.check(constant)
@@ -146,7 +152,7 @@ class _Code:
         is_variable = container is not None and container.opname.startswith("LOAD_FAST")
         return bool(is_variable and container.argval != self.self)
 
-    def _check_step(self, step: Any, after: Any) -> None:
+    def _check_step(self, step: Any, after: Any, then: Any) -> None:
         if step.opname in CHANGES:
             self._refuse(f"changes something ({step.argval})")
         if step.opname in LOOKS and step.argval in OF_ONE_USE - self.reading.of_self:
@@ -156,9 +162,9 @@ class _Code:
         elif step.opname == "LOAD_DEREF" and step.argval not in {self.self, "__class__"}:
             self._check_free(step.argval)
         if self.self is not None and step.opname.startswith(("LOAD_FAST", "LOAD_DEREF")):
-            self._check_self(step, after)
+            self._check_self(step, after, then)
 
-    def _check_self(self, step: Any, after: Any) -> None:
+    def _check_self(self, step: Any, after: Any, then: Any) -> None:
         """Refuse to let the object itself out of the code's hands."""
         if step.argval != self.self:
             return
@@ -167,6 +173,8 @@ class _Code:
         if after is None or after.opname not in LOOKS:
             self._refuse("hands itself on")
         name = after.argval
+        if name in READ_ONLY and then is not None and not _reads(name, then):
+            self._refuse(f"may change its {name}")
         if name in self.reading.of_self or after.opname.startswith("LOAD_SUPER"):
             return
         found = getattr(self.reading.owner, name, None)
@@ -201,12 +209,22 @@ class _Code:
         if is_harmless(value):
             return
         if isinstance(value, types.FunctionType | functools._lru_cache_wrapper):
+            if after is not None and after.opname in LOOKS:
+                self._refuse(f"keeps something at {name}")
             self.reading.read(value)
             return
         self._refuse(f"uses {name}")
 
     def _refuse(self, what: str) -> None:
         raise StepAside(f"{self.name} {what}")
+
+
+def _reads(name: str, step: _Step) -> bool:
+    """Tell whether the next step takes names or texts out of a container, and no more."""
+    if step.opname in LOOKS:
+        return step.argval in READ_ONLY[name]
+    a_text = name == "error_messages" and step.opname.startswith("LOAD_")  # the key of one
+    return a_text or step.opname in {"PRECALL", "CALL", "CONTAINS_OP", "GET_ITER"}
 
 
 def is_constant(value: Any) -> bool:

@@ -7,6 +7,10 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet, ViewSetMixin
 
 from drf_speedups.eligibility.members import PYTHON_S, Role, check_members, own_members
@@ -18,6 +22,8 @@ DESCRIBING = (
     "queryset", "serializer_class", "pagination_class", "filter_backends", "lookup_field",
     "lookup_url_kwarg", "parser_classes", "http_method_names", "permission_classes",
 )  # fmt: skip
+# What routers and `as_view` give a view, and leave in its class.
+OF_A_ROUTE = frozenset({"basename", "detail", "suffix", "name", "description"})
 # What the framework itself puts into a view set for each request.
 OF_A_REQUEST = frozenset({
     "action_map", "action", "request", "args", "kwargs", "headers", "format_kwarg", "_negotiator",
@@ -46,13 +52,13 @@ VIEW_SET = Role(
     asked_for=frozenset({"get", "post", "put", "patch", "delete", "head", "trace"}),
 )  # fmt: skip
 OF_ROWS = frozenset({"get_object", "check_object_permissions", "get_permissions"})
+OF_BODIES = frozenset({"get_parsers", "get_parser_context"})
 # Methods that only some actions run.
 OF_ACTIONS = {
     "retrieve": frozenset({"retrieve"}) | OF_ROWS,
     "list": frozenset({"list", "paginator", "paginate_queryset", "get_paginated_response"}),
-    "create": frozenset({"create", "perform_create", "get_parsers", "get_parser_context"}),
-    "update": frozenset({"update", "perform_update", "get_parsers", "get_parser_context"})
-    | OF_ROWS,
+    "create": frozenset({"create", "perform_create"}) | OF_BODIES,
+    "update": frozenset({"update", "perform_update"}) | OF_BODIES | OF_ROWS,
     "destroy": frozenset({"destroy", "perform_destroy"}) | OF_ROWS,
 }
 OF_ACTIONS["partial_update"] = OF_ACTIONS["update"] | {"partial_update"}
@@ -86,6 +92,7 @@ def check_view_set(kind: Any, name: str) -> None:
 
 def check_permissions(classes: Any) -> None:
     """Raise `StepAside` if one of these permissions looks at rows."""
+    unless(not hasattr(type(classes), "__get__"), "permission_classes is computed")
     stock: Any = BasePermission.has_object_permission
     for one in classes:
         made = one()
@@ -106,6 +113,9 @@ def check_pages(paginator: Any, known: type) -> None:
 def deciding(kind: Any) -> tuple[str, ...]:
     """Return the environment keys that decide who gets in. Raises `StepAside` if anything may."""
     names: list[str] = []
+    for name in ("authentication_classes", "permission_classes"):
+        computed = hasattr(type(getattr(kind, name)), "__get__")
+        unless(not computed, f"{kind.__name__}.{name} is computed: give it a plain value")
     for gate in (*kind.authentication_classes, *kind.permission_classes):
         names += () if gate is AllowAny else _decides_by(gate)
     return tuple(names)
@@ -133,11 +143,13 @@ def is_open(kind: Any) -> bool:
 
 def check_lane(kind: Any) -> None:
     """Raise `StepAside` unless nothing around the actions of a view set is its own."""
+    around = AROUND | OF_BODIES | {"get_permissions"}  # also where an action does not need them
     for owner, name, _ in own_members(kind, VIEW_SET.known()):
-        unless(name not in AROUND, f"{owner.__name__} has its own {name}")
+        unless(name not in around, f"{owner.__name__} has its own {name}")
     unless(not kind.throttle_classes, "requests are counted for throttling (throttle_classes)")
     unless(kind.versioning_class is None, "requests have versions (versioning_class)")
-    unless(kind.settings.URL_FORMAT_OVERRIDE is None, "the query may choose the format: set "
+    by_query = DefaultContentNegotiation.settings.URL_FORMAT_OVERRIDE
+    unless(by_query is None, "the query may choose the format: set "
            "URL_FORMAT_OVERRIDE to None")  # fmt: skip
     negotiates = kind.content_negotiation_class is DefaultContentNegotiation
     unless(negotiates, "the media type is negotiated in a way of its own")
@@ -145,14 +157,24 @@ def check_lane(kind: Any) -> None:
 
 
 def gives_json(request: Any) -> bool:
-    """Tell whether the framework has chosen plain JSON, written by its own renderer."""
+    """Tell whether a request is the framework's, and so is the renderer: of plain JSON."""
+    if type(request) is not Request:
+        return False
     renderer = request.accepted_renderer
     return type(renderer) is JSONRenderer and request.accepted_media_type == JSON
 
 
-def check_renderer() -> None:
-    """Raise `StepAside` if somebody has changed the framework's renderer of JSON."""
-    check_members(JSONRenderer, Role(JSONRenderer))
+def check_framework() -> None:
+    """Raise `StepAside` if somebody has changed what the framework reads and writes JSON with."""
+    for kind in (Request, Response, JSONRenderer):
+        check_members(kind, Role(kind))
+    plain = (
+        JSONRenderer.media_type == JSON and JSONRenderer.charset is None
+        and JSONRenderer.encoder_class is JSONEncoder
+        and JSONRenderer.compact == api_settings.COMPACT_JSON
+        and JSONRenderer.ensure_ascii == (not api_settings.UNICODE_JSON)
+    )  # fmt: skip
+    unless(plain, "somebody has changed the framework's JSONRenderer: make a class of your own")
 
 
 # The context variable behind what `timezone.activate` sets, as long as asgiref keeps it there.

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connections
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
@@ -12,7 +13,8 @@ from django.utils.module_loading import import_string
 from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
-from drf_speedups.eligibility.reasons import StepAside, switched_on, unless
+from drf_speedups.eligibility.members import PYTHON_S, Role, check_members
+from drf_speedups.eligibility.reasons import StepAside, named, switched_on, unless
 from drf_speedups.express.routes import Endpoint, Routes
 
 # They have nothing to do for an answer of a view set.
@@ -43,16 +45,20 @@ class ExpressLane:
 
     def open(self) -> "Lane":
         """Look at all routes, at the first request or before: needs no database."""
-        self._lane = Lane()
+        self._lane = Lane(self.application)
         return self._lane
 
 
 class Lane:
-    """All routes and the middleware around them, or why there is no lane."""
+    """All routes and the middleware around them, or why there is no lane.
 
-    def __init__(self) -> None:
+    `application`: what stands behind the lane, where that is known.
+    """
+
+    def __init__(self, application: Any = None) -> None:
         self.closed_because = ""
         try:
+            _check_handler(application)
             self.middleware = _middleware()
             self.routes = Routes()
         except StepAside as reason:
@@ -64,8 +70,9 @@ class Lane:
         if FAILED in environ:  # the worker's lane has tried: what was sent must not be sent again
             return None
         path = environ["PATH_INFO"]
-        odd = environ.get("SCRIPT_NAME") or "HTTP_HOST" not in environ or not path.isascii()
-        if odd or not old_connections.alone() or not self.admits(environ):
+        query = environ.get("QUERY_STRING", "")
+        plain = path.isascii() and is_plain(environ) and not is_refused(query)
+        if not plain or not old_connections.alone() or not self.admits(environ):
             return None
         found = self.routes.find(path)
         if found is None:
@@ -100,9 +107,34 @@ class Lane:
             one.complete(request, answer)
 
 
+def is_plain(environ: Environ) -> bool:
+    """Tell whether headers leave a request's address and the reading of its query as they are."""
+    return (
+        not environ.get("SCRIPT_NAME")
+        and "HTTP_HOST" in environ
+        and ";" not in environ.get("CONTENT_TYPE", "")  # a charset, which counts for the query, too
+        and not (environ.get("SCRIPT_URL") or environ.get("REDIRECT_URL"))
+    )
+
+
+def is_refused(query: str) -> bool:
+    """Tell whether Django refuses a query for the number of its parameters, whoever looks at it."""
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS if query else None
+    return most is not None and query.count("&") >= most
+
+
 def closed_because() -> str:
     """Return why the lane is closed, nothing if it is open."""
     return Lane().closed_because
+
+
+def _check_handler(application: Any) -> None:
+    """Raise `StepAside` unless Django alone stands behind the lane, as Django wrote it."""
+    plain = application is None or type(application) is WSGIHandler
+    unless(plain, f"a {named(application)} stands behind the lane: put it around the lane, so that "
+           "it sees all requests")  # fmt: skip
+    for kind in (WSGIHandler, WSGIRequest):
+        check_members(kind, Role(kind))
 
 
 def _middleware() -> list[Any]:
@@ -119,9 +151,18 @@ def _middleware() -> list[Any]:
         unless(not around, "ATOMIC_REQUESTS is on")
     taking_part = []
     for name in reversed(settings.MIDDLEWARE):
-        if name not in IDLE_MIDDLEWARE:
+        if name in IDLE_MIDDLEWARE:
+            unless(not getattr(settings, "WHITENOISE_ROOT", None), f"{name} may have files for "
+                   "any path (WHITENOISE_ROOT)")  # fmt: skip
+        else:
             one: Any = import_string(name)
-            able = hasattr(one, "admits") and hasattr(one, "complete")
-            unless(able, f"{name} looks at each request")
+            unless(_takes_part(one), f"{name} looks at each request")
             taking_part.append(one)
     return taking_part
+
+
+def _takes_part(middleware: Any) -> bool:
+    """Tell whether a middleware says what it does in the lane, and not only a base of it."""
+    classes = getattr(middleware, "__mro__", ())
+    last = next((one for one in classes if vars(one).keys() - PYTHON_S), object)
+    return {"admits", "complete"} <= vars(last).keys()

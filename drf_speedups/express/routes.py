@@ -7,14 +7,17 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.urls import URLPattern, URLResolver, get_resolver
-from django.urls.resolvers import RegexPattern
+from django.urls.converters import DEFAULT_CONVERTERS
+from django.urls.resolvers import LocalePrefixPattern, RegexPattern, RoutePattern
 from rest_framework.exceptions import APIException
 from rest_framework.viewsets import ModelViewSet
 
 from drf_speedups.answers.action import Action
 from drf_speedups.answers.view import LONGEST_REMEMBERED, FinishedAnswers, knowledge
+from drf_speedups.eligibility.members import Role, check_members
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.views import (
+    OF_A_ROUTE,
     check_lane,
     deciding,
     gives_json,
@@ -23,9 +26,10 @@ from drf_speedups.eligibility.views import (
 )
 
 AS_VIEW: Any = ModelViewSet.as_view({"get": "list"})
-OF_A_ROUTE = {"basename", "detail", "suffix", "name", "description"}  # what routers give a view
 MOST_REMEMBERED = 256  # Accept headers
 NO_VIEW_SET = "it is no view set with finished answers"
+OF_ROUTES = (URLPattern, URLResolver, RegexPattern, RoutePattern, LocalePrefixPattern)
+CONVERTERS = {type(one) for one in DEFAULT_CONVERTERS.values()}
 
 Kwargs = dict[str, Any]
 
@@ -108,13 +112,16 @@ class Routes:
     """All routes in the order in which Django tries them, as far as the last endpoint."""
 
     def __init__(self) -> None:
-        chains = [*_chains(get_resolver())]
-        while chains and not isinstance(chains[-1][1], Endpoint):
-            chains.pop()
+        for kind in OF_ROUTES:
+            check_members(kind, Role(kind))
+        routes = [*_endpoints()]
+        while routes and not isinstance(routes[-1][1], Endpoint):
+            routes.pop()
         self._chains = [
-            (_matcher(patterns), endpoint if isinstance(endpoint, Endpoint) else None)
-            for patterns, endpoint in chains
-        ]
+            (_matcher(_patterns(chain)), endpoint) if isinstance(endpoint, Endpoint)
+            else (_suspicion(_patterns(chain)), None)
+            for chain, endpoint in routes
+        ]  # fmt: skip
 
     def find(self, path: str) -> tuple[Endpoint, Kwargs] | None:
         """Return the first route that matches, None if it is no endpoint's or there is none."""
@@ -128,8 +135,9 @@ class Routes:
 def _matcher(patterns: tuple[Any, ...]) -> Callable[[str], Kwargs | None]:
     """Return what tells whether a path matches these patterns, and the keywords in it."""
     root, *others = patterns
-    if len(others) == 1 and type(others[0]) is RegexPattern and str(root) == "^/":
-        return _expression(others[0])
+    alone = others[0] if len(others) == 1 and str(root) == "^/" else None
+    if type(alone) is RegexPattern and isinstance(vars(alone)["_regex"], str):
+        return _expression(alone)  # one that is translated is another for each language
 
     def match(path: str) -> Kwargs | None:
         kwargs: Kwargs = {}
@@ -140,6 +148,24 @@ def _matcher(patterns: tuple[Any, ...]) -> Callable[[str], Kwargs | None]:
             path, _, more = found
             kwargs |= more
         return kwargs
+
+    return match
+
+
+def _suspicion(patterns: tuple[Any, ...]) -> Callable[[str], Kwargs | None]:
+    """Return what tells whether a path may match these patterns, whatever their converters say."""
+
+    def match(path: str) -> Kwargs | None:
+        for pattern in patterns:
+            if type(pattern) is RoutePattern:
+                found = pattern.regex.search(path)
+                rest = found and path[found.end() :]
+            else:
+                rest = next(iter(pattern.match(path) or ()), None)
+            if rest is None:
+                return None
+            path = rest
+        return {}
 
     return match
 
@@ -162,41 +188,71 @@ def _expression(pattern: Any) -> Callable[[str], Kwargs | None]:
     return match
 
 
-def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
-    """Yield the patterns that a path has to match one after the other, and the endpoint, if any."""
-    patterns = (*before, resolver.pattern)
+def _chains(resolver: URLResolver, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield each route with the resolvers around it, in the order in which Django tries them."""
+    around = (*before, resolver)
     for one in resolver.url_patterns:
         if isinstance(one, URLResolver):
-            yield from _chains(one, patterns)
+            yield from _chains(one, around)
         else:
-            chain = (*patterns, one.pattern)
-            yield chain, _endpoint(one, "".join(str(pattern) for pattern in chain[1:]))
+            yield (*around, one)
 
 
-def _endpoint(pattern: URLPattern, route: str) -> Endpoint | StepAside:
+def _patterns(chain: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the patterns that a path has to match one after the other."""
+    return tuple(one.pattern for one in chain)
+
+
+def _endpoints() -> Iterator[tuple[tuple[Any, ...], Endpoint | StepAside]]:
+    """Yield all routes, each with its endpoint or the reason why it has none.
+
+    A route that is looked up in a way of its own may take any path from those behind it.
+    """
+    odd = ""
+    for chain in _chains(get_resolver()):
+        odd = odd or next((str(one) for one in chain if not _is_known(one)), "")
+        yield chain, _endpoint(chain, odd)
+
+
+def _is_known(route: Any) -> bool:
+    """Tell whether Django's own code alone says which paths are a route's, and whose they are."""
+    if type(route) not in OF_ROUTES or type(route.pattern) not in OF_ROUTES:
+        return False
+    return not {"resolve", "match"} & {*vars(route), *vars(route.pattern)}
+
+
+def _endpoint(chain: tuple[Any, ...], odd: str) -> Endpoint | StepAside:
+    last: URLPattern = chain[-1]
     try:
-        unless(not pattern.default_args, "the route has arguments of its own")
-        named = not isinstance(pattern.pattern, RegexPattern) or (
-            pattern.pattern.regex.groups == len(pattern.pattern.regex.groupindex)
+        kind = getattr(getattr(last, "callback", None), "cls", None)
+        unless(isinstance(kind, type) and issubclass(kind, FinishedAnswers), NO_VIEW_SET)
+        unless(not odd, f"{odd} is looked up in a way of its own")
+        given = [getattr(one, "default_kwargs", {}) for one in chain[:-1]]
+        unless(not any([*given, last.default_args]), "the route has arguments of its own")
+        converters = {type(one) for at in _patterns(chain) for one in at.converters.values()}
+        unless(converters <= CONVERTERS, "the route has converters of its own")
+        named = not isinstance(last.pattern, RegexPattern) or (
+            last.pattern.regex.groups == len(last.pattern.regex.groupindex)
         )
         unless(named, "the route has arguments without names")
-        return Endpoint(pattern.callback, route)
+        return Endpoint(last.callback, _route(chain))
     except StepAside as reason:
         return reason
 
 
+def _route(chain: tuple[Any, ...]) -> str:
+    return "".join(str(pattern) for pattern in _patterns(chain[1:]))
+
+
 def stepped_aside() -> Iterator[tuple[str, str]]:
     """Yield the routes to view sets with finished answers that are not in the lane, and why."""
-    for patterns, endpoint in _chains(get_resolver()):
+    for chain, endpoint in _endpoints():
         if isinstance(endpoint, StepAside) and str(endpoint) != NO_VIEW_SET:
-            yield "".join(str(pattern) for pattern in patterns[1:]), str(endpoint)
+            yield _route(chain), str(endpoint)
 
 
 def _given(callback: Any) -> dict[str, Any]:
     """Return what `as_view` was given. Raises `StepAside` for anything but what it returns."""
-    kind = getattr(callback, "cls", None)
-    ours = isinstance(kind, type) and issubclass(kind, FinishedAnswers)
-    unless(ours, NO_VIEW_SET)
     made = _enclosed(callback, AS_VIEW)
     view = made and _enclosed(made.get("view_func"), AS_VIEW.__wrapped__)
     if not view:

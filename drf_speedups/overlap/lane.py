@@ -25,10 +25,11 @@ from drf_speedups.database.statements import (
     text_of,
 )
 from drf_speedups.eligibility import driver
+from drf_speedups.eligibility.database import needs_cursor
 from drf_speedups.eligibility.driver import psycopg
 from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
-from drf_speedups.express.lane import ExpressLane, Lane
+from drf_speedups.express.lane import ExpressLane, Lane, is_plain, is_refused
 from drf_speedups.express.routes import Endpoint
 from drf_speedups.overlap.link import Call, Link, is_prepared_already, was_aborted
 from drf_speedups.overlap.link_pool import LinkPool
@@ -113,6 +114,7 @@ class OverlapLane:
             return None
         path = request.path
         odd = "%" in path or request.spool is not None or request.head.chunked is not None
+        odd = odd or is_refused(request.query)
         found = None if odd else self.lane.routes.find(path)
         if found is None:
             return None
@@ -248,7 +250,7 @@ class OverlapLane:
         action: Action | None = head.verdicts.get(key)
         if action is None:
             environ = request.environ()
-            if _is_plain(environ) and self.lane.admits(environ):
+            if is_plain(environ) and self.lane.admits(environ):
                 action = endpoint.action(environ)
             if action is None or action.using != self.alias:  # the links lead to one database
                 return None
@@ -261,7 +263,8 @@ class OverlapLane:
         """Connect as Django does, with the same parameters and session settings."""
         wrapper: Any = connections.create_connection(self.alias)
         wrapper.connect()
-        self._is_watched = bool(wrapper.execute_wrappers)  # by who hears of new connections
+        # By who hears of new connections, or stands in the way of all statements.
+        self._is_watched = bool(wrapper.execute_wrappers) or needs_cursor(wrapper.connection)
         wrapper.connection.set_autocommit(True)
         return Link(wrapper.connection, prepares=prepares(), ends_at=wrapper.close_at)
 
@@ -293,7 +296,3 @@ def stays_closed(lane: Lane, links: int, alias: str = "default") -> str:
             not database.settings_dict["AUTOCOMMIT"],
     }  # fmt: skip
     return next((reason for reason, holds in reasons.items() if holds), "")
-
-
-def _is_plain(environ: dict[str, Any]) -> bool:
-    return not environ.get("SCRIPT_NAME") and "HTTP_HOST" in environ

@@ -32,28 +32,33 @@ class SharedFields:
     @cached_property
     def fields(self: Any) -> Any:
         shared = shared_by(self)
-        return _stock(self) if shared is None else Fields(self, shared)
+        return super().fields if shared is None else Fields(self, shared)  # type: ignore[misc]
 
     @property
     def _readable_fields(self: Any) -> Any:
-        return (field for field in _used(self) if not field.write_only)
+        shared = _used(self)
+        if shared is None:
+            return super()._readable_fields  # type: ignore[misc]
+        return (field for field in shared.fields.values() if not field.write_only)
 
     @property
     def _writable_fields(self: Any) -> Any:
-        return (field for field in _used(self) if not field.read_only)
+        shared = _used(self)
+        if shared is None:
+            return super()._writable_fields  # type: ignore[misc]
+        return (field for field in shared.fields.values() if not field.read_only)
 
     def _read_only_defaults(self: Any) -> dict[str, Any]:
-        fields = self.fields
-        shared = isinstance(fields, Fields) and fields.are_shared
-        if shared and not fields.shared.read_only_defaults:
-            return {}
-        return super()._read_only_defaults()  # type: ignore[misc, no-any-return]
+        shared = _used(self)
+        if shared is None or shared.read_only_defaults:
+            return super()._read_only_defaults()  # type: ignore[misc, no-any-return]
+        return {}
 
     def get_validators(self: Any) -> list[Any]:
-        fields = self.fields
-        if isinstance(fields, Fields) and fields.are_shared and not fields.shared.validates:
-            return []
-        return super().get_validators()  # type: ignore[misc, no-any-return]
+        shared = _used(self)
+        if shared is None or shared.validates:
+            return super().get_validators()  # type: ignore[misc, no-any-return]
+        return []
 
 
 class Shared:
@@ -97,12 +102,10 @@ class Fields(BindingDict):
         return name in (self.shared.fields if self.are_shared else self.fields)
 
 
-def _used(serializer: Any) -> Any:
-    """Return the fields that read and write a row."""
+def _used(serializer: Any) -> Shared | None:
+    """Return the fields that read and write a row; None if they are the serializer's own."""
     fields = serializer.fields
-    if isinstance(fields, Fields) and fields.are_shared:
-        return fields.shared.fields.values()
-    return fields.values()
+    return fields.shared if isinstance(fields, Fields) and fields.are_shared else None
 
 
 def shared_by(serializer: Any) -> Shared | None:

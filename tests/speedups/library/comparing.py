@@ -33,6 +33,7 @@ __all__ = ["Request", "forget", "only"]
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 987_000, tzinfo=UTC)
 HOST = "testserver"
+MIDDLEWARE: list[str] = []
 CLIENT = Client(HTTP_HOST=HOST)
 
 
@@ -56,7 +57,7 @@ def served() -> Iterator[Any]:
     logging.disable()
     try:
         with (
-            override_settings(DEBUG=False, MIDDLEWARE=[], ALLOWED_HOSTS=[HOST]),
+            override_settings(DEBUG=False, MIDDLEWARE=MIDDLEWARE, ALLOWED_HOSTS=[HOST]),
             testing.application() as application,
         ):
             yield application

@@ -74,7 +74,8 @@ def view_of(spec: Spec, with_pieces: bool) -> Any:
 def _serializer(spec: Spec, model: Any, with_pieces: bool) -> Any:
     declared = FIELDS[spec.fields]()
     others = ["extra"] if "extra" in declared else []
-    columns = [one.name for one in model._meta.concrete_fields if not one.generated]
+    columns = [one.name for one in model._meta.concrete_fields
+               if not one.generated or spec.fields == "computed"]  # fmt: skip
     if model.__name__ == "WithDocument" and spec.fields != "whole document":
         columns.remove("document")  # a column that is not shown, and read back all the same
     if spec.fields == "without key":

@@ -118,6 +118,7 @@ FIELDS: dict[str, Any] = {
     "method": lambda: {"method": serializers.SerializerMethodField()},
     "whole document": dict,
     "without key": dict,
+    "computed": dict,
 }  # fmt: skip
 SIGNALS: dict[str, Any] = {"none": None, "saved": post_save, "saving": pre_save,
                            "made": post_init, "gone": post_delete}  # fmt: skip

@@ -109,6 +109,29 @@ class WithDocument(Plain):
     document = models.JSONField(default=dict)
 
 
+class Counted(Plain):
+    number = models.IntegerField(default=next_number)
+
+
+class Titled(Plain):
+    name: Any = models.CharField(max_length=20, db_column="title")
+
+
+class LowRanks(models.Manager[Any]):
+    """Hides rows from Django, too."""
+
+    def get_queryset(self) -> Any:
+        """Return the rows of a low rank."""
+        return super().get_queryset().filter(rank__lt=5)
+
+
+class Hiding(Plain):
+    objects = LowRanks()
+
+    class Meta:
+        base_manager_name = "objects"
+
+
 class Few(models.QuerySet[Any]):
     """A query set of its own."""
 
@@ -138,7 +161,8 @@ ODD_ROWS = {
 ODD_MODELS: dict[str, Any] = {
     one.__name__: one
     for one in (BigKey, AutoKey, SmallKey, GivenKey, DefaultKey, SecretColumn, OwnFromDb, OwnInit,
-                OwnDescriptor, Computed, WithUrl, WithDocument, OwnQuerySet, Old)
+                OwnDescriptor, Computed, WithUrl, WithDocument, OwnQuerySet, Old, Counted, Titled,
+                Hiding)
 }  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from rest_framework.routers import SimpleRouter
 
-from tests.speedups.library import own_ways, views
+from tests.speedups.library import own_ways, strangers, views
 
 VIEW_SETS: dict[str, Any] = {
     name: found
-    for name, found in {**vars(views), **vars(own_ways)}.items()
+    for name, found in {**vars(views), **vars(own_ways), **vars(strangers)}.items()
     if isinstance(found, type) and issubclass(found, views.Fast) and found is not views.Fast
 }
 BASENAMES = {"Books": "book", "Authors": "author"}  # which links name

@@ -46,14 +46,18 @@ def shop(admin, database_url, tmp_path_factory):
 
 
 def test_a_view_set_of_another_database_reads_and_changes_that_one(shop, admin):
-    titles = {}
-    for place in ("books", "other"):
-        assert shop.get(f"/{place}/1/").status_code == 200
-        titles[place] = shop.get(f"/{place}/1/").json()["title"]
-        assert shop.post(f"/{place}/", json={"title": f"of {place}"}).status_code == 201
-    assert titles == {"books": "shop_one", "other": "shop_two"}
-    found = admin.execute("SELECT title FROM shop_two.book ORDER BY id").fetchall()
-    assert found == [("shop_two",), ("of other",)]
+    for place, schema in {"books": "shop_one", "other": "shop_two"}.items():
+        assert shop.get(f"/{place}/1/").json()["title"] == schema
+        assert shop.patch(f"/{place}/1/", json={"title": f"of {place}"}).status_code == 200
+        found = admin.execute(f"SELECT title FROM {schema}.book WHERE id = 1").fetchall()
+        assert found == [(f"of {place}",)]
+
+
+def test_a_new_row_goes_to_the_database_of_the_model_whatever_the_queryset_reads(shop, admin):
+    assert shop.post("/other/", json={"title": "new"}).status_code == 201
+    new = "SELECT count(*) FROM {}.book WHERE title = 'new'"
+    found = [admin.execute(new.format(schema)).fetchone()[0] for schema in SCHEMAS]
+    assert found == [1, 0]
 
 
 def test_who_was_let_in_by_the_query_is_not_let_in_with_another_one(shop):

@@ -1,0 +1,48 @@
+"""Whether a function of a project's own only computes is read from its bytecode."""
+
+from typing import Any, ClassVar
+
+import pytest
+
+from drf_speedups.eligibility import StepAside
+from drf_speedups.eligibility.own_code import check_computes
+
+
+def keeps(value: Any, seen: list[Any] = []) -> Any:  # noqa: B006  (that is the point)
+    """Say whether a value was there before."""
+    seen.append(value)
+    return seen.count(value)
+
+
+def remembers(value: Any) -> Any:
+    """Say so, too."""
+    return remembers.seen.add(value)  # type: ignore[attr-defined]
+
+
+class Keeps:
+    """Methods that take what they are made of, and give it away."""
+
+    error_messages: ClassVar[dict[str, str]] = {"wrong": "Wrong."}
+
+    def alias(self) -> Any:
+        return self.error_messages
+
+    def change(self) -> Any:
+        return self.error_messages.update(wrong="?")
+
+    def read(self, name: str = "wrong") -> Any:
+        return str(self.error_messages[name]) + ", ".join(self.error_messages.keys())
+
+
+def plain(value: Any, most: int = 3, *, kind: type = str) -> Any:
+    """Only compute."""
+    return kind(value)[:most] if isinstance(value, str) else plain(str(value))
+
+
+def test_a_function_that_keeps_something_between_its_uses_does_not_only_compute():
+    of_self = frozenset({"error_messages"})
+    for one in (keeps, remembers, Keeps.alias, Keeps.change):
+        with pytest.raises(StepAside, match=r"can change|keeps something|may change"):
+            check_computes(one, of_self, Keeps)
+    for one in (plain, Keeps.read):
+        check_computes(one, of_self, Keeps)
