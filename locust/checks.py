@@ -59,7 +59,10 @@ def check_same(target: Target, item: Any, item_id: Id, values: Item) -> None:
 
 
 def check_page(target: Target, page: Any, size: int) -> list[Item]:
-    """A list of complete items, and of no more than were asked for. Raises WrongAnswerError."""
+    """A list of complete items, each once, of no more than were asked for.
+
+    Raises WrongAnswerError.
+    """
     items = target.items_in(page)
     if target.has_pages and len(items) > size:
         raise WrongAnswerError(
@@ -69,6 +72,8 @@ def check_page(target: Target, page: Any, size: int) -> list[Item]:
         )
     for item in items:
         check_item(target, item, {})
+    if len({target.id_of(item) for item in items}) < len(items):
+        raise WrongAnswerError("list holds an item twice", items, "--id-field")
     return items
 
 
@@ -81,6 +86,10 @@ def created_id(target: Target, content: bytes | None, headers: Any, values: Item
     """The id of what was created, and its values are those sent. Raises WrongAnswerError."""
     if target.created == "location":
         return target.id_at(location_of(headers))
+    if not content:
+        place = location_of(headers)
+        way = "--created (location)" if place else "--mix to one without creates"
+        raise WrongAnswerError("a create is answered without a body", place, way)
     item = target.item_in(parse(content))
     if target.created == "item":
         check_item(target, item, values)

@@ -28,6 +28,7 @@ from checks import (
     check_updated,
     created_id,
     parse,
+    same_value,
 )
 from known_items import Known
 from operations import Operations
@@ -108,11 +109,11 @@ class ItemUser(FastHttpUser):
         target, values, was_gone = self.current.load.target, known.values, known.is_gone
 
         def same(answer: ResponseContextManager) -> None:
+            item = target.item_in(parse(answer.content))
             if was_gone:
-                raise WrongAnswerError(f"{LOST}: a row that was deleted is still there", known.id)
+                self.refuse_undead(known, item)
             # An update may have been faster: then it may be the old values, or the new.
             expected = values if known.values is values else {}
-            item = target.item_in(parse(answer.content))
             check_same(target, item, known.id, {})
             try:
                 check_item(target, item, expected)
@@ -124,6 +125,11 @@ class ItemUser(FastHttpUser):
             **dict.fromkeys(MISSING, partial(self.missing, known)),
         }
         self.send("GET", target.item_url(known.id), target.item_name, checks)
+
+    def refuse_undead(self, known: Known, item: Item) -> None:
+        """Raises WrongAnswerError, unless another row has been given the id meanwhile."""
+        if all(same_value(value, item.get(name)) for name, value in known.had.items()):
+            raise WrongAnswerError(f"{LOST}: a row that was deleted is still there", known.id)
 
     def list_page(self) -> None:
         target, size = self.current.load.target, self.current.load.page_size

@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from targets import Id, Item
 
@@ -21,6 +21,7 @@ class Known:
     values: Item
     is_ours: bool = False  # written here: nobody else deletes it
     is_gone: bool = False  # being deleted, or deleted
+    had: Item = field(default_factory=dict)  # the values before it was to be changed or deleted
 
 
 class KnownItems:
@@ -42,6 +43,7 @@ class KnownItems:
         self._gone: set[Id] = set()
         self._written: deque[Known] = deque(maxlen=MAX_WRITTEN)
         self._deleted: deque[Known] = deque(maxlen=MAX_WRITTEN)
+        self._given_again: set[Id] = set()  # after a delete: many services reuse ids
         self._picked = 0
         self._rng = rng
 
@@ -54,13 +56,19 @@ class KnownItems:
         self._picked += 1
         if self._picked % READ_BACK == 0 and (written := self._last_written()):
             return written
-        if self._picked % READ_GONE == 1 and self._deleted:
-            return self._deleted.pop()
+        if self._picked % READ_GONE == 1 and (deleted := self._last_deleted()):
+            return deleted
         return self._pick_any()
 
     def _last_written(self) -> Known | None:
         while self._written:
             if not (known := self._written.pop()).is_gone:
+                return known
+        return None
+
+    def _last_deleted(self) -> Known | None:
+        while self._deleted:
+            if (known := self._deleted.pop()).id not in self._given_again:
                 return known
         return None
 
@@ -101,7 +109,8 @@ class KnownItems:
         index = self._rng.randrange(len(self._created))
         self._created[index], self._created[-1] = self._created[-1], self._created[index]
         known = self._created.pop()
-        known.values = {}  # a read that is under way may still meet the old ones, or the new
+        # A read that is under way may still meet the old ones, or the new.
+        known.had, known.values = known.values, {}
         return known
 
     def _take_first(self, item_id: Id) -> Known:
@@ -116,6 +125,8 @@ class KnownItems:
         if known.is_gone:
             return
         self._written.append(known)
+        if known.id in self._gone:
+            self._given_again.add(known.id)
         if len(self._created) < MAX_CREATED:
             self._created.append(known)
         else:
@@ -134,3 +145,4 @@ class KnownItems:
         """It is not there, or is about to be deleted."""
         known.is_gone = True
         self._gone.add(known.id)
+        self._given_again.discard(known.id)

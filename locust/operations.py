@@ -20,8 +20,10 @@ class Operations(TaskSet):
     def retrieve(self) -> None:
         if known := self.user.current.known.pick():
             self.user.retrieve(known)
-        else:  # an empty table: what is to be read must be made first
+        elif self.user.current.load.writes:  # an empty table: what is to be read must be made first
             self.user.create()
+        else:
+            self.user.list_page()
 
     @task(15)
     def list(self) -> None:

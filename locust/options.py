@@ -72,6 +72,11 @@ class Load:
         """Whether an operation is in the mix."""
         return self.mix[OPERATIONS.index(operation)] > 0
 
+    @property
+    def writes(self) -> bool:
+        """Whether the mix changes anything."""
+        return any(map(self.does, ("create", "update", "delete")))
+
 
 def options_of(environment: Environment) -> Namespace:
     """Locust's types let them be missing; they are so only where Locust is used as a library."""

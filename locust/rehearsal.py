@@ -56,6 +56,11 @@ def rehearse(host: str, load: Load) -> list[Id]:
         stage.learn(max_pages=1, thoroughly=False)
         return []
     ids = stage.learn()
+    if not ids and load.does("retrieve") and not load.writes:
+        raise LookupError(
+            f"GET {host}{load.target.page_url(load.page_size)}: the list is empty, and the mix "
+            "only reads: create an item first, or change --mix"
+        )
     created = stage.create() if load.does("create") else None
     if load.does("retrieve"):
         stage.retrieve(created, ids)

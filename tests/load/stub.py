@@ -45,10 +45,15 @@ class Stub:
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         with self.lock:
-            item = {"id": next(self._ids), "description": "", "quantity": 0, **body}
+            item = {"id": self._next_id(), "description": "", "quantity": 0, **body}
             item["price"] = f"{Decimal(str(item['price'])):.2f}"
             self.items[item["id"]] = item | {"created_at": STAMP, "updated_at": STAMP}
             return self.items[item["id"]]
+
+    def _next_id(self) -> int:
+        if "reuse" not in self.defects:
+            return next(self._ids)
+        return next(number for number in count(1) if number not in self.items)
 
     def delete(self, number: int) -> bool:
         with self.lock:
@@ -162,6 +167,8 @@ class Handler(BaseHTTPRequestHandler):
             return status, "<html>welcome</html>"
         if "long" in defects and "?" in self.path:
             return status, content | {"results": content["results"] * 2}
+        if "twice" in defects and "?" in self.path:
+            return status, content | {"results": [*content["results"][1:], content["results"][1]]}
         if "other" in defects and status == 200 and "?" not in self.path:
             return status, content | {"id": 1_000_000}
         return status, content

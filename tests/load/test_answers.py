@@ -15,6 +15,7 @@ DEFECTS = {
     "other": "GET /items/[id]: id is not what it must be",
     "html": "GET /items/[id]: answer is not JSON",
     "long": "GET /items: list is longer than the page size",
+    "twice": "GET /items: list holds an item twice",
     "drop": "HTTPConnectionClosed",
     "lose": "GET /items/[id]: lost write: a row that was written is not there",
     "late": "GET /items/[id]: lost write: a row that was written is not there",
@@ -23,7 +24,7 @@ DEFECTS = {
     "silent": "no answer until the end of the load",
 }
 TOGETHER = (  # none hides another one
-    "status other long drop", "value html", "field redirect", "lose undead", "late", "forget",
+    "status other long drop", "value html twice", "field redirect", "lose undead", "late", "forget",
     "silent",
 )  # fmt: skip
 
@@ -34,6 +35,8 @@ def runs(logs: Path) -> dict[str, Outcome]:
     cases = {names: Case(pace, Stub(defects=frozenset(names.split()))) for names in TOGETHER}
     cases["lose undead"] = Case(f"{pace} --mix 60/5/20/15", cases["lose undead"].stub)
     cases["missing rows"] = Case("--seeded-rows 100000")
+    cases["reuse"] = Case(f"{pace} --mix 12/1/4/3", Stub(defects=frozenset({"reuse"})))
+    cases["empty"] = Case("--mix 80/20/0/0", Stub(rows=0))
     return run_together(cases, logs)
 
 
@@ -57,3 +60,12 @@ def test_missing_rows_that_nobody_deleted_are_failures_with_a_hint(
     assert "a row that nobody deleted is not there" in run.err.partition("Error report")[2]
     assert "is the path right, are the rows there (--base-path, --seeded-rows)?" in run.err
     assert run.code == 1
+
+
+def test_an_id_that_is_given_again_is_no_row_that_was_not_deleted(runs: dict[str, Outcome]) -> None:
+    assert runs["reuse"].code == 0, runs["reuse"].err
+
+
+def test_a_mix_that_only_reads_creates_nothing_where_nothing_is(runs: dict[str, Outcome]) -> None:
+    assert "the list is empty, and the mix only reads" in runs["empty"].err
+    assert runs["empty"].code == 2

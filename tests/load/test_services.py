@@ -12,7 +12,7 @@ from tests.load.stub import Stub
 CASES = {
     "default": Case(),
     "overridden": Case("--trailing-slash no --list-field . --api-key secret", Stub(bare=True)),
-    "empty": Case("--mix 1/0/0/0", Stub(rows=0)),
+    "empty": Case("--mix 9/0/1/0", Stub(rows=0)),
 }
 
 

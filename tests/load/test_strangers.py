@@ -46,7 +46,7 @@ WRONG = {
     ("shop", "update_method=PATCH"): ("got status 405", "change --update-method"),
     ("shop", "list_query=page_size=1000"): ("got status 422", "change --list-query"),
     ("notes", "list_query=limit={size}"): ("list is longer", "change --list-query (none"),
-    ("notes", "created=item"): ("answer is not JSON", ""),
+    ("notes", "created=item"): ("answered without a body (/notes/", "change --created (location)"),
 }
 
 
