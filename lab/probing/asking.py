@@ -1,8 +1,10 @@
 """One question and its answer, with the key of the environment; no redirect is followed."""
 
+import contextlib
 import http.client
 import json
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,21 +64,29 @@ class Service:
     auth_header: str = "Authorization: Bearer"
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
-        """Send a request. Raises `LabError` when nothing answers."""
+        """Send a request. Raises `LabError` when nothing answers, or not wholly, or too late."""
         parts = urlsplit(self.url)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
         try:
             connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
-            data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, self._headers(data is not None))
-            answer = connection.getresponse()
-            text = answer.read(MOST).decode(errors="replace")
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            connection.close()
+            connection.connect()
+        except ssl.SSLError as error:
+            raise LabError(f"{self.url}: no secure connection ({error})") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise LabError(f"nothing answers at {self.url} ({error}): start it first") from error
+        with contextlib.closing(connection):
+            try:
+                data = None if body is None else json.dumps(body)
+                connection.request(method, path, data, self._headers(data is not None))
+                answer = connection.getresponse()
+                text = answer.read(MOST).decode(errors="replace")
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                late = isinstance(error, TimeoutError)
+                said = f"within {TIMEOUT:g} s" if late else f"({error or type(error).__name__})"
+                raise LabError(f"{method} {path} was not answered {said}: see its log") from error
+        headers = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(f"{method} {path}", answer.status, headers, text)
 
     def _headers(self, has_body: bool) -> dict[str, str]:

@@ -87,8 +87,9 @@ class Probe:
         root = self._service.ask("GET", "/").json
         links = [urlsplit(link).path for link in root.values() if isinstance(link, str)] \
             if isinstance(root, dict) else []  # fmt: skip
-        for path in (*links, *PLACES):
-            if path.startswith("/") and best_list(self._follow(path).json):
+        for path in filter(lambda path: path.startswith("/"), (*links, *PLACES)):
+            answer = self._follow(path)
+            if answer.is_good and best_list(answer.json):
                 return Collection(path, "")
         raise LabError(
             f"{self._service.url} has no OpenAPI document in a usual place, and no list at "

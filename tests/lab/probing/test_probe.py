@@ -3,6 +3,7 @@
 import json
 import shlex
 import signal
+import socket
 from contextlib import ExitStack
 
 import pytest
@@ -47,6 +48,16 @@ def test_what_a_document_describes_is_found_and_drives_the_load(capsys, monkeypa
     assert KEY not in said
     run = finish(start_headless(url, *options, *CRUD, LOCUST_API_KEY=KEY))
     assert run.code == 0, run.err
+
+
+def test_a_service_that_is_slow_or_cuts_its_answer_is_not_said_to_be_down(capsys, monkeypatch):
+    monkeypatch.setattr("lab.probing.asking.TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert main(["probe", url]) == 2
+    assert "was not answered within 0.2 s" in capsys.readouterr().err
+    assert main(["probe", url]) == 2
+    assert "start it first" in capsys.readouterr().err
 
 
 def test_what_nobody_describes_is_found_by_asking(capsys, stack):
