@@ -97,7 +97,7 @@ def _of_one(settings: Sequence[Setting], aim: Aim) -> Iterator[Answer]:
         why = f"I cannot tell anything, because no trial is valid: {verdicts[0].reasons[0].text}."
         yield Answer(Question.LIMIT, label, Kind.UNKNOWN, why)
         return
-    told = {size(one) for one in settings if one.all[0].knows_workers and not one.is_figure}
+    told = {size(one) for one in settings if one.size(each=True) and not one.is_figure}
     if len(told) > 1:
         seen = [figures(setting) for grid in grids(settings) for setting in grid]
         yield answered(Question.WORKERS, label, workers, settings, aim, evidence=seen)
@@ -111,8 +111,13 @@ def failed(found: Analysis, objective_ms: float | None) -> Iterator[str]:
     for number, verdict in sorted(found.verdicts.items()):
         if verdict.level is Level.INVALID:
             yield f"trial {number} is invalid: {verdict.reasons[0].text}"
+    if objective_ms is None:
+        return
     aim = Aim(objective_ms, found.noise_floor)
     believed = valid(found.settings)
+    for label in labels(found.settings):
+        if label not in labels(believed):
+            yield f"no trial of {label} is valid: nothing shows a p95 below {objective_ms:g} ms"
     met = {setting.label for setting in believed if aim.holds(setting)}
     for label in labels(believed):
         if label not in met:

@@ -10,6 +10,7 @@ from lab.analysis.settings import Setting, demand, p95, per_cpu_second, ratio, t
 from lab.analysis.statistics import FEWEST, Estimate, distinguishable, noise_floor
 from lab.errors import CannotTellError
 
+PACED = 0.1  # latency over think time: below, the users set the pace, not the server
 MATTERS = 1.1  # times the latency: anything closer is not called faster
 
 
@@ -32,9 +33,19 @@ class Effect:
         )
         return ours == theirs and not self.ours.is_rung
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether users who pause, or a schedule, set the pace: then neither serves more."""
+        pause = self.ours.conditions.think_time
+        latencies = (
+            one.median(lambda trial: trial.total.mean_ms) for one in (self.ours, self.theirs)
+        )
+        return self.ours.is_open or all((one or 0.0) < PACED * 1000 * pause for one in latencies)
+
     def is_real(self, floor: float | None) -> bool:
         """Whether their throughputs differ by more than chance and noise."""
-        return not self.is_same_thing and distinguishable(self.throughput, floor)
+        told_apart = distinguishable(self.throughput, floor)
+        return told_apart and not (self.is_same_thing or self.is_paced)
 
     @property
     def is_faster(self) -> bool | None:
@@ -182,10 +193,15 @@ def _single(effect: Effect, ours: str, theirs: str, real: bool) -> tuple[Kind, s
     if effect.p95 and effect.is_faster is not None:
         latency = f", at {times(effect.p95)} the p95"
     if not real:
+        told = "is not distinguishable"
+        if effect.is_paced:
+            told = "the schedule sets" if effect.ours.is_open else "the users' pauses set"
         text = f"{ours} and {theirs} are not distinguishable in throughput: "
         if latency:
             text = f"{ours} is {'faster' if effect.is_faster else 'slower'} than {theirs} at a "
-            text += "throughput that is not distinguishable: "
+            text += f"throughput that {told}: "
+        elif effect.is_paced:
+            text = f"{ours} and {theirs} are not distinguishable at a throughput that {told}: "
         kind = Kind.ANSWER if latency else Kind.EVEN
         return kind, f"{text}{times(effect.throughput)}{latency}{needs}."
     text = f"{ours} serves {times(effect.throughput)} the requests of {theirs}{latency}{needs}."

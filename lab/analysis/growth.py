@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from lab.analysis.models.jump import Jump, clearest_jump, level_change
 from lab.analysis.models.trend import rise
 from lab.analysis.statistics import Estimate, Floats, Interval
 from lab.records.trial import Trial
@@ -26,7 +27,10 @@ class Course(StrEnum):
     INSIDE = "growing: more and more requests are under way, in a queue or in longer work"
     TABLE = "growing because the table grows"
     SERVICE = "growing because each request takes longer, and not because the table grew"
-    FALLING = "still falling: the warm-up was too short"
+    LONGER = "growing because each request takes longer (nobody looked at its table)"
+    FALLING = "still falling, as after too short a warm-up"
+    RISING = "still rising, as after a warm-up shorter than an answer"
+    JUMPED = "jumped at once"
     UNKNOWN = "not known: the window is too short or too noisy"
 
 
@@ -43,8 +47,8 @@ class Trend:
     def change(self) -> Estimate:
         """The rise as a share of the latency at the start."""
         ends = self.rise.interval
-        between = ends and Interval(_share(ends.low), _share(ends.high))
-        return Estimate(_share(self.rise.middle), between, self.rise.repeats)
+        between = ends and Interval(share_of(ends.low), share_of(ends.high))
+        return Estimate(share_of(self.rise.middle), between, self.rise.repeats)
 
     @property
     def matters(self) -> bool:
@@ -67,7 +71,8 @@ class Trend:
         return max(1.0, ((ends.high - ends.low) / 2 / SEEN) ** 2) if ends else None
 
 
-def _share(rise: float) -> float:
+def share_of(rise: float) -> float:
+    """Return a rise of logarithms as a share of what was before."""
     return math.expm1(min(rise, 700.0))  # a wild end is too far to write, not an overflow
 
 
@@ -78,6 +83,7 @@ class Growth:
     course: Course
     latency: Trend
     queue_share: float | None  # of the growth; the rest is a falling throughput; None: no growth
+    jump: Jump | None = None  # if latency has two levels, one after the other
 
 
 @dataclass(frozen=True)
@@ -103,28 +109,43 @@ def windows(requests: Floats, total_ms: Floats) -> Windows:
     return Windows(counts[kept], sums[kept] / counts[kept], kept.astype(float))
 
 
-def growth(parts: Windows, table_growth: float | None, *, queues: bool | None = True) -> Growth:
+def growth(
+    parts: Windows,
+    table_growth: float | None,
+    *,
+    queues: bool | None = True,
+    fills: bool | None = None,
+) -> Growth:
     """Say what latency did. `table_growth` is the table's, as a share; None: not measured.
 
     `queues` is whether more were under way in the end than the server takes at once; None: nobody
-    knows how many that are.
+    knows how many that are. `fills` is whether more were in the end than at first; None: not known.
 
     By Little's law the number inside is L = X R, so ln R = ln L - ln X: latency rises because
     more are inside (the queue grows) or because fewer come out (each takes longer). When it is
-    the second and the table grew as well, the table is what explains it.
+    the second and the table grew as well, the table is what explains it. When neither is so, R
+    comes from before the window: it is known only when a request has been answered.
     """
     latency = Trend(rise(np.log(parts.latency_ms), parts.at))
+    jump = clearest_jump(np.log(parts.latency_ms))
+    if jump and jump.is_clear and abs(share_of(jump.by)) > STEADY:
+        through = level_change(np.log(parts.throughput), jump.after)
+        if fills is False and jump.by > 0 and 1 + through / jump.by > MOSTLY:
+            return Growth(Course.RISING, latency, None)  # nothing but what waited before the window
+        return Growth(Course.JUMPED, latency, None, jump)
     if not latency.matters:
         return Growth(Course.CONVERGED if latency.steady else Course.UNKNOWN, latency, None)
     if latency.rise.middle < 0:
         return Growth(Course.FALLING, latency, None)
     share = 1 + _slope(parts, parts.throughput) / _slope(parts, parts.latency_ms)
-    if share > MOSTLY and queues is not False:
+    if share > MOSTLY and fills is False:
+        course = Course.RISING
+    elif share > MOSTLY and queues is not False:
         course = Course.QUEUE if queues else Course.INSIDE
-    elif table_growth is not None and table_growth > TABLE_MATTERS:
-        course = Course.TABLE
+    elif table_growth is None:
+        course = Course.LONGER
     else:
-        course = Course.SERVICE
+        course = Course.TABLE if table_growth > TABLE_MATTERS else Course.SERVICE
     return Growth(course, latency, share)
 
 
@@ -147,12 +168,25 @@ def growth_of(trial: Trial) -> Growth:
     """Say what latency did within a trial's window."""
     table = trial.table
     grown = table.rows_after / max(1, table.rows_before) - 1 if table else None
-    return growth(windows_of(trial), grown, queues=_queues(trial))
+    return growth(windows_of(trial), grown, queues=_queues(trial), fills=_fills(trial))
 
 
 def _queues(trial: Trial) -> bool | None:
     """Whether requests queued for slots at the end: users who pause leave room for longer work."""
     if not trial.knows_slots or trial.links or not trial.inside:
         return None
-    end = trial.inside[-max(1, len(trial.inside) // 4) :]
-    return sum(end) / len(end) > trial.slots
+    return _ends(trial)[1] > trial.slots
+
+
+def _fills(trial: Trial) -> bool | None:
+    """Whether more requests were under way at the end than at first, so that it matters."""
+    if not trial.inside:
+        return None
+    first, last = _ends(trial)
+    return last > first * (1 + MATTERS)
+
+
+def _ends(trial: Trial) -> tuple[float, float]:
+    """Return how many requests were under way in the first and in the last quarter."""
+    quarter = max(1, len(trial.inside) // 4)
+    return sum(trial.inside[:quarter]) / quarter, sum(trial.inside[-quarter:]) / quarter

@@ -1,57 +1,27 @@
 """What the limit is: which part of the system was full, named from utilisation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
-from lab.analysis.models.network import (
-    NAMES,
-    SERVER,
-    explained,
-    link_wait,
-    server_cores,
-    usable_cores,
-)
-from lab.analysis.rules.trials import stalls, stalls_in_words
+from lab.analysis.models.network import SERVER, server_cores
+from lab.analysis.rules.parts import LINKS, PARTIES, PARTS, SLOTS, WAITING, Part
 from lab.analysis.settings import Setting
 from lab.analysis.statistics import median
 from lab.analysis.verdicts import Level, Verdict
 from lab.errors import CannotTellError
 from lab.records.trial import Trial
 
-BUSY = 0.9  # of what a part could have done
-DISTURBED = 0.1  # of the machine's cores, by programs of others
-FLUSHING = 0.7  # of the time the one flush at a time is under way: the next waits
-FULL_MEMORY = 0.95
-ALWAYS = 0.995  # of the time
 FEW_CORES = 0.5  # of the CPU that was there: below, the question is why it idles
 GROWN = 1.2  # times the latency under fewer users
 QUEUE = 1.5  # times as many inside as there are slots
-SLOTS = "worker slots"
-WAITING = "worker slots waiting on the database"
-LINKS = "links to the database"
-MOSTLY = 0.5  # of the time that a slot is held
+HELD_UP = 2.0  # times as long between two requests of a user: less is chance, or a short queue
+FEW_MORE = 0.25  # of the users that came: a part that is not full serves more of them
 NOTHING = "nothing"
-STALLS = "stalls"
-STALLED = 0.02  # of the time
-PARTIES = ("server", *NAMES, "lab", "others")
-GROWING = (Course.QUEUE, Course.INSIDE, Course.TABLE, Course.SERVICE)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the system and how full it was; `detail` says of what."""
-
-    name: str
-    utilisation: float
-    full: float  # from here on it is the limit
-    detail: str
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it holds the rest up."""
-        return self.utilisation > self.full
+UNSEEN = "something that the lab does not see"
+SLOWER = (Course.TABLE, Course.SERVICE, Course.LONGER)
+GROWING = (Course.QUEUE, Course.INSIDE, *SLOWER)
 
 
 @dataclass(frozen=True)
@@ -76,8 +46,8 @@ def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
     parts = tuple(sorted(found, key=lambda part: part.utilisation / part.full, reverse=True))
     first = next((part for part in found if part.is_full), None)  # of PARTS: causes first
     if first is None:
-        text = f"nothing is full: {_fullest(parts)}"
-        return Limit(NOTHING, text, parts, _cpu(trial, NOTHING), False)
+        name, text = _nothing_full(setting, fewer_users, parts)
+        return Limit(name, text, parts, _cpu(trial, name), False)
     cpu, text = _cpu(trial, first.name), f"{first.name}: {first.detail}"
     slower = _takes_longer(setting)
     held_up = first.name in (SERVER, SLOTS, WAITING, LINKS) and cpu < FEW_CORES and queues(trial)
@@ -115,7 +85,7 @@ def _grows(setting: Setting, fewer_users: Setting | None) -> bool:
 
 def _takes_longer(setting: Setting) -> bool:
     """Whether the service itself slows down, which no number of workers mends."""
-    return _mostly(setting, (Course.SERVICE, Course.TABLE))
+    return _mostly(setting, SLOWER)
 
 
 def _mostly(setting: Setting, courses: Sequence[Course]) -> bool:
@@ -150,6 +120,10 @@ def _latency(setting: Setting) -> float:
     return median([trial.total.mean_ms for trial in setting.shown])
 
 
+def _throughput(setting: Setting) -> float:
+    return median([trial.throughput for trial in setting.shown])
+
+
 def queues(trial: Trial) -> bool:
     """Whether more requests were under way than workers can hold."""
     return trial.knows_slots and trial.under_way > QUEUE * (trial.links or trial.slots)
@@ -163,128 +137,37 @@ def _queueing(trial: Trial) -> str:
     return f"{trial.under_way:.0f} requests queue for {counted(trial.slots, 'slot')}"
 
 
-def _fullest(parts: tuple[Part, ...]) -> str:
-    fullest = parts[0]
-    return f"{fullest.name} is the fullest ({fullest.detail}); more users will find the limit"
+def _nothing_full(
+    setting: Setting, fewer_users: Setting | None, parts: tuple[Part, ...]
+) -> tuple[str, str]:
+    """Return a name and words for a limit that is none of the parts, or not reached.
+
+    Where every request holds a slot, more users will find one of the parts; else something may be
+    full that nobody looks at: a lock, a pool, a service behind.
+    """
+    trial, fullest = _typical(setting), parts[0]
+    seen = f"{fullest.name} is the fullest ({fullest.detail})"
+    if fewer_users and (said := _held_up(setting, fewer_users)):
+        return UNSEEN, f"{UNSEEN}: {said}. Of what it sees, {seen}"
+    if setting.is_open:
+        return NOTHING, f"nothing is full at this rate: {seen}"
+    if trial.knows_slots:
+        return NOTHING, f"nothing is full: {seen}; more users will find the limit"
+    return NOTHING, (
+        f"nothing that the lab sees is full: {seen}; if more users bring no more requests/s, "
+        "something else is"
+    )
 
 
-def others(trial: Trial) -> Part | None:
-    """What is not ours on this machine, when it took enough to leave too little."""
-    cores = float(trial.machine["cores"])
-    foreign = trial.cores_used("others") + trial.cores_used("steal")
-    if foreign < DISTURBED * cores:
-        return None
-    whole = foreign + sum(trial.cores_used(party) for party in PARTIES if party != "others")
-    detail = f"they used {number(foreign)} of {number(cores)} cores, and {percent(whole / cores)} "
-    return Part("other programs", whole / cores, BUSY, detail + "was in use")
-
-
-def memory(trial: Trial) -> Part | None:
-    """Memory, of the cap; killed for want of it is full whatever was seen."""
-    cap, peak = trial.conditions.memory, trial.usage["server"].peak_pss
-    if not cap or not peak:
-        return None
-    kills = trial.counters.get("cap")
-    killed = (kills and kills.during("oom_kills", 0, trial.seconds)) or 0
-    share = 1.0 if killed else peak / cap
-    detail = f"{percent(peak / cap)} of {cap / 2**20:.0f} MiB"
-    return Part("memory", share, FULL_MEMORY, f"{detail}, {killed:.0f} kills" if killed else detail)
-
-
-def generator(trial: Trial) -> Part | None:
-    """The load generator, one process on one core; of several hosts the busiest."""
-    used = max(trial.generators.values(), default=0.0)
-    return Part("load generator", used, BUSY, f"it used {percent(used)} of a core")
-
-
-def application(trial: Trial) -> Part | None:
-    """The server's CPU, of what its workers can use at most."""
-    can, may = usable_cores(trial), server_cores(trial)
-    used = trial.cores_used("server")
-    detail = f"the server used {number(used)} of {number(may)} cores"
-    if can < may and trial.knows_workers:
-        detail += f", and {counted(trial.conditions.workers, 'worker')} can use {number(can)}"
-    return Part(SERVER, used / can, BUSY, detail)
-
-
-def database(trial: Trial) -> Part | None:
-    """The database's CPU, of its cores."""
-    if "database" not in trial.usage:
-        return None
-    cores = len(trial.cores.get("database", ())) or trial.machine["cores"]
-    used = trial.cores_used("database")
-    detail = f"it used {number(used)} of {counted(cores, 'core')}"
-    return Part("database CPU", used / cores, BUSY, detail)
-
-
-def beside(trial: Trial) -> Part | None:
-    """Database and load generator, when they share their cores."""
-    cores = trial.cores.get("database", ())
-    if not cores or cores != trial.cores.get("generator"):
-        return None
-    used = trial.cores_used("database") + trial.cores_used("generator")
-    detail = f"together they used {number(used)} of the {counted(len(cores), 'core')} they share"
-    return Part("database and load generator", used / len(cores), BUSY, detail)
-
-
-def flushes(trial: Trial) -> Part | None:
-    """Disk flushes of the write-ahead log; one is under way at a time, and commits wait for it."""
-    source = trial.counters.get("database")
-    spent = source.during("wal_flush_ms", 0, trial.seconds) if source else None
-    if source is None or not spent:
-        return None
-    count = source.during("wal_flushes", 0, trial.seconds) or 0
-    share = spent / 1000 / trial.seconds
-    detail = f"{number(count / trial.seconds)} a second, under way {percent(share)} of the time"
-    return Part("disk flushes", share, FLUSHING, detail)
-
-
-def pauses(trial: Trial) -> Part | None:
-    """Times in which nothing was answered, whoever waited."""
-    if not (found := stalls(trial)):
-        return None
-    return Part(STALLS, sum(found) / trial.seconds, STALLED, stalls_in_words(found))
-
-
-def links(trial: Trial) -> Part | None:
-    """Links that overlapping requests share: what nothing before explains is a wait for these."""
-    share = link_wait(trial)
-    if share is None or not trial.links:
-        return None
-    detail = f"requests wait {percent(share)} of their time for one of {trial.links}"
-    return Part(LINKS, share, MOSTLY, f"{detail}: neither CPU nor the database explains that")
-
-
-def _held(share: float, most: int) -> str:
-    if share > ALWAYS:
-        return "the only one is held" if most == 1 else f"all {most} are held"
-    of = "the time the only one is" if most == 1 else f"{most} are"
-    return f"{percent(share)} of {of} held"
-
-
-def slots(trial: Trial) -> Part | None:
-    """Worker slots: threads or pooled connections that requests hold while they wait."""
-    if not trial.knows_slots:
-        return None
-    held = trial.slots
-    inside = trial.in_use(held) / held
-    detail = _held(inside, held)
-    at_database = _at_database(trial)
-    if at_database is None:
-        return Part(SLOTS, inside, BUSY, detail)
-    share = min(1.0, at_database * trial.throughput / (inside * held)) if inside else 0.0
-    detail += f", {percent(share)} of the time by the database"
-    return Part(WAITING if share > MOSTLY else SLOTS, inside, BUSY, detail)
-
-
-def _at_database(trial: Trial) -> float | None:
-    """Return the seconds of a request that round trips, flushes and the database's CPU explain."""
-    known = explained(trial)
-    busy = trial.cores_used("database") / trial.throughput
-    return None if known is None else known + busy
-
-
-# Causes before effects: whatever is full upstream also fills the slots.
-PARTS: tuple[Callable[[Trial], Part | None], ...] = (
-    others, generator, memory, application, database, beside, flushes, pauses, links, slots,
-)  # fmt: skip
+def _held_up(setting: Setting, fewer_users: Setting) -> str:
+    """Say how much longer requests take than with fewer users, where that holds users up."""
+    c, before = setting.conditions, fewer_users.conditions
+    were, now = (_latency(one) / 1000 for one in (fewer_users, setting))
+    held_up = now + c.think_time > HELD_UP * (were + c.think_time)
+    more = _throughput(setting) / _throughput(fewer_users)
+    if not held_up or more - 1 > FEW_MORE * (c.users / before.users - 1):
+        return ""
+    return (
+        f"{c.users} users instead of {before.users} get {number(more)} times the requests/s, and "
+        f"each takes {number(now / were)} times as long"
+    )

@@ -9,7 +9,7 @@ from lab.analysis.formatting import percent
 from lab.analysis.growth import Course
 from lab.analysis.limits import NOTHING, Limit, limit
 from lab.analysis.models.demands import Demands, demands, laws
-from lab.analysis.models.network import NAMES, SERVER
+from lab.analysis.models.network import NAMES, SERVER, usable_cores
 from lab.analysis.models.queueing import bounds, knee
 from lab.analysis.settings import Setting, closed, conditions_except, valid
 from lab.analysis.statistics import median
@@ -122,7 +122,12 @@ def cost(settings: Sequence[Setting]) -> Answer:
     if found.is_sure:
         numbers["waiting, ms"] = MS * found.wait
         numbers["on its way, ms"] = MS * found.outside
-    parts = [f"{written(value)} ms {name.removesuffix(', ms')}" for name, value in numbers.items()]
+    is_known = not found.fitted or found.fitted.all[0].knows_slots
+    queue = "" if is_known else " (in a queue, too: how many it takes at once is not known)"
+    parts = [
+        f"{written(value)} ms {name.removesuffix(', ms')}" + queue * (name == "waiting, ms")
+        for name, value in numbers.items()
+    ]
     per_core = 1 / found.cpu["server"] if found.cpu["server"] else float("inf")
     idle = "CPU and links" if any(t.links for one in settings for t in one.trials) else "CPU"
     waits = "" if found.is_sure else f"; how long it waits cannot be told: none left {idle} idle"
@@ -140,7 +145,10 @@ def _capacity(setting: Setting, found: Demands) -> str:
     think_time = one.think_time + one.delay
     best = bounds(one.network, users, think_time)
     most, latency = one.network.capacity, MS * (best.latency + one.delay)
+    trial = setting.trials[0]
+    several = usable_cores(trial) if not trial.knows_workers else 1.0
+    if_all = f" if it can use {written(several)} cores" if several > 1 else ""
     return (
-        f"{setting.sentence}: a capacity of {written(most)} requests/s, reached from "
+        f"{setting.sentence}: a capacity of {written(most)} requests/s{if_all}, reached from "
         f"{written(knee(one.network, think_time))} users on; at best {written(latency)} ms"
     )

@@ -63,11 +63,18 @@ class Setting:
     @property
     def sentence(self) -> str:
         """Name it within its implementation."""
+        size, load = self.size(each=True), self.conditions.load
+        return f"{size}, {load}" if size else load
+
+    def size(self, *, each: bool) -> str:
+        """Return its workers, and what `each` has, as far as it was told how many; or ""."""
         c, trial = self.conditions, self.all[0]
-        if not trial.knows_workers:
-            return c.load
-        each = f" × {counted(c.threads, trial.per_worker)}" if trial.per_worker else ""
-        return f"{counted(c.workers, 'worker')}{each}, {c.load}"
+        said = [counted(c.workers, "worker")] if trial.knows_workers else []
+        if said and trial.workers > c.workers:
+            said[0] += f" on each of {trial.workers // c.workers} hosts"
+        if trial.per_worker and (each or not said):
+            said.append(counted(c.threads, trial.per_worker))
+        return " × ".join(said)
 
     @property
     def target(self) -> str:

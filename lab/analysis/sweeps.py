@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
+from lab.analysis.comparison import PACED
 from lab.analysis.formatting import estimated, percent
 from lab.analysis.models.scaling import Scaling, usl
 from lab.analysis.settings import Setting, closed, conditions_except, throughput, valid
 from lab.errors import CannotTellError
-
-PACED = 0.1  # latency over think time: below, the users set the pace, not the server
 
 
 def worker_sweeps(settings: Sequence[Setting]) -> list[list[Setting]]:

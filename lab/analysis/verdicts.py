@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lab.analysis.formatting import percent
-from lab.analysis.growth import Course, Growth, growth_of
+from lab.analysis.growth import Course, Growth, growth_of, share_of
 from lab.analysis.rules import trials as rules
 from lab.records.trial import Trial
 
@@ -73,6 +73,9 @@ def drift(found: Growth) -> Iterator[str]:
 
 def drift_in_words(found: Growth) -> str:
     """Return by how much the latency changed, with its interval, and why."""
+    if jump := found.jump:
+        by, after = percent(share_of(jump.by)), percent(jump.after)
+        return f"latency changed by {by} after {after} of the window: it {found.course}"
     change = found.latency.change
     ends = change.interval
     between = f" ({percent(ends.low)} to {percent(ends.high)})" if ends else ""

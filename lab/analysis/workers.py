@@ -7,7 +7,7 @@ from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.comparison import gain
 from lab.analysis.formatting import counted, estimated, ordinal, percent
 from lab.analysis.headroom import connections, figures, memory, room, spare_cpu
-from lab.analysis.limits import others
+from lab.analysis.rules.parts import STRANGERS, others
 from lab.analysis.settings import Setting, ratio, throughput, valid
 from lab.analysis.statistics import FEWEST, distinguishable
 from lab.analysis.sweeps import grids, scaling_in_words, size
@@ -77,6 +77,10 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
     think time. Raises `CannotTellError`.
     """
     swept = [grid for grid in grids(settings) if len(grid) > 1]
+    if not valid(settings):
+        first = settings[0]
+        why = first.verdicts[first.refused[0].number].reasons[0].text
+        raise CannotTellError(f"no trial is valid: {why}")
     if not swept:
         known = ", ".join(setting.sentence for setting in valid(settings))
         raise CannotTellError(
@@ -98,10 +102,14 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
 
 def _refuse_a_full_machine(trials: Sequence[Trial]) -> None:
     """Raise `CannotTellError` where what other programs left decided what workers could do."""
-    found = [part for trial in trials if (part := others(trial)) and part.is_full]
+    # What is not known to be another's may be the database of the service that is measured.
+    found = [
+        part for trial in trials
+        if (part := others(trial)) and part.is_full and part.name != STRANGERS
+    ]  # fmt: skip
     if 2 * len(found) > len(trials):
         worst = max(found, key=lambda part: part.utilisation)
-        raise CannotTellError(f"other programs filled the machine: {worst.detail}")
+        raise CannotTellError(f"{worst.name} filled the machine: {worst.detail}")
 
 
 def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
@@ -121,8 +129,9 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[s
     many = _size(pick, row)
     latency = f"p95 < {aim.objective_ms:g} ms" if aim.objective_ms else f"p95 {estimated(p95)} ms"
     spare = spare_cpu(pick)
+    one = (count if pick.all[0].knows_workers else pick.conditions.threads) == 1
     parts = [
-        f"{many} hold{'s' if count == 1 else ''} {users} users at {latency}"
+        f"{many} hold{'s' if one else ''} {users} users at {latency}"
         + (f" with {percent(spare)} CPU to spare" if spare is not None else ""),
         *_more(row, pick, aim),
         *filter(None, (memory(pick), connections(pick))),
@@ -135,21 +144,29 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[s
         "p95_ms": p95.middle,
         "throughput_per_s": pick.median(throughput),
         "spare_cpu": spare,
-        "connections": pick.connections,
+        "connections": pick.connections if pick.all[0].knows_slots else None,
     }
     alike = [one for one in row if one.conditions.threads == pick.conditions.threads]
-    evidence = (*map(figures, row), scaling_in_words(alike), *filter(None, (room(pick),)), *besides)
+    law = scaling_in_words(alike) if pick.all[0].knows_workers else ""
+    evidence = (*map(figures, row), *filter(None, (law, room(pick), _kept_to(row))), *besides)
     if aim.objective_ms is None and pick.conditions.think_time:
         evidence += (NO_OBJECTIVE,)
     text = f"advice: {'; '.join(parts)}."
     return Answer(Question.WORKERS, pick.label, Kind.ANSWER, text, evidence, numbers)
 
 
+def _kept_to(row: Sequence[Setting]) -> str:
+    """Say on how few cores the workers were, where nobody asked for so few."""
+    largest = max(row, key=lambda one: one.conditions.workers)
+    cores, c = len(largest.all[0].cores.get("server", ())), largest.conditions
+    if c.cpus or not largest.all[0].knows_workers or not 0 < cores < c.workers:
+        return ""
+    return f"the server was kept to {counted(cores, 'core')}: on more, more workers may pay"
+
+
 def _size(setting: Setting, row: Sequence[Setting]) -> str:
     """Return its workers, and what each of them has where that was varied."""
-    workers = counted(setting.conditions.workers, "worker")
-    varied = len({one.conditions.threads for one in row}) > 1
-    return f"{workers} × {_each(setting)}" if varied else workers
+    return setting.size(each=len({one.conditions.threads for one in row}) > 1)
 
 
 def _each(setting: Setting) -> str:

@@ -116,9 +116,11 @@ def _place(plan: Plan, step: Step) -> str:
     c = step.conditions
     if is_url(step.target):  # nobody told it how many workers
         return f"{step.label}, {c.load}"
-    several = named(step.target, plan.url_load, plan.service).per_worker(step.env)
-    each = f" × {counted(c.threads, several)}" if several else ""
-    return f"{step.label}, {counted(c.workers, 'worker')}{each}, {c.load}"
+    target = named(step.target, plan.url_load, plan.service)
+    several, service = target.per_worker(step.env), target.service
+    size = [counted(c.workers, "worker")] if not service or service.uses("workers") else []
+    size += [counted(c.threads, several)] if several else []
+    return ", ".join(filter(None, (step.label, " × ".join(size), c.load)))
 
 
 def _spans(steps: Sequence[Step]) -> str:

@@ -51,6 +51,11 @@ CLIMBED = "django"  # the only target whose pieces can be taken out
 def compared(kind: str, names: Sequence[str], conditions: Conditions) -> list[PlannedSetting]:
     """Return each target or variant under the same conditions. Raises `LabError` if unknown."""
     labels = [_label(names, index) for index in range(len(names))]
+    if twice := {label for label in labels if labels.count(label) > 1}:
+        raise LabError(
+            f"two files describe a service called {twice.pop()}: tell them apart by a line such as "
+            'name = "old" in one of them'
+        )
     chosen = [VARIANTS.get(name, (name, {})) for name in names]
     return [
         PlannedSetting(kind, _known(target), label, conditions, env=env)
@@ -100,12 +105,13 @@ def open_pass(
 ) -> list[PlannedSetting]:
     """Return an open load at shares of the capacity that closed trials found, for each label.
 
-    The capacity is the best mean throughput of a setting. Raises `LabError` without a trial.
+    The capacity is the best mean throughput of a setting, in requests that were answered rightly:
+    to refuse one is fast. Raises `LabError` without a trial.
     """
     step_of = {step.number: step for step in steps}
     groups: dict[object, list[Trial]] = {}
     for trial in trials:
-        if not trial.is_open:
+        if not trial.is_open and _goodput(trial):
             groups.setdefault(trial.group_key, []).append(trial)
     if not groups:
         raise LabError(
@@ -117,11 +123,16 @@ def open_pass(
 
 
 def _mean_throughput(group: Sequence[Trial]) -> float:
-    return sum(trial.throughput for trial in group) / len(group)
+    return sum(map(_goodput, group)) / len(group)
+
+
+def _goodput(trial: Trial) -> float:
+    return trial.throughput * (1 - trial.total.failures / trial.total.requests)
 
 
 def _opened(step: Step, capacity: float, share: float) -> PlannedSetting:
-    rate = round(share * capacity, 1)
+    rate = share * capacity
+    rate = round(rate, 1 if rate > 1 else 4)
     users = max(step.conditions.users, min(math.ceil(rate), MOST_OPEN_USERS))
     conditions = replace(step.conditions, arrival_rate=rate, users=users, think_time=0.0)
     return PlannedSetting(OPEN, step.target, step.label, conditions, env=step.env)

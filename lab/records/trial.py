@@ -13,8 +13,9 @@ from typing import Any
 from lab.records.conditions import Conditions
 from lab.records.environment import Cap, RoundTrip, Table
 from lab.records.operations import ALL, ROLES, Operation, Second, merged, total_of
-from lab.records.usage import Counters, Process, Usage, party_usage
+from lab.records.usage import Counters, Process, Usage, party_usage, pss_over_time
 
+SERVICE = "service"  # the role of a host that serves
 OPEN = "open"  # the kind of a trial of the open pass
 
 
@@ -71,8 +72,15 @@ class Trial:
 
     @property
     def knows_workers(self) -> bool:
-        """Whether the server was told how many: what runs at an address has the ones it has."""
-        return not self.is_external or bool(self.settings.get("is_told"))
+        """Whether the server was told how many: what nobody tells has the ones it has."""
+        return bool(self.settings.get("is_told", not self.is_external))
+
+    @property
+    def workers(self) -> int:
+        """How many workers it has on all hosts that serve."""
+        hosts = self.machine.get("hosts", {}).values()
+        instances = sum(1 for host in hosts if host["role"] == SERVICE)
+        return self.conditions.workers * max(1, instances)
 
     @property
     def knows_slots(self) -> bool:
@@ -143,6 +151,11 @@ class Trial:
         """Whether it is somebody's own: it need not name itself, and its table is not the lab's."""
         return self.is_external or bool(self.settings.get("is_foreign"))
 
+    @property
+    def hides_its_database(self) -> bool:
+        """Whether what it uses of a database may be counted as other programs'."""
+        return self.is_foreign and "database" not in self.cores
+
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
         """The window: all operations together, then each by name."""
@@ -192,6 +205,11 @@ class Trial:
         server = self.usage.get("server")
         return 1000 * server.cpu_seconds / self.total.requests if server else None
 
+    @property
+    def memory_over_time(self) -> list[int]:
+        """The memory (PSS, bytes) of the server's processes together, each time it was read."""
+        return pss_over_time(self.servers, 0, self.seconds)
+
     def cores_used(self, party: str) -> float:
         """CPU seconds per second of the window; 0 for a party that was not measured."""
         used = self.usage.get(party)
@@ -217,6 +235,21 @@ class Trial:
     @property
     def restarts(self) -> int:
         """Server processes that ended, before the load's end, after having been seen."""
-        servers = [process for process in self.processes if process.party == "server"]
-        last = max((process.at[-1] for process in servers), default=0.0)
-        return sum(1 for process in servers if process.at[-1] < min(last, self.seconds))
+        return len(self._ends)
+
+    @property
+    def replaced(self) -> int:
+        """Server processes that came once one of them had ended."""
+        first = min(self._ends, default=math.inf)
+        return sum(1 for process in self.servers if process.at[0] >= first)
+
+    @property
+    def _ends(self) -> list[float]:
+        last = max((process.at[-1] for process in self.servers), default=0.0)
+        ends = (process.at[-1] for process in self.servers)
+        return [end for end in ends if end < min(last, self.seconds)]
+
+    @property
+    def servers(self) -> list[Process]:
+        """The processes of the server; the first one is that which started the others."""
+        return [process for process in self.processes if process.party == "server"]

@@ -3,6 +3,7 @@
 Times are seconds from the start of the measured window: the warm-up is negative.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,12 +82,17 @@ def party_usage(
 
 def peak_pss(processes: Sequence[Process], end: float) -> int | None:
     """Return the largest memory (bytes) of all together up to a moment; None when not read."""
+    return max(pss_over_time(processes, -math.inf, end), default=None)
+
+
+def pss_over_time(processes: Sequence[Process], begin: float, end: float) -> list[int]:
+    """Return the memory (bytes) of all together, each time it was read between two moments."""
     sums: dict[float, int] = {}
     for process in processes:
         for moment, size in zip(process.at, process.pss, strict=True):
-            if size is not None and moment <= end:
+            if size is not None and begin <= moment <= end:
                 sums[moment] = sums.get(moment, 0) + size
-    return max(sums.values(), default=None)
+    return [sums[moment] for moment in sorted(sums)]
 
 
 def at(times: Floats, totals: Floats, moment: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.formatting import counted, number, percent, ranged
-from lab.analysis.limits import FLUSHING
+from lab.analysis.rules.parts import FLUSHING
 from lab.report.blocks import Answers, Block, Bullets, Heading, Table
 from lab.report.summary import estimate
 from lab.sizing.capacity import Needs, Plan, Size

@@ -27,17 +27,19 @@ def conditions(trials: Sequence[Trial]) -> list[str]:
 
 
 def _workers(trials: Sequence[Trial]) -> list[str]:
-    """Say how many there were, where the lab started them."""
+    """Say how many there were, where the server was told; how many connections, of our own."""
     known = [trial for trial in trials if trial.knows_slots]
     if not known:
         return [f"{_all(t.conditions.workers for t in trials)} workers"] if trials else []
     have = dict.fromkeys(f"{t.per_worker}s" for t in known if t.per_worker)
     each = f" × {_all(t.conditions.threads for t in known)} {' or '.join(have)}" if have else ""
+    size = f"{_all(t.conditions.workers for t in known)} workers{each}"
+    ours = [trial for trial in known if not trial.is_foreign]
+    if not ours:
+        return [size]
     one = "" if all(t.per_worker for t in known) else "; a worker that takes one at a time has one"
-    return [
-        f"{_all(t.conditions.workers for t in known)} workers{each}: at most "
-        f"{max(trial.connections for trial in known)} database connections{one}"
-    ]
+    most = max(trial.connections for trial in ours)
+    return [f"{size}: at most {most} database connections{one}"]
 
 
 def _table(trials: Sequence[Trial]) -> list[str]:
@@ -102,6 +104,8 @@ def implementations(trials: Sequence[Trial]) -> list[str]:
 
 
 def _implementation(trial: Trial) -> str:
+    if "hosts" in trial.machine:
+        return f"{trial.label}: on hosts of its own; the file of --hosts says how it is started"
     if not trial.settings["command"]:
         return (
             f"{trial.label}: was running already; nobody told the lab how, and of what it is made"

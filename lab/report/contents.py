@@ -86,8 +86,10 @@ def title(found: Analysis) -> str:
             return f"The article's four figures, measured here: {', '.join(names)}"
         case "ladder":
             return "What each improvement buys"
-        case "sweep":
+        case "sweep" if any(setting.size(each=True) for setting in found.settings):
             return f"How many workers: {', '.join(names)}"
+        case "sweep":
+            return f"Under one load after the other: {', '.join(names)}"
         case _:
             first, *others = names
             return f"{first} against {', '.join(others)}" if others else first

@@ -2,7 +2,7 @@
 
 from lab.analysis.formatting import percent
 from lab.analysis.growth import MATTERS
-from lab.analysis.limits import BUSY
+from lab.analysis.rules.parts import BUSY
 from lab.analysis.rules.trials import (
     FEW_REQUESTS,
     MAX_FAILURES,

@@ -129,9 +129,10 @@ def by_operation(settings: Sequence[Setting]) -> Table:
     ]
     header = ("operation", "", "requests", "failures", "p50, ms", "p95, ms", "p99, ms",
               "p99.9, ms", "maximum, ms")  # fmt: skip
-    return Table(
-        header, rows, note="Requests of all trials; percentiles and maximum: median of the trials'."
-    )
+    some = any(setting.trials and setting.refused for setting in settings)
+    which = "the valid trials (where there are none: of all)" if some else "all trials"
+    note = f"Requests of {which}; percentiles and maximum: median of the trials'."
+    return Table(header, rows, note)
 
 
 def _operation_row(operation: str, name: str, group: Sequence[Trial]) -> list[str]:
@@ -150,7 +151,7 @@ def by_failure(settings: Sequence[Setting]) -> Table:
     rows = []
     for name, setting in named(settings).items():
         found: Counter[str] = Counter()
-        for trial in setting.shown:
+        for trial in setting.all:
             found.update(trial.errors)
             found.update({UNANSWERED: trial.unanswered} if trial.unanswered else {})
         rows += [[error, name, f"{count:,}"] for error, count in found.most_common()]

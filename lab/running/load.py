@@ -176,8 +176,15 @@ class Requests:
         return dict(Counter(self.served_by).most_common())
 
     def unanswered(self, until: float) -> int:
-        """Return how many requests that were due before a moment were never answered."""
-        return int(np.count_nonzero((self.error == UNANSWERED) & (self.intended < until)))
+        """Return how many requests that were due before a moment were never answered.
+
+        The load waits for some seconds at its end, and no longer: those of a slow service that had
+        waited no longer than others until their answer are not known to be among them.
+        """
+        waited: Floats = self.latency_ms
+        cut = self.error == UNANSWERED
+        longest = waited[~self.failed].max(initial=0.0)
+        return int(np.count_nonzero(cut & (self.intended < until) & (waited > longest)))
 
     def unsure_writes(self) -> int:
         """Return how many writes were not answered as they should: each may have happened."""

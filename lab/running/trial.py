@@ -252,11 +252,19 @@ def _answered(requests: Requests, begin: float, seconds: float) -> dict[str, Any
     }
 
 
+def _is_told(bench: Bench, target: Target) -> bool:
+    """Whether the server is started with as many workers as the conditions say."""
+    if bench.plan.hosts:
+        served = inventory.read(Path(bench.plan.hosts)).of(inventory.Role.SERVICE)
+        return all("{workers}" in host.start for host in served)
+    return target.is_ours or (target.service is not None and target.service.uses("workers"))
+
+
 def _settings(bench: Bench, step: Step) -> dict[str, Any]:
     """Return how the target was started, and of what it is made."""
     target, conditions = bench.target(step), step.conditions
     return {
-        "is_told": bool(bench.plan.hosts) or not is_url(target.name),
+        "is_told": _is_told(bench, target),
         **settings(target, conditions.workers, conditions.threads, step.env),
         "is_foreign": not target.is_ours,
         "versions": {**versions(target.packages), **target.own_versions()},

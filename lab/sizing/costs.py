@@ -120,8 +120,13 @@ def _row(trial: Trial) -> list[float]:
     counters, trip = trial.counters.get("database"), trial.round_trip
     commits = counters.during("commits", 0, trial.seconds) if counters else None
     memory = trial.usage["server"].peak_pss
-    if "database" not in trial.usage or counters is None or commits is None or trip is None:
+    if "database" not in trial.usage or counters is None or commits is None:
         raise CannotTellError("the database's CPU and transactions were not measured")
+    if trip is None:
+        raise CannotTellError(
+            "the way to its database was not measured: plans are for services that run on the "
+            "lab's own"
+        )
     if memory is None:
         raise CannotTellError("the memory of its workers was not measured")
     requests = trial.total.requests

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from lab import ROOT
-from lab.analysis.limits import NOTHING, SLOTS, WAITING
+from lab.analysis.limits import NOTHING
 from lab.analysis.models.network import SERVER
+from lab.analysis.rules.parts import SLOTS, WAITING
 from lab.running.processes import program
 from project.database.embedded import Server, places
 from tests.project.production import PRODUCTION

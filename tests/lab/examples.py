@@ -122,7 +122,7 @@ def trial(number=1, label="django", pair=1, requests=30_000, demand=1.6, **chang
         "started": f"2026-11-24T09:0{number}:00+00:00",
         "conditions": Conditions(users=60),
         "seconds_of_load": load(requests, mean, failures=failures),
-        "inside": (60.0,) * 50,
+        "inside": (requests * mean / 1000 / 50,) * 50,
         "at_least": (1.0,) * 60,
         "silences": (),
         "unanswered": 0,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lab.analysis.growth import Course, growth, windows
-from lab.analysis.limits import BUSY
+from lab.analysis.rules.parts import BUSY
 
 SECONDS = 25
 GROWN = 0.2  # the service time's growth over the window

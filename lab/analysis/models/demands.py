@@ -110,6 +110,8 @@ def demands(settings: Sequence[Setting]) -> Demands:
     valid was measured.
     """
     usable = valid(closed(settings))
+    if not usable:
+        raise CannotTellError("no trial under a closed load is valid")
     trials = [trial for setting in usable for trial in setting.trials if "server" in trial.usage]
     if not trials:
         raise CannotTellError("no valid trial measured the server's CPU under a closed load")

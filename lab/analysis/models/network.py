@@ -9,6 +9,7 @@ from lab.records.trial import Trial
 SERVER = "application CPU"
 NAMES = {"database": "database CPU", "generator": "load generator", "relay": "relay"}
 LEAST = 0.01  # of a core, however busy its neighbours are
+IDLE, A_CORE, MORE_THAN_A_CORE = 0.05, 0.9, 1.05  # of one, used by a process
 
 
 def server_cores(trial: Trial) -> float:
@@ -18,10 +19,26 @@ def server_cores(trial: Trial) -> float:
 
 
 def usable_cores(trial: Trial) -> float:
-    """Return how many cores the server can use: a Python worker fills one at most."""
-    if not trial.knows_workers:  # nobody said how many workers it has
-        return server_cores(trial)
-    return min(server_cores(trial), float(trial.conditions.workers))
+    """Return how many cores the server can use: a Python worker fills one at most.
+
+    Of others it is seen: who used more than one core each can use all, and where nobody said how
+    many workers there are, processes that each fill a core are as many.
+    """
+    can = trial.workers if trial.knows_workers else full_processes(trial)
+    is_more = trial.cores_used("server") > can * MORE_THAN_A_CORE
+    return server_cores(trial) if is_more or not can else min(server_cores(trial), float(can))
+
+
+def full_processes(trial: Trial) -> int:
+    """Return how many processes of the server work, if each of them fills a core; else 0."""
+    used = [
+        process.during("cpu_seconds", 0, trial.seconds) / trial.seconds
+        for process in trial.processes
+        if process.party == "server"
+    ]
+    at_work = [share for share in used if share > IDLE]
+    is_full = at_work and min(at_work) > A_CORE and max(at_work) < MORE_THAN_A_CORE
+    return len(at_work) if is_full else 0
 
 
 def network(

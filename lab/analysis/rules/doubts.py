@@ -7,6 +7,7 @@ from lab.analysis.formatting import and_others, number, percent
 from lab.analysis.statistics import FEWEST, repeat_difference
 from lab.records.conditions import Conditions
 from lab.records.trial import Trial
+from lab.records.usage import Process
 
 NEAR_A_CORE = 0.9
 MAX_OTHERS = 0.1  # cores
@@ -14,7 +15,10 @@ BUSY_PROCESS, IDLE_PROCESS = 0.7, 0.05  # of a core
 MAX_IMBALANCE = 1.3  # busiest worker's requests over the idlest's
 MAX_REPEAT_DIFFERENCE = 0.1
 KEPT, NEARLY_ALL = 0.05, 0.95  # connections opened per request
+SAMPLED = 2.0  # seconds: a process that lived to the end was seen as late as that
 SHORT_WINDOW = 30.0  # seconds
+MORE_MEMORY, MUCH_MEMORY = 0.1, 8 * 2**20  # of what it was; bytes
+MIB = 2**20
 STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
 
 Trials = Sequence[Trial]
@@ -44,19 +48,56 @@ def idle_workers(trials: Trials) -> Iterator[str]:
     """One worker process is full and another does nothing: connections stuck to one, say."""
     found: list[Charge] = []
     for trial in trials:
-        used = sorted(
+        at_work = sorted(
             process.during("cpu_seconds", 0, trial.seconds) / trial.seconds
-            for process in trial.processes
-            if process.party == "server"
+            for process in (_workers(trial) if trial.is_foreign else trial.servers)
+            if process.at[0] <= 0 and process.at[-1] > trial.seconds - SAMPLED
         )
-        # The one that does least may be the parent of the others.
-        at_work = used[-trial.conditions.workers :] if trial.knows_workers else used[1:]
+        if trial.knows_workers:  # the one that does least may be the parent of the others
+            at_work = at_work[-trial.workers :]
         if len(at_work) > 1 and at_work[-1] > BUSY_PROCESS and at_work[0] < IDLE_PROCESS:
             said = (
                 f"one server process used {at_work[-1]:.2f} of a core and another "
                 f"{at_work[0]:.2f}: the load does not reach all of them"
             )
             found.append((at_work[-1], trial, said))
+    yield from _gravest(found)
+
+
+def _workers(trial: Trial) -> list[Process]:
+    """Return the processes of a service that may be its workers: not its parent, nor its helpers.
+
+    A helper, such as Python's resource tracker, is known by its memory.
+    """
+    sizes = [(one, max(filter(None, one.pss), default=0)) for one in trial.servers[1:]]
+    largest = max((size for _, size in sizes), default=0)
+    return [one for one, size in sizes if 2 * size > largest]
+
+
+def replaced(trials: Trials) -> Iterator[str]:
+    """A service of somebody's own ends processes and starts others: that is part of what it is."""
+    found: list[Charge] = []
+    for trial in trials:
+        if trial.is_foreign and 0 < trial.restarts <= trial.replaced:
+            said = f"server processes ended and others took their place ({trial.restarts} times)"
+            found.append((trial.restarts, trial, said))
+    yield from _gravest(found)
+
+
+def memory_grows(trials: Trials) -> Iterator[str]:
+    """What it took in the window is not what it will take."""
+    found: list[Charge] = []
+    for trial in trials:
+        sizes = trial.memory_over_time
+        if len(sizes) < FEWEST or sorted(sizes) != sizes:
+            continue
+        grown = sizes[-1] - sizes[0]
+        if grown > max(MORE_MEMORY * sizes[0], MUCH_MEMORY):
+            said = (
+                f"the server's memory grew from {sizes[0] / MIB:.0f} to {sizes[-1] / MIB:.0f} MiB "
+                "in the window: a longer one would find more"
+            )
+            found.append((grown / sizes[0], trial, said))
     yield from _gravest(found)
 
 
@@ -118,10 +159,15 @@ def hidden_stalls(trials: Trials) -> Iterator[str]:
             and trial.throughput >= one.throughput
         ]
         if closed and one.total.p99_ms > STALL * max(closed):
+            why = (
+                "it waits when the server stalls (coordinated omission)"
+                if one.silences
+                else "its users send nothing while they wait, and a schedule goes on"
+            )
             said = (
                 f"at {number(one.throughput)} requests/s on a schedule p99 is "
                 f"{number(one.total.p99_ms)} ms; the closed load showed {number(max(closed))} ms, "
-                "because it waits when the server stalls (coordinated omission)"
+                f"because {why}"
             )
             found.append((one.total.p99_ms / max(closed), one, said))
     yield from _gravest(found)
@@ -153,10 +199,17 @@ def others(trials: Trials) -> Iterator[str]:
     """Other programs used the machine."""
     worst = max(trials, key=lambda trial: trial.cores_used("others"))
     if (used := worst.cores_used("others")) > MAX_OTHERS:
-        yield f"other programs used {used:.2f} cores meanwhile ({_name(worst)})"
+        yield f"other programs{_among(worst)} used {used:.2f} cores meanwhile ({_name(worst)})"
     worst = max(trials, key=lambda trial: trial.cores_used("steal"))
     if (stolen := worst.cores_used("steal")) > MAX_OTHERS:
         yield f"the hypervisor took {stolen:.2f} cores away meanwhile ({_name(worst)})"
+
+
+def _among(trial: Trial) -> str:
+    """Say what of the service itself may be counted as other programs."""
+    if trial.is_foreign and "server" not in trial.cores:
+        return ", the service itself among them if it is here (--pid),"
+    return ", a database of the service among them if it is here," * trial.hides_its_database
 
 
 def repeats(trials: Trials) -> Iterator[str]:
@@ -205,6 +258,6 @@ def _name(trial: Trial) -> str:
 
 
 RULES: tuple[Callable[[Trials], Iterator[str]], ...] = (
-    hidden_stalls, nameless, closing, complaints, shared_core, imbalance, idle_workers,
-    unequal_cores, others, repeats, size, code,
+    hidden_stalls, nameless, closing, complaints, shared_core, imbalance, idle_workers, replaced,
+    memory_grows, unequal_cores, others, repeats, size, code,
 )  # fmt: skip

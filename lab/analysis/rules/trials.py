@@ -40,7 +40,7 @@ def lost_writes(trial: Trial) -> Iterator[str]:
     if found:
         most = max(found, key=lambda text: found[text]).partition(f"{LOST}: ")[2]
         times = "once" if (count := sum(found.values())) == 1 else f"{count:,} times"
-        yield f"acknowledged writes were lost: {times} {most}"
+        yield f"acknowledged writes were lost, or seen too late: {times} {most}"
 
 
 def too_many_gone(trial: Trial) -> Iterator[str]:
@@ -55,9 +55,17 @@ def too_many_gone(trial: Trial) -> Iterator[str]:
 
 
 def wrong_server(trial: Trial) -> Iterator[str]:
-    """Another server answered, or responses named none; one at an address need not name itself."""
+    """Another server answered, or responses named none.
+
+    What is not ours need not name itself, and may name its hosts: two that name themselves as ours
+    do, `name/pid`, are two services.
+    """
     names = {who: who.partition("/")[0] for who in trial.served_by}
-    expected = {"", next(iter(names.values()), "")} if trial.is_foreign else {trial.target}
+    expected = {trial.target}
+    if trial.is_foreign:
+        named = [name for who, name in names.items() if who.partition("/")[2].isdecimal()]
+        names = {who: name for who, name in names.items() if name in named}
+        expected = set(named[:1])
     strange = [who for who, name in names.items() if name not in expected]
     count = sum(trial.served_by[who] for who in strange)
     if count > MAX_FAILURES * trial.total.requests:
@@ -66,9 +74,12 @@ def wrong_server(trial: Trial) -> Iterator[str]:
 
 
 def restarts(trial: Trial) -> Iterator[str]:
-    """A server process ended within the load: for a while there were fewer."""
+    """A server process ended within the load: for a while there were fewer.
+
+    A service of somebody's own may replace its processes, as gunicorn's --max-requests does.
+    """
     answered = len(_workers(trial))
-    if trial.restarts:
+    if trial.restarts > (trial.replaced if trial.is_foreign else 0):
         yield f"{trial.restarts} server processes ended during the load"
     elif trial.knows_workers and answered > trial.conditions.workers:
         yield f"{answered} workers answered instead of {trial.conditions.workers}"
@@ -105,12 +116,14 @@ def generator_warning(trial: Trial) -> Iterator[str]:
 
 
 def little_residual(trial: Trial) -> float:
-    """Return |N - X (R + Z)| / N by Little's law: users that are not where they should be.
+    """Return |N - L - X Z| / N by Little's law: users that are not where they should be.
 
-    N users, X requests/s, R mean latency and Z think time in seconds; of a closed load.
+    N users, L of them waiting for an answer, X requests/s, Z seconds of think time; of a closed
+    load. L is counted: X R of the requests that ended is off by what began before the window, or
+    ended after it, which matters where answers take seconds.
     """
-    users, think_time = trial.conditions.users, trial.conditions.think_time
-    accounted = trial.throughput * (trial.total.mean_ms / 1000 + think_time)
+    users = trial.conditions.users
+    accounted = trial.under_way + trial.throughput * trial.conditions.think_time
     return abs(users - accounted) / users
 
 
@@ -119,7 +132,7 @@ def little(trial: Trial) -> Iterator[str]:
     chance = CHANCE / math.sqrt(trial.total.requests) if trial.conditions.think_time else 0.0
     allowed = max(MAX_LITTLE_RESIDUAL, chance)  # pauses are drawn at random
     if not trial.is_open and (residual := little_residual(trial)) > allowed:
-        yield f"Little's law misses {percent(residual)} of the users: |N - X (R + Z)| / N"
+        yield f"Little's law misses {percent(residual)} of the users: |N - L - X Z| / N"
 
 
 def stalls(trial: Trial) -> tuple[float, ...]:
@@ -158,7 +171,8 @@ def cut_short(trial: Trial) -> Iterator[str]:
     """The load ended before the window did: its process was ended, say."""
     last = max(second.at for second in trial.seconds_of_load) + 1
     left = trial.seconds - last
-    if left > max(SHORT, SILENT_RATE / trial.throughput) and not trial.unanswered:
+    waited = trial.unanswered or any(trial.inside[last:])  # the load went on, the answers did not
+    if left > max(SHORT, SILENT_RATE / trial.throughput) and not waited:
         yield f"the load ended {left:.0f} s before its window did"
 
 

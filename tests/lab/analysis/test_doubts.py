@@ -2,9 +2,21 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from lab.analysis.rules.doubts import doubts, noise
 from lab.records.conditions import Conditions
-from tests.lab.examples import MACHINE, comparison, counters, lasting, process, processes, trial
+from lab.records.histogram import Histogram
+from tests.lab.examples import (
+    MACHINE,
+    MIB,
+    comparison,
+    counters,
+    lasting,
+    process,
+    processes,
+    trial,
+)
 from tests.lab.simulated import Service, simulated
 
 MORE = {"counters": counters(busy=100.0)}
@@ -35,6 +47,18 @@ def test_an_open_load_without_a_stall_is_no_doubt():
     assert not [said for said in doubts(trials) if "coordinated omission" in said]
 
 
+def test_random_arrivals_that_queue_are_not_called_a_stall():
+    busy = Service(1, hold=0.05)
+    closed = simulated(1, 2, service=busy)
+    opened = simulated(1, 100, service=busy, rate=18.0)
+    seconds = tuple(replace(one, mean_ms=5 * one.mean_ms, max_ms=5 * one.max_ms,
+                            latencies=Histogram.of(np.full(one.requests, 5 * one.mean_ms)))
+                    for one in opened.seconds_of_load)  # fmt: skip
+    (doubt,) = [said for said in doubts([closed, replace(opened, seconds_of_load=seconds)])
+                if "on a schedule" in said]  # fmt: skip
+    assert "because its users send nothing while they wait, and a schedule goes on" in doubt
+
+
 def test_an_address_whose_answers_name_nobody_is_doubted():
     (doubt,) = only(trial(target="http://127.0.0.1:9", served_by={"": 30_000}))
     assert "no response names its server" in doubt
@@ -57,6 +81,47 @@ def test_a_full_process_beside_an_idle_one_is_doubted():
     (doubt,) = only(trial(processes=(parent, full, idle, *others)))
     assert "one server process used 0.94 of a core and another 0.00" in doubt
     assert only(trial(processes=(parent, full, replace(full, pid=13), *others), **MORE)) == []
+
+
+FOREIGN = {"settings": {**trial().settings, "is_foreign": True, "is_told": False}}
+
+
+def test_a_parent_and_a_helper_of_somebody_s_service_are_no_idle_workers():
+    parent, helper = process("server", 11, 0.1, 20 * MIB), process("server", 12, 0.1, 8 * MIB)
+    full = [process("server", pid, 47.0, 40 * MIB) for pid in (13, 14)]
+    idle = process("server", 15, 0.1, 35 * MIB)
+    busy = {"counters": counters(busy=121.0), **FOREIGN}
+    fine = trial(processes=(parent, helper, *full, *processes()[1:]), **busy)
+    assert not [said for said in only(fine) if "does not reach" in said]
+    recycled = process("server", 16, 0.5, 40 * MIB, at=(25.0, 30.0, 50.0))
+    replaces = replace(fine, processes=(*fine.processes, recycled))
+    assert not [said for said in only(replaces) if "does not reach" in said]
+    stuck = replace(fine, processes=(parent, helper, *full, idle, *processes()[1:]))
+    assert [said for said in only(stuck) if "does not reach" in said]
+
+
+def test_workers_that_somebody_s_service_replaces_are_said():
+    ended = process("server", 12, 10.0, at=(-10.0, 0.0, 20.0))
+    follows = process("server", 13, 10.0, at=(20.0, 30.0, 50.0))
+    doubt, *_ = only(trial(processes=(*processes(), ended, follows), **FOREIGN))
+    assert "server processes ended and others took their place (1 times)" in doubt
+
+
+def test_memory_that_grows_is_said():
+    server = processes()[0]
+    growing = replace(server, pss=tuple(size * MIB for size in (70, 80, 95, 130)))
+    (doubt,) = only(trial(processes=(growing, *processes()[1:])))
+    assert "the server's memory grew from 80 to 130 MiB in the window" in doubt
+    wavering = replace(server, pss=tuple(size * MIB for size in (70, 80, 130, 120)))
+    assert only(trial(processes=(wavering, *processes()[1:]))) == []
+
+
+def test_the_service_itself_is_not_said_to_be_another_program():
+    url = {"target": "http://127.0.0.1:9", **FOREIGN, "counters": counters(busy=74.0)}
+    said = only(trial(processes=processes()[1:], cores={"generator": (1,)}, **url))
+    assert any("other programs, the service itself among them if it is here" in one for one in said)
+    said = only(trial(cores={"server": (0,), "generator": (1,)}, **url))
+    assert any("other programs, a database of the service among" in one for one in said)
 
 
 def test_one_implementation_on_one_core_beside_one_on_all_is_doubted():

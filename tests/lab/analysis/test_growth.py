@@ -1,14 +1,18 @@
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lab.analysis.growth import Course, growth, growth_of, windows
+from lab.analysis.models.jump import clearest_jump
 from lab.analysis.one_implementation import growing
 from lab.analysis.settings import by_setting
+from lab.analysis.verdicts import drift_in_words
 from lab.errors import CannotTellError
 from tests.lab.examples import second, trial
 from tests.lab.queues import FULL, GROWN, GROWS, KNEE, LIGHT, courses, share, wandering
+from tests.lab.simulated import Service, simulated
 
 
 def seconds(throughput, latency_ms, noise=0.05, length=60):
@@ -46,8 +50,16 @@ def test_latency_that_rises_as_throughput_falls_is_the_table_when_that_grew():
     slower = seconds((500, 250), (100, 200))
     assert growth(slower, table_growth=0.3).course is Course.TABLE
     assert growth(slower, table_growth=0.001).course is Course.SERVICE
-    assert growth(slower, table_growth=None).course is Course.SERVICE
     assert growth(slower, 0.3).queue_share == pytest.approx(0, abs=0.15)
+
+
+def test_answers_that_take_longer_than_the_warm_up_are_no_queue_that_grows():
+    full = simulated(1, 300, service=Service(1, hold=0.05))  # 15 s, after a warm-up of 5 s
+    assert growth_of(full).latency.change.middle > 0.2
+    assert growth_of(full).course is Course.RISING
+    assert growth_of(replace(full, inside=tuple(range(50)))).course is Course.QUEUE
+    short = windows(np.full(40, 20.0), 20 * np.array([10, 11, 12, 13, 14, *[15] * 35]) * 1000.0)
+    assert growth(short, None, queues=None, fills=False).course is Course.RISING
 
 
 def test_growth_that_levels_off_is_no_noise():
@@ -58,6 +70,33 @@ def test_growth_that_levels_off_is_no_noise():
 
 def test_a_warm_up_that_was_too_short_is_said():
     assert growth(seconds((250, 500), (200, 100)), 0.0).course is Course.FALLING
+
+
+def jumps(values):
+    found = clearest_jump(values)
+    return found is not None and found.is_clear
+
+
+@pytest.mark.parametrize("times", [2.0, 0.5])
+def test_a_jump_is_neither_growth_nor_noise(times):
+    parts = seconds((500, 500), (100, 100))
+    latency = parts.latency_ms * np.where(np.arange(len(parts.latency_ms)) < 20, 1, times)
+    found = growth(replace(parts, latency_ms=latency), 0.3)
+    assert found.course is Course.JUMPED
+    assert found.jump is not None
+    assert found.jump.by == pytest.approx(np.log(times), abs=0.05)
+    assert re.fullmatch(
+        r"latency changed by -?\d+ % after 67 % of the window: it jumped at once",
+        drift_in_words(found),
+    )
+
+
+def test_neither_a_slope_nor_a_random_walk_is_taken_for_a_jump():
+    rng = np.random.default_rng(1)
+    assert sum(jumps(np.cumsum(rng.normal(size=25))) for _ in range(300)) <= 3
+    assert not any(jumps(np.linspace(0, 1, 50) + rng.normal(0, 0.02, 50)) for _ in range(100))
+    assert not jumps(np.concatenate((np.linspace(0, 1, 10), np.ones(40))))
+    assert clearest_jump(np.zeros(15)) is None
 
 
 def test_few_or_wild_seconds_say_nothing():
@@ -112,3 +151,12 @@ def test_what_cannot_be_known_says_how_long_it_would_take():
     ]
     with pytest.raises(CannotTellError, match=r"too noisy \(--seconds \d+0 would show a growth"):
         growing(by_setting([trial(seconds_of_load=tuple(noisy))]))
+
+
+def test_a_table_that_nobody_sees_is_neither_named_nor_cleared():
+    rng = np.random.default_rng(1)
+    slower = windows(1000 * np.linspace(1, 0.5, 50), 60_000 * rng.normal(1, 0.01, 50))
+    assert growth(slower, None).course is Course.LONGER
+    assert growth(slower, 0.01).course is Course.SERVICE
+    assert growth(slower, 0.05).course is Course.TABLE
+    assert "nobody looked" in Course.LONGER

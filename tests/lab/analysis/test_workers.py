@@ -230,3 +230,64 @@ def test_users_that_think_are_held_by_few_workers():
     assert answer.numbers["workers"] == 2
     assert "--p95 300ms decides by both" in advice(trials).evidence[-1]
     assert "the users' think time, not the workers, sets the pace" in answer.evidence[3]
+
+
+def test_threads_are_advised_where_nobody_told_how_many_workers():
+    """A command with {threads} and without {workers}: a server of one process, say."""
+    told = {"command": "waitress --threads {threads}", "env": {}, "versions": {}, "at_once": 4,
+            "per_worker": "thread", "is_told": False, "is_foreign": True}  # fmt: skip
+    trials = [
+        replace(one, settings=told, served_by={"": one.total.requests},
+                conditions=replace(one.conditions, workers=2, threads=one.conditions.workers * 4))
+        for one in sweep({1: 12_000, 2: 24_000, 3: 24_100})
+    ]  # fmt: skip
+    answer = advice(trials)
+    assert answer.text.startswith("advice: 8 threads hold 60 users at p95 ")
+    assert "worker" not in answer.text
+    assert "connections" not in answer.text
+    assert answer.numbers["connections"] is None
+    assert not trials[0].knows_slots
+    assert answer.evidence[0].startswith("4 threads, 60 users: ")
+
+
+def test_cores_that_others_use_are_not_to_spare():
+    shared = [replace(one, cores={"server": (), "database": (), "generator": ()})
+              for one in sweep({1: 12_000, 2: 24_000, 3: 24_100})]  # fmt: skip
+    # Of two cores the server has 0.29, the database 0.10, the load generator 0.40, others 0.02.
+    assert "60 % CPU to spare" in advice(shared).text
+
+
+def test_connections_that_were_seen_are_believed_before_those_that_were_told():
+    more = counters() | {"database": Counters(AT, {"connections": (31, 31, 31, 31)})}
+    theirs = {"is_foreign": True, "is_told": True, "at_once": 4}
+    trials = [replace(one, settings={**one.settings, **theirs}, counters=more)
+              for one in sweep({1: 12_000, 2: 24_000})]  # fmt: skip
+    answer = advice(trials)
+    assert "up to 30 of 100 database connections were open" in answer.text
+    assert not [line for line in answer.evidence if "each worker may hold" in line]
+
+
+def test_without_a_valid_trial_the_reason_is_said_and_nothing_is_advised():
+    few = [
+        replace(one, warnings=("CPU usage above 90%!",)) for one in sweep({1: 12_000, 2: 24_000})
+    ]
+    answer = advice(few)
+    assert answer.kind is Kind.UNKNOWN
+    assert "because no trial is valid: the load generator said: CPU usage above 90%!" in answer.text
+
+
+def test_a_database_of_the_service_does_not_forbid_advice():
+    full = counters(busy=99.0)
+    theirs = {"is_foreign": True, "is_told": True, "at_once": None}
+    trials = [replace(one, settings={**one.settings, **theirs}, counters=full,
+                      cores={"server": (0,), "generator": (1,)})
+              for one in sweep({1: 12_000, 2: 24_000})]  # fmt: skip
+    assert "2 workers hold 60 users" in advice(trials).text
+    ours = [replace(one, counters=full) for one in sweep({1: 12_000, 2: 24_000})]
+    assert "other programs filled the machine" in advice(ours).text
+
+
+def test_advice_on_fewer_cores_than_workers_says_so():
+    said = "the server was kept to 1 core: on more, more workers may pay"
+    assert said in advice(sweep({1: 12_000, 2: 24_000})).evidence
+    assert said not in advice(sweep({1: 12_000, 2: 24_000}, cpus=1.0)).evidence

@@ -82,3 +82,23 @@ def test_open_loads_go_to_shares_of_the_best_mean_throughput():
 def test_an_open_load_needs_a_capacity():
     with pytest.raises(LabError, match="needs the capacity"):
         designs.open_pass((), (), (0.5,))
+
+
+def test_two_services_of_one_name_are_not_taken_for_repeats_of_one(tmp_path):
+    for folder, name in (("old", ""), ("new", ""), ("named", "name = 'newer'\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "shop.toml").write_text(f"{name}command = 'serve {{port}}'")
+    old, new, renamed = (str(tmp_path / one / "shop.toml") for one in ("old", "new", "named"))
+    with pytest.raises(LabError, match="two files describe a service called shop"):
+        designs.compared("compare", [old, new], Conditions())
+    labels = [one.label for one in designs.compared("compare", [old, renamed, old], Conditions())]
+    assert labels == ["shop", "newer", "shop #2"]
+
+
+def test_an_open_load_follows_the_requests_that_were_answered_rightly():
+    sheds = trial(1, requests=24_000, failures=4_800)
+    serves = trial(2, requests=20_000, conditions=Conditions(users=50), place=2)
+    steps = shuffled(designs.swept(["django"], Conditions(), {"users": (60, 50)}), 1, seed=1)
+    (rate,) = {one.conditions.arrival_rate
+               for one in designs.open_pass(steps, [sheds, serves], [0.5])}  # fmt: skip
+    assert rate == 200.0

@@ -84,3 +84,15 @@ def test_a_refused_trial_is_shown_with_its_reason_and_ranks_nowhere():
     assert "| 1 django | invalid |" in text
     assert "trial 1, django, is invalid: 1,500 of 30,000 requests failed" in text
     assert "2 pairs of trials name no winner" in text
+
+
+def test_failures_of_a_trial_that_is_refused_are_shown_beside_valid_ones():
+    broken = trial(3, pair=2, failures=1500, errors={"POST /items: status 503": 1500})
+    assert "| POST /items: status 503 | django | 1,500 |" in whole([trial(1), broken])
+
+
+def test_a_sweep_of_what_has_no_known_workers_does_not_ask_for_them():
+    url = {"target": "http://127.0.0.1:9", "label": "http://127.0.0.1:9", "kind": "sweep"}
+    title, *_ = whole([trial(**url)]).splitlines()
+    assert title == "# Under one load after the other: http://127.0.0.1:9"
+    assert whole([trial(kind="sweep")]).startswith("# How many workers: django")

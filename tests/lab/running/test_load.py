@@ -97,3 +97,14 @@ def test_an_empty_log_has_no_requests(tmp_path):
     path.write_text(HEAD)
     assert read_requests(path).end.dtype == np.float64
     assert len(read_requests(path).end) == 0
+
+
+def test_who_waited_no_longer_than_others_is_not_said_to_be_never_answered(tmp_path):
+    path = tmp_path / "requests.csv"
+    never = "no answer until the end of the load"
+    path.write_text(
+        HEAD + "100.000000,100.000000,GET /items,15000.0,200,9,1,,\n"
+        f"104.000000,104.000000,GET /items,11000.0,0,0,0,,{never}\n"
+        f"97.000000,97.000000,GET /items,18000.0,0,0,0,,{never}\n"
+    )
+    assert read_requests(path).unanswered(110.0) == 1
