@@ -5,7 +5,8 @@ import re
 from unittest import mock
 
 import pytest
-from django.db import connection
+from django.core import exceptions
+from django.db import connection, models
 from django.db.models import F, Value
 from django.test.utils import CaptureQueriesContext
 from rest_framework.renderers import JSONRenderer
@@ -207,3 +208,16 @@ def test_a_key_that_is_read_through_code_is_not_ours():
         with installed():
             assert answered(view) == stock
     assert stock != answered(view)
+
+
+@pytest.mark.skipif(not hasattr(models, "FETCH_RAISE"), reason="since Django 6.1")
+def test_a_query_set_that_says_how_relations_are_fetched_has_its_way():
+    refusing = view_of(Spec(shown=("id", "author"), rows="raising"))
+    rows_of = QUERY_SETS["peers"](Article.objects.all()).prefetch_related("editor")
+    drawn_view = drawn.view_of(Spec(shown=("id", "author")))
+    drawn_view.get_queryset = lambda _self: rows_of
+    with installed():
+        with pytest.raises(exceptions.FieldFetchBlocked):
+            asked(refusing)
+        asked(drawn_view.as_view({"get": "list"}))
+    assert rows_of[0].editor._state.fetch_mode is models.FETCH_PEERS
