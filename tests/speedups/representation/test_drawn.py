@@ -102,6 +102,7 @@ def test_a_part_goes_as_with_stock(kind, name):
     Spec(shown=("id", "author"), rows="beside, to one", odd="editors heard"),
     Spec(shown=("id", "topics"), rows="beside", view="twice"),
     Spec(shown=("id", "editor as many"), rows="beside, to one"),
+    Spec(shown=("id", "reviewer_town"), rows="beside, to one"),
     Spec(shown=("id", "topics in full"), rows="beside", view="own list", pages="numbers"),
     Spec(shown=("id", "topics", "topic links"), rows="beside", view="adding"),
     Spec(shown=("id", "broken link"), odd="no rows"), Spec(shown=("id", "wrong"), odd="no rows"),

@@ -63,7 +63,8 @@ LEFT = {
         Venue, "name", host=GUEST())())),
     "no number": (Bar, ("sold",), serializer(Bar, "name", "sold")),
     "a key of two columns": (Seat, ("booking_set",), serializer(Seat, "number", "booking_set")),
-    "many for one": (Guest, ("favourite",), serializer(Guest, favourite=DRINK(many=True))),
+    "many for one": (Guest, ("favourite",), serializer(
+        Guest, favourite=serializer(Drink, "name")(many=True))),
 }  # fmt: skip
 
 
