@@ -11,12 +11,14 @@ from lab.cli.arguments import (
     add_run,
     add_targets,
     conditions,
+    service,
     targets,
 )
 from lab.cli.measuring import carry_out
 from lab.errors import LabError
 from lab.experiments import designs
-from lab.experiments.targets import is_url
+from lab.experiments.targets import is_url, named
+from lab.running.hosts import inventory
 
 DESCRIPTION = "measure a grid of workers, threads and users: how many workers do I need?"
 TOLD = ("workers", "threads")  # to what the lab starts
@@ -35,20 +37,28 @@ def add_options(part: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Path:
     """Measure targets over a grid of workers, threads and users."""
     names = targets(options)
-    urls = [] if options.hosts else [*filter(is_url, names)]
-    settings = designs.swept(names, conditions(options), _axes(options, urls))
+    settings = designs.swept(names, conditions(options), axes(options, names))
     return carry_out("sweep", settings, options)
 
 
-def _axes(options: argparse.Namespace, urls: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the grid; what runs at an address has the workers it has. Raises `LabError`."""
-    axes = {name: getattr(options, name) for name in GRID}
-    for name in TOLD if urls else ():
-        if axes[name] is GRID[name]:
-            axes[name] = axes[name][:1]
-        elif len(axes[name]) > 1:
+def axes(options: argparse.Namespace, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the grid; what is not told how many workers has those it has. Raises `LabError`."""
+    grid = {name: getattr(options, name) for name in GRID}
+    urls = [] if options.hosts else [*filter(is_url, names)]
+    for name in TOLD:
+        if grid[name] is GRID[name] and (urls or not _tells(options, names, name)):
+            grid[name] = grid[name][:1]
+        elif urls and len(grid[name]) > 1:
             raise LabError(
                 f"{urls[0]} is already running, and the lab cannot change its {name}: leave out "
                 f"--{name}, or let the lab start the service (--command)"
             )
-    return axes
+    return grid
+
+
+def _tells(options: argparse.Namespace, names: Sequence[str], name: str) -> bool:
+    """Whether all that is started is told how many workers, or threads, it is to have."""
+    if options.hosts:
+        return inventory.read(options.hosts).uses(name)
+    found = [named(one, by_command=service(options)).service for one in names]
+    return all(one.uses(name) for one in found if one)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lab.analysis.analyse import analyse, failed
+from lab.cli import sweep
 from lab.cli.main import main, parser
 from lab.records import jsonlines
 from lab.running import machine
@@ -204,3 +205,14 @@ def test_results_that_tell_nothing_and_words_that_do_not_fit_are_exit_2(tmp_path
     assert "nothing can be told: 1 trials" in complaint(capsys, "compare", few, more)[-200:]
     assert "two results folders" in complaint(capsys, "compare", few, "django")
     assert "two results folders" in complaint(capsys, "compare", "django", "--junit", "x")
+
+
+@pytest.mark.parametrize(("command", "workers"), [
+    ("serve --port {port}", (1,)), ("serve --port {port} --workers {workers}", (1, 2, 4)),
+])  # fmt: skip
+def test_a_sweep_over_users_needs_no_word_about_workers(command, workers):
+    words = ["sweep", "--command", command, "--users", "5,50"]
+    options = parser().parse_args(words)
+    assert sweep.axes(options, ["service"]) == {
+        "workers": workers, "threads": (4,), "users": (5, 50),
+    }  # fmt: skip
