@@ -175,6 +175,8 @@ def _undecorated(function: Any) -> Any:
 
 def function_of(member: Any) -> Any:
     """Return the function in a property, a class method and the like; else the member."""
+    if isinstance(member, FunctionType):
+        return member  # whatever it says of another one
     if isinstance(member, partial | partialmethod):
         return member.func
     within = (getattr(member, name, None) for name in ("fget", "func", "__func__"))
