@@ -24,7 +24,7 @@ def summary(folder):
 
 
 def test_all_is_drawn_from_the_records_alone_and_twice_the_same(tmp_path):
-    folder = folder_of(tmp_path, comparison())
+    folder = folder_of(tmp_path, [trial()])
     files.redraw(folder)
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(first) == {jsonlines.FILE, files.PAGE, files.TEXT, files.SUMMARY}

@@ -13,7 +13,7 @@ from lab.report.charts.comparison import ratios
 from lab.report.charts.latency import by_percentile
 from lab.report.contents import report
 from lab.report.page.render import kind, page, parts
-from tests.browser import open_browser, open_page
+from tests.browser import CHROMIUM, open_browser, open_page
 from tests.lab.examples import comparison, trial
 from tests.lab.synthetic import article, ladder, sweep
 
@@ -105,9 +105,10 @@ def browser(visitor):
     return visitor.page
 
 
+@pytest.mark.skipif(CHROMIUM is not None, reason="a browser looks at all of them, with layout")
 @pytest.mark.parametrize("run", RUNS)
 def test_every_kind_of_run_has_its_charts(run, monkeypatch):
-    """Without their layout, which takes most of the time and is for a browser to look at."""
+    """Without their layout, which takes most of the time."""
     monkeypatch.setattr(Figure, "draw_without_rendering", lambda figure: None)
     monkeypatch.setattr(Figure, "savefig", lambda figure, file, **how: file.write(BLANK))
     drawn = charts(analyse(RUNS[run]()))

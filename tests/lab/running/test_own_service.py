@@ -80,11 +80,11 @@ def test_a_command_is_enough(tmp_path):
     assert not trial.knows_slots
 
 
-def test_a_service_that_does_not_start_shows_why(tmp_path):
-    run = lab("--command", "python -m no_such_module {port}", "--workers", "1",
-              "--results", str(tmp_path))  # fmt: skip
-    assert run.returncode == 2
-    assert "No module named no_such_module" in run.stderr
+def test_a_service_that_does_not_start_shows_why(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    words = ("--command", "python -m no_such_module {port}", "--workers", "1")
+    assert main(["sweep", *words, *SHORT, "--results", str(tmp_path)]) == 2
+    assert "No module named no_such_module" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("words", "said"), [
