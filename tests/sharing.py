@@ -21,6 +21,17 @@ MACHINE = (
     "tests/speedups/worker/test_life.py::test_sigterm",
 )
 CONTRACT = "tests/contract/"
+LONG = (  # ten seconds and more, for which others would wait if they began last
+    "tests/lab/report/test_page.py",
+    "tests/lab/running/test_own_service.py",
+    "tests/project/observability/",
+    "tests/project/test_environments.py",
+    "tests/project/test_gunicorn.py",
+    "tests/speedups/representation/test_drawn.py",
+    "tests/speedups/test_drawn.py",
+    "tests/speedups/test_every_method.py",
+    "tests/speedups/test_library.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,4 +77,4 @@ def implementation(test: str) -> str:
 
 def rank(test: str) -> int:
     """Return when a test's share begins: 0 is first."""
-    return [test.startswith(MACHINE), test.startswith(CONTRACT), True].index(True)
+    return [*map(test.startswith, (MACHINE, CONTRACT, LONG)), True].index(True)

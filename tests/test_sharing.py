@@ -1,13 +1,13 @@
-"""Tests that are kept apart in time are there, and shares are what their names say."""
+"""Tests kept apart in time, or begun early, are there, and shares are what their names say."""
 
 import pytest
 
-from tests.sharing import MACHINE, rank, share
+from tests.sharing import LONG, MACHINE, rank, share
 from tests.test_layout import ROOT
 
 
-@pytest.mark.parametrize("part", MACHINE)
-def test_what_is_kept_apart_is_there(part):
+@pytest.mark.parametrize("part", [*MACHINE, *LONG])
+def test_what_is_kept_apart_or_begins_early_is_there(part):
     path, _, name = part.partition("::")
     assert (ROOT / path).exists()
     assert not name or f"def {name}" in (ROOT / path).read_text()
@@ -25,5 +25,5 @@ def test_a_share_is_a_file_or_what_is_dear_to_start(test, found):
 
 
 def test_long_shares_begin_first():
-    tests = ["tests/crud/test_seed.py", "tests/contract/test_items.py", "tests/faults/test_x.py"]
-    assert [rank(test) for test in tests] == [2, 1, 0]
+    tests = ["tests/crud/test_seed.py", LONG[0], "tests/contract/test_items.py", MACHINE[0]]
+    assert [rank(test) for test in tests] == [3, 2, 1, 0]
