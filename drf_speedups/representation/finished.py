@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.utils import timezone, translation
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
@@ -19,6 +20,7 @@ from drf_speedups.representation.reading import is_wanted
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer
+OF_QUERY_SETS = "SELECT q.*", 'SELECT "', 'SELECT DISTINCT "', "SELECT COUNT(", "SELECT 1 AS "
 
 
 class Page(LazyList):
@@ -34,6 +36,72 @@ class Page(LazyList):
         late = not self.full and self.waiting is not None and self.waiting.others_stand_around()
         with self.waiting.as_chosen() if late else contextlib.nullcontext():
             super().fill()
+
+
+class Waiting:
+    """Pages that nobody has fetched yet.
+
+    They are fetched before something that is no SELECT runs, as they would have been.
+    """
+
+    def __init__(self) -> None:
+        self.pages: list[Page] = []
+        self.watched: Sequence[Any] = ()
+        self.around: list[list[Any]] = []  # of each connection: what stood around its statements
+
+    def add(self, page: Page) -> None:
+        """Wait with a page."""
+        if not self.watched:
+            chosen: Any = page.chosen
+            _ = connections[chosen._db or DEFAULT_DB_ALIAS]  # others need not be there
+            self.watched = connections.all(initialized_only=True)
+            self.around = [[*connection.execute_wrappers] for connection in self.watched]
+            for connection in self.watched:
+                connection.execute_wrappers.insert(0, self.before)  # others pop the last
+        self.pages.append(page)
+        page.waiting = self
+
+    def others_stand_around(self) -> bool:
+        """Tell whether statements run within more than they did when a page was chosen."""
+        return any(
+            one not in around and one != self.before
+            for connection, around in zip(self.watched, self.around, strict=True)
+            for one in connection.execute_wrappers
+        )
+
+    @contextlib.contextmanager
+    def as_chosen(self) -> Iterator[None]:
+        """Let statements run within no more than they did then."""
+        now = [[*connection.execute_wrappers] for connection in self.watched]
+        for connection, around in zip(self.watched, self.around, strict=True):
+            connection.execute_wrappers[:] = around
+        try:
+            yield
+        finally:
+            for connection, around in zip(self.watched, now, strict=True):
+                connection.execute_wrappers[:] = around
+
+    def before(self, execute: Any, sql: Any, *others: Any) -> Any:
+        """Run a statement, and before that what it may change."""
+        if self.pages and not _only_reads(str(sql)):
+            pages, self.pages = self.pages, []
+            for page in pages:
+                if page.chosen._result_cache is None:
+                    page.fill()
+        return execute(sql, *others)
+
+    def end(self) -> None:
+        """Watch no more."""
+        for connection in self.watched:
+            connection.execute_wrappers.remove(self.before)
+
+
+def _only_reads(sql: str) -> bool:
+    """Tell whether a statement is one of ours, or Django's of a query set, and locks nothing.
+
+    Any other SELECT may call a function that changes rows, or what is to be seen of them.
+    """
+    return sql.startswith(OF_QUERY_SETS) and " FOR " not in sql
 
 
 class Finished(LazyList, ReturnList):  # type: ignore[type-arg]

@@ -4,16 +4,15 @@ Each stand-in does what the method does that it stands for, and asks that one wh
 not known.
 """
 
-import contextlib
 import functools
 import secrets
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from django.core.paginator import Page as DjangosPage
 from django.core.signals import setting_changed
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 from rest_framework import generics
 from rest_framework.generics import GenericAPIView
@@ -23,16 +22,23 @@ from rest_framework.pagination import LimitOffsetPagination, PageNumberPaginatio
 from rest_framework.renderers import JSONRenderer
 from rest_framework.serializers import ListSerializer, Serializer
 from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.utils.serializer_helpers import ReturnDict
 
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
 from drf_speedups.representation import members, negotiating, reading, rows
-from drf_speedups.representation.finished import Finished, Page, fetch_first, finished_data
+from drf_speedups.representation.finished import (
+    Finished,
+    Page,
+    Waiting,
+    fetch_first,
+    finished_data,
+)
 from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.shapes import counting, getting
 
 PIECE = "representation"
-OF_QUERY_SETS = "SELECT q.*", 'SELECT "', 'SELECT DISTINCT "', "SELECT COUNT(", "SELECT 1 AS "
+DICTIONARIES = {dict, OrderedDict, ReturnDict}
 MOST_ENVELOPES = 4  # one within the other
 LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
 
@@ -91,72 +97,6 @@ def _listing(stock: Any) -> Any:
             waiting.end()
 
     return list
-
-
-class Waiting:
-    """Pages that nobody has fetched yet.
-
-    They are fetched before something that is no SELECT runs, as they would have been.
-    """
-
-    def __init__(self) -> None:
-        self.pages: list[Page] = []
-        self.watched: Sequence[Any] = ()
-        self.around: list[list[Any]] = []  # of each connection: what stood around its statements
-
-    def add(self, page: Page) -> None:
-        """Wait with a page."""
-        if not self.watched:
-            chosen: Any = page.chosen
-            _ = connections[chosen._db or DEFAULT_DB_ALIAS]  # others need not be there
-            self.watched = connections.all(initialized_only=True)
-            self.around = [[*connection.execute_wrappers] for connection in self.watched]
-            for connection in self.watched:
-                connection.execute_wrappers.insert(0, self.before)  # others pop the last
-        self.pages.append(page)
-        page.waiting = self
-
-    def others_stand_around(self) -> bool:
-        """Tell whether statements run within more than they did when a page was chosen."""
-        return any(
-            one not in around and one != self.before
-            for connection, around in zip(self.watched, self.around, strict=True)
-            for one in connection.execute_wrappers
-        )
-
-    @contextlib.contextmanager
-    def as_chosen(self) -> Iterator[None]:
-        """Let statements run within no more than they did then."""
-        now = [[*connection.execute_wrappers] for connection in self.watched]
-        for connection, around in zip(self.watched, self.around, strict=True):
-            connection.execute_wrappers[:] = around
-        try:
-            yield
-        finally:
-            for connection, around in zip(self.watched, now, strict=True):
-                connection.execute_wrappers[:] = around
-
-    def before(self, execute: Any, sql: Any, *others: Any) -> Any:
-        """Run a statement, and before that what it may change."""
-        if self.pages and not _only_reads(str(sql)):
-            pages, self.pages = self.pages, []
-            for page in pages:
-                if page.chosen._result_cache is None:
-                    page.fill()
-        return execute(sql, *others)
-
-    def end(self) -> None:
-        """Watch no more."""
-        for connection in self.watched:
-            connection.execute_wrappers.remove(self.before)
-
-
-def _only_reads(sql: str) -> bool:
-    """Tell whether a statement is one of ours, or Django's of a query set, and locks nothing.
-
-    Any other SELECT may call a function that changes rows, or what is to be seen of them.
-    """
-    return sql.startswith(OF_QUERY_SETS) and " FOR " not in sql
 
 
 def _paginating(stock: Any) -> Any:
@@ -265,11 +205,13 @@ def _marked(data: Any, places: dict[str, Finished], depth: int) -> Any:
         token = secrets.token_hex(16)
         places[token] = data
         return token
-    if type(data) is not dict or not depth:
-        return data
-    before = len(places)
-    marked = {name: _marked(one, places, depth - 1) for name, one in data.items()}
-    return data if len(places) == before else marked
+    marked = data
+    for name, one in data.items() if depth and type(data) in DICTIONARIES else ():
+        if type(one) is Finished or type(one) in DICTIONARIES:
+            other = _marked(one, places, depth - 1)
+            if other is not one:
+                marked = {**marked, name: other}
+    return marked
 
 
 def _is_plain(renderer: Any, media_type: Any, context: Any) -> bool:

@@ -46,6 +46,7 @@ from drf_speedups.representation.texts import Hole, Scope, Texts
 
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
 COLUMN = re.compile(r"col\d+")
+LONGEST_NAME = 63
 OF_VALUES = frozenset({"convert_value", "get_db_converters"})
 SKIPPED = re.compile(rf",{KEY}|(?<=\{{){KEY},?")
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -205,7 +206,8 @@ def _annotations(compiler: Any) -> dict[str, tuple[Any, str]]:
     for name, place in (compiler.annotation_col_map or {}).items():
         expression, _, alias = compiler.select[place]
         unless(not COLUMN.fullmatch(alias), f"{alias} is what a column is called in SQL")
-        if not _is_given_as_fetched(type(expression)):
+        # PostgreSQL cuts longer names, which then may be the same.
+        if not _is_given_as_fetched(type(expression)) or len(alias.encode()) > LONGEST_NAME:
             continue
         quoted = alias.replace('"', '""')
         with contextlib.suppress(FieldError):

@@ -98,7 +98,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
     "pages are late for code around them": (
         (installing, "_alone", lambda *_: True), Spec(view="catching", pages="numbers")),
     "pages are late for changes": (
-        (installing.Waiting, "before", lambda _self, execute, *args: execute(*args)),
+        (finished.Waiting, "before", lambda _self, execute, *args: execute(*args)),
         Spec(view="marking", pages="numbers")),
     "data that was given away counts as unread": (
         (finished.Finished, "unread", lambda self: self.make is not None), Spec(view="twice")),

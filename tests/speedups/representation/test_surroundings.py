@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import OrderedDict
 from typing import Any
 from unittest import mock
 
@@ -79,12 +80,13 @@ class Doubled(Func):
 
 
 @pytest.mark.parametrize("computed", [F("level"), Doubled("level")])
-@pytest.mark.parametrize("name", ["of", "col1", "col2", "col99"])
+@pytest.mark.parametrize("name", ["of", "col1", "col2", "col99", "a" * 64])
 @pytest.mark.parametrize("shown", [("id",), ("id", "it")])
 def test_what_a_query_computes_has_any_name_and_any_value(computed, name, shown):
     kind = serializer(Article, *shown, **{
         one: serializers.IntegerField(source=name) for one in shown if one == "it"})  # fmt: skip
-    rows_of = {"get_queryset": lambda _self: Article.objects.annotate(**{name: computed})}
+    named = {name: computed, f"{name}_": F("id")}
+    rows_of = {"get_queryset": lambda _self: Article.objects.annotate(**named)}
     assert_same(view_of(serializer_class=kind, **rows_of))
 
 
@@ -251,6 +253,8 @@ def test_every_object_that_is_fetched_is_heard_of(rows, model):
 class Elsewhere:
     """Lists where other rows are to be seen, somewhere within its answer."""
 
+    envelope: Any = dict
+
     def list(self: Any, request: Any) -> Any:
         """List what is to be seen now only."""
         with transaction.atomic():
@@ -259,7 +263,8 @@ class Elsewhere:
             rows = self.filter_queryset(self.get_queryset())
             data = self.get_serializer(rows, many=True).data
             transaction.set_rollback(True)
-        return Response({"meta": {"within": {"rows": data}, "of": 1}, **self.more(data)})
+        meta = self.envelope(within=self.envelope(rows=data, of=1), of=2)
+        return Response(self.envelope(meta=meta, **self.more(data)))
 
     def more(self, data: Any) -> dict[str, Any]:
         """Return more of it."""
@@ -287,9 +292,10 @@ def test_a_list_within_something_else_shows_what_was_to_be_seen(shown, rows):
 
 
 @pytest.mark.parametrize("shown", ["topic links", "town name", "editor in town", "staff"])
-def test_a_list_within_dictionaries_is_written_as_it_was_seen(shown):
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+def test_a_list_within_dictionaries_is_written_as_it_was_seen(shown, kind):
     Topic.objects.filter(id=-1).delete()  # has no link that is known
-    view = view_of(Spec(shown=("id", shown)), mixin=ElsewhereOnce)
+    view = view_of(Spec(shown=("id", shown)), mixin=ElsewhereOnce, envelope=kind)
 
     def ask():
         return view(factory.get("/", HTTP_ACCEPT="application/json")).render().content
@@ -298,6 +304,31 @@ def test_a_list_within_dictionaries_is_written_as_it_was_seen(shown):
     with installed(), CaptureQueriesContext(connection) as queries:
         assert ask() == stock
     assert len([one for one in queries if one["sql"].startswith("SELECT")]) == 1
+
+
+def test_a_list_within_one_row_is_written_once():
+    within = drawn.serializer_of(Spec(shown=("id", "topic links", "editor in town")))
+
+    class Whole(serializers.ModelSerializer):
+        rows = serializers.SerializerMethodField()
+
+        class Meta:
+            model = Editor
+            fields = ("id", "rows")
+
+        def get_rows(self, editor: Any) -> Any:
+            rows = Article.objects.filter(editor=editor)
+            return within(rows, many=True, context=self.context).data
+
+    Topic.objects.filter(id=-1).delete()
+    rows_of: Any = {"get_queryset": lambda _self: Editor.objects.all()}
+    view = view_of(action="retrieve", serializer_class=Whole, **rows_of)
+    stock = answered(view, pk=2)
+    with installed():
+        with CaptureQueriesContext(connection) as queries:
+            body = view(factory.get("/", HTTP_ACCEPT="application/json"), pk=2).render().content
+        assert (len(queries), body) == (2, stock[2])
+        assert answered(view, pk=2) == stock
 
 
 @pytest.fixture
