@@ -148,6 +148,8 @@ def _capacity(setting: Setting, found: Demands) -> str:
     trial = setting.trials[0]
     several = usable_cores(trial) if not trial.knows_workers else 1.0
     if_all = f" if it can use {written(several)} cores" if several > 1 else ""
+    if not trial.knows_slots:
+        if_all += f"{' and' if if_all else ' if it'} takes all {users} requests at once"
     return (
         f"{setting.sentence}: a capacity of {written(most)} requests/s{if_all}, reached from "
         f"{written(knee(one.network, think_time))} users on; at best {written(latency)} ms"

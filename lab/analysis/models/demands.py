@@ -132,7 +132,9 @@ def demands(settings: Sequence[Setting]) -> Demands:
     wait = fits[id(lowest)] if fitted else known
     alone = [setting for setting in candidates if not _queues(setting)] or [lowest]
     idlest = min(alone, key=lambda setting: _busiest(setting, cpu))
-    outside = max(0.0, fits[id(idlest)] - wait) if is_sure and not _queues(idlest) else 0.0
+    # Where nobody knows how many it takes at once, what is longer may be its queue.
+    alone_there = is_sure and idlest.all[0].knows_slots and not _queues(idlest)
+    outside = max(0.0, fits[id(idlest)] - wait) if alone_there else 0.0
     return Demands(lowest.label, cpu, wait, outside, fitted, idlest, is_sure)
 
 

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
+from lab.analysis.analyse import analyse
+from lab.analysis.answers import Question
 from lab.analysis.models.demands import by_implementation, demands, predictions
 from lab.analysis.models.network import network, sending
 from lab.analysis.settings import by_setting
 from lab.errors import CannotTellError
 from lab.records.conditions import Conditions
 from tests.lab.examples import comparison, processes, trial
-from tests.lab.simulated import swept
+from tests.lab.simulated import Service, simulated, swept
 
 
 def test_cpu_per_request_is_busy_time_over_completed_requests():
@@ -84,3 +88,16 @@ def test_implementations_and_caps_are_families_and_loads_are_not():
     ]
     found = by_implementation(by_setting([*comparison(), *more]))
     assert [len(family) for family in found] == [2, 1, 1]
+
+
+def test_a_queue_at_an_address_is_no_way_to_it_and_no_capacity():
+    """One slot that nobody told of: with ten times the users, requests take ten times as long."""
+    address = {"target": "http://127.0.0.1:9", "label": "theirs",
+               "settings": {"at_once": None, "is_told": False, "is_foreign": True}}  # fmt: skip
+    few, many = (replace(simulated(1, users, service=Service(1, hold=0.02), cpu=0.0005,
+                                   number=number), **address)
+                 for number, users in enumerate((5, 50), start=1))  # fmt: skip
+    (plan,) = analyse([few, many]).answer(Question.PLAN)
+    assert "on its way" not in plan.text.replace(" 0 ms on its way", "")
+    assert "waiting (in a queue, too: how many it takes at once is not known)" in plan.text
+    assert "takes all 50 requests at once, reached from" in plan.evidence[1]
