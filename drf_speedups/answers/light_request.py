@@ -94,7 +94,7 @@ class DjangoRequest(LightRequest):
         Raises `ValueError` where somebody has put others in their place: links repeat the URL's.
         """
         given, query = self._django.GET, self.META.get("QUERY_STRING", "").encode("latin-1")
-        if (given or query) and given != QueryDict(query, encoding=self._django.encoding):
+        if (given or query) and given != _parameters(query, self._django.encoding):
             raise ValueError("the parameters are not those of the URL")
         return given
 
@@ -134,6 +134,11 @@ def length(environ: dict[str, Any]) -> int:
     if not said.isdigit() or (most is not None and int(said) > most):
         raise ValueError("the body is too long")
     return int(said)
+
+
+@functools.lru_cache(256)
+def _parameters(query: bytes, encoding: str | None) -> MultiValueDict[str, str]:
+    return QueryDict(query, encoding=encoding)
 
 
 @functools.lru_cache(256)
