@@ -77,4 +77,5 @@ def implementation(test: str) -> str:
 
 def rank(test: str) -> int:
     """Return when a test's share begins: 0 is first."""
-    return [*map(test.startswith, (MACHINE, CONTRACT, LONG)), True].index(True)
+    earlier = (MACHINE, CONTRACT, LONG)
+    return next((place for place, one in enumerate(earlier) if test.startswith(one)), len(earlier))
