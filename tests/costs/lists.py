@@ -1,14 +1,15 @@
 """What lists of 20 cost a project of somebody else: as it is, with drf_speedups, with fastdrf."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from lab import ROOT
@@ -22,7 +23,10 @@ from tests.costs.stage import Found, Stage
 
 VARIANTS = ("stock", "ours", "fastdrf")
 FASTDRF = ROOT / ".peers" / "django-fastdrf"  # `python -m peers install django-fastdrf`
-ROUNDS, REQUESTS, WARM_UP = 4, 60, 40
+Place = tuple[str, str]  # a variant, a path
+Cost = Callable[[str], float]
+ROUNDS, SERVED, TURNS = 4, 2, 8
+REQUESTS, WARM_UP = 60, 40
 PATIENCE = 30.0  # seconds
 
 
@@ -30,27 +34,27 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
     """Measure all variants in turns. Raises `LabError`."""
     python = _python()
     variants = VARIANTS if python != sys.executable else VARIANTS[:2]
-    spent: dict[tuple[str, str], list[float]] = {
-        (variant, name): [] for variant in variants for name in PATHS
-    }
-    alone = {place: list[float]() for place in spent}
+    spent, alone = defaultdict[Place, list[float]](list), defaultdict[Place, list[float]](list)
     with stage.database("shop") as database:
         _run(python, database.url, "stock", "tests.costs.shop.seed")
         for _ in range(rounds):
-            for variant in variants:
-                with _serving(python, database.url, variant, stage) as (url, pid):
-                    for name, path in PATHS.items():
-                        spent[variant, name].append(_cost(url, pid, path))
-                told = json.loads(_run(python, database.url, variant, "tests.costs.shop.alone"))
-                for name, seconds in told.items():
-                    alone[variant, name].append(seconds)
+            for found, running, turns in ((spent, _serving, SERVED), (alone, _asking, TURNS)):
+                with contextlib.ExitStack() as all_of_them:
+                    costs = {
+                        variant: all_of_them.enter_context(
+                            running(python, database.url, variant, stage)
+                        )
+                        for variant in variants
+                    }
+                    for name, _turn, variant in product(PATHS, range(turns), variants):
+                        found[variant, name].append(costs[variant](name))
         settings = database.settings
         versions = _run(python, database.url, "stock", "tests.costs.shop.versions").strip()
     tables = [_table("µs of CPU, server and application", spent, variants),
               _table("µs of CPU, application alone", alone, variants)]  # fmt: skip
     return Found("Lists of 20 in a project of somebody else", tables, [
-        f"{rounds} rounds, in each a new server for each variant; {WARM_UP} requests to warm up, "
-        f"then {REQUESTS} are counted; the least of the rounds",
+        f"{rounds} rounds, in each new servers, asked in turns: {SERVED} of {WARM_UP} requests to "
+        f"warm up and {REQUESTS} that are counted, alone {TURNS} of 20; the least of all turns",
         f"gunicorn, one sync worker, a new connection for each request; {_told(python)}",
         "a project as startproject leaves it, PageNumber pages with their COUNT; `ours` is one "
         "line in INSTALLED_APPS, `fastdrf` its serializers, dispatch mixin and renderer",
@@ -82,8 +86,8 @@ def _env(url: str, variant: str) -> Mapping[str, str]:
 
 
 @contextlib.contextmanager
-def _serving(python: str, url: str, variant: str, stage: Stage) -> Iterator[tuple[str, int]]:
-    """Serve a variant; give its URL and the process id of gunicorn's master."""
+def _serving(python: str, url: str, variant: str, stage: Stage) -> Iterator[Cost]:
+    """Serve a variant; give what asks it and returns the seconds of CPU of a request."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -95,9 +99,33 @@ def _serving(python: str, url: str, variant: str, stage: Stage) -> Iterator[tupl
             if stage.cores.server:
                 os.sched_setaffinity(server.pid, stage.cores.server)
             _wait(port, server, log)
-            yield f"http://127.0.0.1:{port}", server.pid
+            yield lambda name: _cost(f"http://127.0.0.1:{port}", server.pid, PATHS[name])
         finally:
             server.send_signal(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _asking(python: str, url: str, variant: str, stage: Stage) -> Iterator[Cost]:
+    """Run a variant without a server; give the same."""
+    log = stage.log(variant)
+    with log.open("w") as told, subprocess.Popen(
+        [python, "-m", "tests.costs.shop.alone"], cwd=ROOT, env=_env(url, variant), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told,
+    ) as asked:  # fmt: skip
+        if stage.cores.server:
+            os.sched_setaffinity(asked.pid, stage.cores.server)
+
+        def ask(name: str) -> float:
+            assert asked.stdin is not None
+            assert asked.stdout is not None
+            asked.stdin.write(f"{name}\n")
+            asked.stdin.flush()
+            answer = asked.stdout.readline()
+            if not answer:
+                raise LabError(f"the application ended: {log.read_text().strip()[-300:]}")
+            return float(answer)
+
+        yield ask
 
 
 def _wait(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:

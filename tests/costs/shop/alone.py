@@ -1,7 +1,9 @@
-"""What requests cost in the WSGI application, without a server: prints seconds of CPU by name."""
+"""What requests cost in the WSGI application, without a server.
+
+Reads names of paths from stdin, a line each, and answers with the seconds of CPU of a request.
+"""
 
 import io
-import json
 import sys
 import time
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from tests.costs.shop.paths import PATHS
 from tests.costs.shop.wsgi import application
 
-WARM_UP, REQUESTS, TURNS = 30, 20, 8
+WARM_UP, FIRST, REQUESTS = 30, 2, 20
 
 
 def ask(path: str) -> None:
@@ -31,17 +33,21 @@ def ask(path: str) -> None:
 
 
 def cost(path: str) -> float:
-    """Return the least seconds of CPU that a request took, over some turns."""
-    for _ in range(WARM_UP):
+    """Return the seconds of CPU that a request takes, of some that follow each other.
+
+    The first find the caches of the processor full of another variant's code: they do not count.
+    """
+    for _ in range(FIRST):
         ask(path)
-    turns = []
-    for _ in range(TURNS):
-        before = time.process_time()
-        for _ in range(REQUESTS):
-            ask(path)
-        turns.append((time.process_time() - before) / REQUESTS)
-    return min(turns)
+    before = time.process_time()
+    for _ in range(REQUESTS):
+        ask(path)
+    return (time.process_time() - before) / REQUESTS
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: cost(path) for name, path in PATHS.items()}))  # noqa: T201
+    for every in PATHS.values():
+        for _ in range(WARM_UP):
+            ask(every)
+    for line in sys.stdin:
+        print(cost(PATHS[line.strip()]), flush=True)  # noqa: T201
