@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from statistics import median, quantiles
 
 from lab import ROOT
 from lab.analysis.formatting import number
@@ -25,8 +26,8 @@ VARIANTS = ("stock", "ours", "fastdrf")
 FASTDRF = ROOT / ".peers" / "django-fastdrf"  # `python -m peers install django-fastdrf`
 Place = tuple[str, str]  # a variant, a path
 Cost = Callable[[str], float]
-ROUNDS, SERVED, TURNS = 4, 2, 8
-REQUESTS, WARM_UP = 60, 40
+ROUNDS, SERVED, TURNS = 4, 4, 8
+REQUESTS, WARM_UP = 30, 20
 PATIENCE = 30.0  # seconds
 
 
@@ -54,7 +55,8 @@ def measured(stage: Stage, rounds: int = ROUNDS) -> Found:
               _table("µs of CPU, application alone", alone, variants)]  # fmt: skip
     return Found("Lists of 20 in a project of somebody else", tables, [
         f"{rounds} rounds, in each new servers, asked in turns: {SERVED} of {WARM_UP} requests to "
-        f"warm up and {REQUESTS} that are counted, alone {TURNS} of 20; the least of all turns",
+        f"warm up and {REQUESTS} that are counted, alone {TURNS} of 20; medians of the turns, and "
+        "of the ratios of turns that follow each other, with quartiles",
         f"gunicorn, one sync worker, a new connection for each request; {_told(python)}",
         "a project as startproject leaves it, PageNumber pages with their COUNT; `ours` is one "
         "line in INSTALLED_APPS, `fastdrf` its serializers, dispatch mixin and renderer",
@@ -150,13 +152,17 @@ def _cost(url: str, pid: int, path: str) -> float:
         return (sum(map(procfs.run_seconds, own)) - before) / REQUESTS
 
 
-def _table(
-    what: str, spent: Mapping[tuple[str, str], list[float]], variants: tuple[str, ...]
-) -> Table:
+def _table(what: str, spent: Mapping[Place, list[float]], variants: tuple[str, ...]) -> Table:
     rows = []
     for name in PATHS:
-        least = {variant: 1e6 * min(spent[variant, name]) for variant in variants}
-        ratios = [f"{least[variant] / least['stock']:.2f}" for variant in variants[1:]]
-        rows.append([name, *(number(least[variant]) for variant in variants), *ratios])
+        usual = [number(1e6 * median(spent[variant, name])) for variant in variants]
+        rows.append([name, *usual, *(_ratio(spent, name, variant) for variant in variants[1:])])
     header = [what, *variants, *(f"{variant} / stock" for variant in variants[1:])]
     return Table(header, rows)
+
+
+def _ratio(spent: Mapping[Place, list[float]], name: str, variant: str) -> str:
+    """Return the median of the ratios of turns that follow each other, and the quartiles."""
+    turns = zip(spent[variant, name], spent["stock", name], strict=True)
+    lower, middle, upper = quantiles((one / stock for one, stock in turns), n=4)
+    return f"{middle:.2f} ({lower:.2f} to {upper:.2f})"

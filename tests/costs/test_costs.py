@@ -47,8 +47,8 @@ def test_every_operation_costs_something_on_each_table(stage):
 def test_lists_of_a_project_of_somebody_else_are_told_for_each_variant(stage):
     found = lists.measured(stage, rounds=1)
     for name in PATHS:
-        assert float(row(found, name)["ours / stock"]) < 1.5
-        assert float(row(found, name, table=1)["ours / stock"]) < 1.2
+        for table in (0, 1):
+            assert float(row(found, name, table=table)["ours / stock"].split()[0]) < 1.2
 
 
 @pytest.mark.torture
