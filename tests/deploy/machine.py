@@ -42,15 +42,20 @@ LOOPBACK_ONLY = "--net"
 
 @dataclass(frozen=True)
 class Person:
-    """Who works there, and in which folder the project lies."""
+    """Who works there, and in which folder of the home the project lies."""
 
     name: str
     home: str
-    folder: str
+    project: str
+
+    @property
+    def folder(self) -> str:
+        """The project's whole path."""
+        return f"{self.home}/{self.project}"
 
 
-ROOT_AT_HOME = Person("root", "/root", "/root/items")
-SOMEBODY = Person("somebody", "/home/somebody", "/home/somebody/my projects/django under load")
+ROOT_AT_HOME = Person("root", "/root", "items")
+SOMEBODY = Person("somebody", "/home/somebody", "my projects/django under load")
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def test_all_tests_pass_there_and_the_code_is_clean(installed, person):
 
 
 def test_a_folder_that_was_moved_goes_on_working(installed, tmp_path):
-    moved = Person(SOMEBODY.name, SOMEBODY.home, f"{SOMEBODY.home}/elsewhere")
+    moved = Person(SOMEBODY.name, SOMEBODY.home, "elsewhere")
     installed.done(SOMEBODY, f'mv "{SOMEBODY.folder}" {moved.folder}', "/")
     try:
         log = tmp_path / "log"

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from rest_framework.utils.serializer_helpers import ReturnList
 
-from drf_speedups.representation import columns, rows
+from drf_speedups.representation import columns
 from drf_speedups.representation.explaining import EACH_TIME, rows_of
 from drf_speedups.representation.finished import Finished, Page
 from drf_speedups.representation.lazy import LazyList
@@ -28,21 +28,6 @@ COLUMNS = [one.name for one in Article._meta.concrete_fields if one.name != "pla
 @pytest.fixture(autouse=True)
 def articles(db):
     seed()
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """Give the JSON of each list that the database wrote."""
-    found = []
-    stock = rows.finished
-
-    def finished(*args):
-        texts = stock(*args)
-        found.append(texts)
-        return texts
-
-    monkeypatch.setattr(rows, "finished", finished)
-    return found
 
 
 def ask(spec, path="/"):

@@ -11,7 +11,6 @@ from django.db.models import F, Value
 from django.test.utils import CaptureQueriesContext
 from rest_framework.renderers import JSONRenderer
 
-from drf_speedups.representation import rows
 from tests.speedups.library.related_models import Article, Editor, Topic
 from tests.speedups.representation import drawn
 from tests.speedups.representation.comparing import answered, factory, installed, seed
@@ -35,21 +34,6 @@ LEFT = ("beside, back again", "beside, by code", "beside, hidden", "beside, name
 @pytest.fixture(autouse=True)
 def articles(db):
     seed()
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """Give the JSON of each list that the database wrote."""
-    found = []
-    stock = rows.finished
-
-    def finished(*args):
-        texts = stock(*args)
-        found.append(texts)
-        return texts
-
-    monkeypatch.setattr(rows, "finished", finished)
-    return found
 
 
 def view_of(spec):
