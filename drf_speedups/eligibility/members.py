@@ -122,14 +122,15 @@ class Unchanged:
         now, before = dict(vars(kind)), self._seen[kind]
         names = (now.keys() | before.keys()) - self._ignored
         pairs = [(now.get(name, _nothing), before.get(name, _nothing)) for name in names]
-        changed = any(one is not other and (_is_code(one) or _is_code(other))
+        changed = any(one is not other and (is_code(one) or is_code(other))
                       for one, other in pairs)  # fmt: skip
         if not changed:
             self._seen[kind] = now
         return not changed
 
 
-def _is_code(member: Any) -> bool:
+def is_code(member: Any) -> bool:
+    """Tell whether a member of a class is, or runs, code."""
     return callable(member) or hasattr(type(member), "__get__")
 
 

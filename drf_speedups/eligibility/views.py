@@ -13,7 +13,7 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet, ViewSetMixin
 
-from drf_speedups.eligibility.members import PYTHON_S, Role, check_members, own_members
+from drf_speedups.eligibility.members import PYTHON_S, Role, check_members, is_code, own_members
 from drf_speedups.eligibility.reasons import StepAside, named, unless
 
 JSON = "application/json"
@@ -126,9 +126,7 @@ def _decides_by(gate: Any) -> tuple[str, ...]:
     for owner in getattr(gate, "__mro__", ()):
         if "decides_by" in vars(owner):
             return tuple(vars(owner)["decides_by"])
-        own = [name for name, member in vars(owner).items() if name not in PYTHON_S
-               and (callable(member) or hasattr(type(member), "__get__"))]  # fmt: skip
-        if own:
+        if any(is_code(member) for name, member in vars(owner).items() if name not in PYTHON_S):
             break
     name = getattr(gate, "__name__", "a composed permission")
     raise StepAside(f"{name} does not say what it decides by: give it decides_by")

@@ -19,7 +19,7 @@ from rest_framework import fields, relations, serializers
 from rest_framework.fields import empty
 from rest_framework.relations import PKOnlyObject
 
-from drf_speedups.eligibility.members import own_members
+from drf_speedups.eligibility.members import is_code, own_members
 from drf_speedups.eligibility.own_code import check_computes
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.serializers import (
@@ -95,8 +95,7 @@ def _is_to_many(field: Any, model: Any) -> bool:
     """Tell whether a field goes through what Django's manager of a relation gives for it."""
     if type(field) not in {LIST, relations.ManyRelatedField} or model is None:
         return False
-    found = next((vars(kind)[field.source] for kind in model.__mro__ if field.source in vars(kind)),
-                 None)  # fmt: skip
+    found = descriptor(model, field.source)
     if type(found) is descriptors.ManyToManyDescriptor:
         there = found.rel.related_model if found.reverse else found.rel.model
         name = found.field.related_query_name() if found.reverse else found.field.name
@@ -159,11 +158,14 @@ def looks_around(field: Any) -> bool:
     return isinstance(field, LOOKING_AROUND) or any(map(looks_around, filter(None, within)))
 
 
+def descriptor(model: Any, name: str) -> Any:
+    """Return what a model's objects have under a name."""
+    return next((vars(kind)[name] for kind in model.__mro__ if name in vars(kind)), None)
+
+
 def is_stored(column: Any, model: Any) -> bool:
     """Tell whether an object's attribute is what the column has, not what a descriptor says."""
-    found = next(
-        (vars(kind)[column.attname] for kind in model.__mro__ if column.attname in vars(kind)), None
-    )
+    found = descriptor(model, column.attname)
     plain = type(found) in {DeferredAttribute, ForeignKeyDeferredAttribute}
     return plain and getattr(found, "field", None) is column
 
@@ -212,14 +214,10 @@ def _check_field(field: Any) -> None:
         if name == "to_representation":
             check_computes(member, OF_A_FIELD, owner)
         elif hasattr(fields.Field, name) or any(hasattr(one, name) for one in known):
-            unless(name in OF_INPUT or not _is_code(member), f"{owner.__name__}.{name} is its own")
+            unless(name in OF_INPUT or not is_code(member), f"{owner.__name__}.{name} is its own")
     for name in PARTS:
         inner = vars(field).get(name)
         unless(inner is None or is_known(inner), f"{field.field_name} has parts of its own")
-
-
-def _is_code(member: Any) -> bool:
-    return callable(member) or hasattr(type(member), "__get__")
 
 
 LIST: Any = serializers.ListSerializer

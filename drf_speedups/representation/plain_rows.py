@@ -16,7 +16,7 @@ from django.db.models.sql.where import WhereNode
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
-from drf_speedups.representation.members import MOST_CLASSES, OF_KEYS, is_stored
+from drf_speedups.representation.members import MOST_CLASSES, OF_KEYS, descriptor, is_stored
 
 # What makes rows of a query set, or objects of rows.
 OF_ITERATION = frozenset({
@@ -116,11 +116,6 @@ def rows_to(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
     to_keys = all(one.target_field.primary_key and one.db_constraint for one in through)
     unless(to_keys, "the relation is not between keys")
     return f"{name}__{key.attname}", other, key, key
-
-
-def descriptor(model: Any, name: str) -> Any:
-    """Return what a model's objects have under a name."""
-    return next((vars(kind)[name] for kind in model.__mro__ if name in vars(kind)), None)
 
 
 class Relation(NamedTuple):

@@ -17,12 +17,17 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation import columns
 from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.links import Link
-from drf_speedups.representation.members import Member, is_stored, members, shows_as_ever
+from drf_speedups.representation.members import (
+    Member,
+    descriptor,
+    is_stored,
+    members,
+    shows_as_ever,
+)
 from drf_speedups.representation.plain_rows import (
     Relation,
     check_manager,
     check_objects,
-    descriptor,
     rows_to,
 )
 
