@@ -21,6 +21,7 @@ from rest_framework.routers import SimpleRouter
 
 from drf_speedups.answers.changing import Create
 from drf_speedups.database.statements import Statement
+from drf_speedups.eligibility import database
 from tests.speedups.library import comparing
 from tests.speedups.library.around import Envelope, LateEnvelope, Looks, marked
 from tests.speedups.library.comparing import Request, answer, assert_same, only, served
@@ -303,6 +304,8 @@ def test_statements_wait_where_other_greenlets_go_on_meanwhile():
 
     sent: list[Any] = []
     sending = mock.patch.object(Statement, "execute", lambda *given: sent.append(given))
-    with mock.patch("select.select", cooperative), sending, only(ALL), served() as application:
+    # Not in the module itself: threads of other tests wait by it.
+    replaced = mock.patch.object(database, "select", SimpleNamespace(select=cooperative))
+    with replaced, sending, only(ALL), served() as application:
         assert answer(application, Request("GET", "/rows/1/"))[0] == "200 OK"
     assert sent == []
