@@ -34,6 +34,8 @@ def served(tmp_path_factory):
         "errorlog": str(folder / "error.log"),
     }
     with gunicorn(folder, **settings) as (address, started):
+        # gunicorn tells a worker once to stop: one that is only just forked would not hear it.
+        eventually(lambda: len(spread(address, 2 * WORKERS)) == WORKERS)
         yield address, started, folder
 
 
@@ -60,7 +62,6 @@ def who_answers(connection):
 
 def test_connections_are_spread_evenly_over_the_workers(served):
     address, _, _ = served
-    eventually(lambda: len(spread(address, 2 * WORKERS)) == WORKERS)  # all of them have started
     counts = spread(address, CONNECTIONS).values()
     assert sum(counts) == CONNECTIONS
     assert max(counts) <= 1.3 * min(counts), counts
