@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.analysis.answers import Answer, Kind, Question, answered
-from lab.analysis.comparison import better, bought, floor_of, labels
+from lab.analysis.comparison import bought, floor_of, labels
 from lab.analysis.formatting import estimated
 from lab.analysis.headroom import figures
 from lab.analysis.models.demands import Demands, Prediction, by_implementation, demands, predictions
@@ -12,6 +12,7 @@ from lab.analysis.one_implementation import cost, growing, limits
 from lab.analysis.settings import Setting, by_setting, valid
 from lab.analysis.sweeps import grids, size
 from lab.analysis.verdicts import Level, Verdict
+from lab.analysis.winner import better
 from lab.analysis.workers import Aim, workers
 from lab.errors import CannotTellError
 from lab.records.trial import Trial

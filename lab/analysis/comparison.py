@@ -1,4 +1,4 @@
-"""What one setting or implementation does compared to another, and whether that is real."""
+"""What one setting does compared to another, and whether that is real."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import pairwise
 from lab.analysis.answers import Answer, Kind, Question
 from lab.analysis.formatting import counted, estimated, hundredths, percent
 from lab.analysis.settings import Setting, demand, p95, per_cpu_second, ratio, throughput
-from lab.analysis.statistics import FEWEST, Estimate, distinguishable, noise_floor
+from lab.analysis.statistics import Estimate, distinguishable, noise_floor
 from lab.errors import CannotTellError
 
 PACED = 0.1  # latency over think time: below, the users set the pace, not the server
@@ -114,98 +114,6 @@ def floor_of(settings: Sequence[Setting]) -> float | None:
     pairs = [(one, two) for index, one in enumerate(names) for two in names[index + 1 :]]
     found = [effect for one, two in pairs for effect in effects(settings, one, two)]
     return noise_floor([effect.throughput for effect in found if effect.is_same_thing])
-
-
-def better(
-    settings: Sequence[Setting],
-    ours: str,
-    theirs: str,
-    floor: float | None,
-    objective_ms: float | None = None,
-) -> Answer:
-    """Say which of two implementations serves more, or answers faster. Raises `CannotTellError`.
-
-    Users who pause set the pace themselves: then throughput is the same, and latency is not.
-    """
-    found = effects(settings, ours, theirs)
-    if not found:
-        raise CannotTellError(f"{ours} and {theirs} have no valid trials beside one another")
-    kind, text = _verdict(found, ours, theirs, floor)
-    first = found[0]
-    numbers = {
-        "throughput_ratio": first.throughput.middle,
-        "p95_ratio": first.p95.middle if first.p95 else None,
-        "demand_ratio": first.demand.middle if first.demand else None,
-        "noise_floor": floor,
-    }
-    evidence = tuple(effect.figures for effect in found)
-    text += _objective(found, ours, theirs, objective_ms)
-    return Answer(Question.BETTER, f"{ours}, {theirs}", kind, text, evidence, numbers)
-
-
-def _objective(found: Sequence[Effect], ours: str, theirs: str, objective_ms: float | None) -> str:
-    """Say who met the objective, where one of them did not."""
-    if objective_ms is None:
-        return ""
-    met = {
-        ours: sum(1 for effect in found if effect.ours.p95.middle < objective_ms),
-        theirs: sum(1 for effect in found if effect.theirs.p95.middle < objective_ms),
-    }
-    if len(set(met.values())) == 1:
-        return ""
-    said = (f"{name} in {count} of {counted(len(found), 'setting')}" for name, count in met.items())
-    return f" A p95 below {objective_ms:g} ms: {', '.join(said)}."
-
-
-def _verdict(
-    found: Sequence[Effect], ours: str, theirs: str, floor: float | None
-) -> tuple[Kind, str]:
-    real = [effect for effect in found if effect.is_real(floor)]
-    if found[0].is_same_thing:
-        noise = "is not known from so few repeats" if floor is None else f"is {percent(floor, 1)}"
-        return Kind.EVEN, f"{ours} and {theirs} are the same thing twice: the noise floor {noise}."
-    if all(effect.throughput.interval is None for effect in found):
-        least = found[0].throughput.repeats
-        raise CannotTellError(
-            f"{counted(least, 'pair')} of trials name no winner (--repeats {FEWEST} is the least); "
-            f"it looks like {found[0].figures}"
-        )
-    if len(found) == 1:
-        return _single(found[0], ours, theirs, bool(real))
-    more = sum(1 for effect in real if effect.throughput.middle > 1)
-    even = len(found) - len(real)
-    ratios = [effect.throughput.middle for effect in found]
-    faster = [effect.is_faster for effect in found]
-    latency = ""
-    if any(one is not None for one in faster):
-        latency = f" Its p95 is lower in {faster.count(True)}, higher in {faster.count(False)}."
-    return (
-        Kind.ANSWER if real or latency else Kind.EVEN,
-        f"{ours} serves more than {theirs} in {more} of {counted(len(found), 'setting')}, less in "
-        f"{len(real) - more}, not distinguishable in {even}: {min(ratios):.2f} to "
-        f"{max(ratios):.2f} times the throughput.{latency}",
-    )
-
-
-def _single(effect: Effect, ours: str, theirs: str, real: bool) -> tuple[Kind, str]:
-    needs = f"; it needs {times(effect.demand)} the CPU per request" if effect.demand else ""
-    latency = ""
-    if effect.p95 and effect.is_faster is not None:
-        latency = f", at {times(effect.p95)} the p95"
-    if not real:
-        told = "is not distinguishable"
-        if effect.is_paced:
-            told = "the schedule sets" if effect.ours.is_open else "the users' pauses set"
-        text = f"{ours} and {theirs} are not distinguishable in throughput: "
-        if latency:
-            text = f"{ours} is {'faster' if effect.is_faster else 'slower'} than {theirs} at a "
-            text += f"throughput that {told}: "
-        elif effect.is_paced:
-            text = f"{ours} and {theirs} are not distinguishable at a throughput that {told}: "
-        kind = Kind.ANSWER if latency else Kind.EVEN
-        return kind, f"{text}{times(effect.throughput)}{latency}{needs}."
-    text = f"{ours} serves {times(effect.throughput)} the requests of {theirs}{latency}{needs}."
-    return Kind.ANSWER, text
 
 
 def bought(settings: Sequence[Setting]) -> Answer:

@@ -14,6 +14,9 @@ from lab.records.trial import Trial
 MOST_WINDOWS = 50  # from 25 seconds on there are at least 25
 MATTERS = 0.1  # of the latency at the start, over the whole window of measurement
 STEADY = 0.2  # a change by less is none
+# Two values are the same when each of two tests, here at 1 %, excludes that they differ by more
+# (Schuirmann, J. Pharmacokinetics and Biopharmaceutics 1987): then this interval lies within.
+OF_STEADY = 0.98
 SEEN = 0.1  # an interval this wide to either side shows a change of 20 % in 95 of 100 trials
 TABLE_MATTERS = 0.02  # growth of the table that can explain anything
 MOSTLY = 0.5  # of the growth of latency
@@ -38,17 +41,17 @@ class Course(StrEnum):
 class Trend:
     """By how much the logarithm of latency rises from the start to the end of a window.
 
-    It has its interval (at 99 %), or none when there were too few windows.
+    It has its interval (at 99 %), or none when there were too few windows; `likely` has a narrower
+    one.
     """
 
     rise: Estimate
+    likely: Estimate
 
     @property
     def change(self) -> Estimate:
         """The rise as a share of the latency at the start."""
-        ends = self.rise.interval
-        between = ends and Interval(share_of(ends.low), share_of(ends.high))
-        return Estimate(share_of(self.rise.middle), between, self.rise.repeats)
+        return _as_share(self.rise)
 
     @property
     def matters(self) -> bool:
@@ -58,7 +61,7 @@ class Trend:
     @property
     def steady(self) -> bool:
         """Whether the data leave no room for a change that matters."""
-        interval = self.change.interval
+        interval = _as_share(self.likely).interval
         return interval is not None and interval.within(Interval(-STEADY, STEADY))
 
     @property
@@ -69,6 +72,12 @@ class Trend:
         """
         ends = self.rise.interval
         return max(1.0, ((ends.high - ends.low) / 2 / SEEN) ** 2) if ends else None
+
+
+def _as_share(rise: Estimate) -> Estimate:
+    ends = rise.interval
+    between = ends and Interval(share_of(ends.low), share_of(ends.high))
+    return Estimate(share_of(rise.middle), between, rise.repeats)
 
 
 def share_of(rise: float) -> float:
@@ -126,8 +135,9 @@ def growth(
     the second and the table grew as well, the table is what explains it. When neither is so, R
     comes from before the window: it is known only when a request has been answered.
     """
-    latency = Trend(rise(np.log(parts.latency_ms), parts.at))
-    jump = clearest_jump(np.log(parts.latency_ms))
+    logarithms = np.log(parts.latency_ms)
+    latency = Trend(rise(logarithms, parts.at), rise(logarithms, parts.at, confidence=OF_STEADY))
+    jump = clearest_jump(logarithms)
     if jump and jump.is_clear and abs(share_of(jump.by)) > STEADY:
         through = level_change(np.log(parts.throughput), jump.after)
         if fills is False and jump.by > 0 and 1 + through / jump.by > MOSTLY:

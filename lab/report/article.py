@@ -7,7 +7,7 @@ table are not known, so nothing here says which of two implementations is faster
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.analysis.formatting import counted, number, percent
+from lab.analysis.formatting import counted, estimated, number, percent
 from lab.analysis.growth import growth_of
 from lab.analysis.limits import limit
 from lab.analysis.models.network import server_cores
@@ -40,10 +40,14 @@ def article(settings: Sequence[Setting]) -> list[Block]:
     pairs = [(found, setting) for setting in settings if (found := _published(setting))]
     if not pairs:
         return []
-    header = ("figure", "the article (quoted)", "here", "requests/s", "mean, ms", "p95, ms",
-              "server CPU")  # fmt: skip
+    header = ("figure", "the article (quoted)", "here", "change in the window", "requests/s",
+              "mean, ms", "p95, ms", "server CPU")  # fmt: skip
     rows = [_row(published, setting) for published, setting in pairs]
-    note = "The article's service is FastAPI on its own machines; its think time is not published."
+    note = (
+        "The article's service is FastAPI on its own machines; its think time is not published. "
+        "Change: of the mean latency, from the start to the end of the window, with its interval at "
+        "99 %."
+    )
     return [
         Heading("The article's four figures"),
         Table(header, rows, note),
@@ -57,10 +61,12 @@ def _published(setting: Setting) -> Published | None:
 
 def _row(published: Published, setting: Setting) -> list[str]:
     trial = setting.shown[0]
+    found = growth_of(trial)
     return [
         f"{trial.title} ({setting.label})",
         published.words,
-        str(growth_of(trial).course),
+        str(found.course),
+        estimated(found.latency.change, percent),
         number(trial.throughput),
         number(trial.total.mean_ms),
         number(trial.total.p95_ms),

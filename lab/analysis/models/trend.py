@@ -59,8 +59,8 @@ class _Slopes:
         return float(self.weight @ special.stdtr(self.freedom, (value - self.slope) / self.error))
 
 
-def rise(values: Floats, at: Floats | None = None) -> Estimate:
-    """Return by how much values rise from the first to the last, with the interval (at 99 %).
+def rise(values: Floats, at: Floats | None = None, *, confidence: float = CONFIDENCE) -> Estimate:
+    """Return by how much values rise from the first to the last, with the interval.
 
     `at` are the places of the windows where some are missing. Below `FEWEST_WINDOWS` there is no
     interval.
@@ -70,7 +70,7 @@ def rise(values: Floats, at: Floats | None = None) -> Estimate:
     if count < FEWEST_WINDOWS:
         return Estimate(0.0, None, count)
     found = _slopes(values, _errors(tuple(float(place) for place in places)))
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     ends = Interval(found.quantile(tail), found.quantile(1 - tail))
     return Estimate(found.quantile(0.5), ends, count)
 

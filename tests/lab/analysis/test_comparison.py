@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -29,6 +30,38 @@ def test_the_faster_one_is_named_with_the_interval():
     assert answer.kind is Kind.ANSWER
     assert answer.text.startswith("django serves 0.50 times (0.48 to 0.51) the requests of fastapi")
     assert answer.numbers["demand_ratio"] == pytest.approx(2.0)
+
+
+def held_back(label, requests, demand=1.6):
+    """Users who wait inside the load generator: a tenth of the latency that so many would have."""
+    return [
+        trial(10 * pair + (-1 if label == "django" else 5), label, pair, round(requests * luck),
+              demand=demand, mean_ms=1000 * 40 * 50 / requests / 10)
+        for pair, luck in enumerate((0.99, 1.0, 1.02), start=1)
+    ]  # fmt: skip
+
+
+def test_the_pace_of_the_load_generator_is_the_least_that_a_service_serves():
+    slow = rounds({"fastapi": 30_000})
+    answer = only([*held_back("django", 90_000, 0.4), *slow], Question.BETTER)
+    assert answer.kind is Kind.ANSWER
+    assert re.match(r"django serves at least 3\.00 times \(.*\) the requests of fastapi, and needs "
+                    r"0\.25 times", answer.text)  # fmt: skip
+    assert answer.text.endswith("The load generator, not django, set the pace.")
+    assert answer.numbers["p95_ratio"] is None
+    (answer,) = analyse([*rounds({"a": 30_000}), *held_back("b", 90_000)], objective_ms=5).answer(
+        Question.BETTER
+    )
+    assert answer.text.startswith("a serves at most 0.33 times")
+    assert "p95" not in answer.text
+
+
+def test_a_service_that_was_held_back_and_serves_less_may_serve_more():
+    answer = only([*held_back("django", 20_000), *rounds({"fastapi": 30_000})], Question.BETTER)
+    assert answer.text.startswith("django needs 1.00 times")
+    assert "They do not show which of them serves more" in answer.text
+    both = only([*held_back("django", 90_000), *held_back("fastapi", 30_000)], Question.BETTER)
+    assert "They do not show which of them serves more" in both.text
 
 
 def test_a_difference_of_chance_names_no_winner():

@@ -146,7 +146,7 @@ def test_what_cannot_be_known_says_how_long_it_would_take():
     rng = np.random.default_rng(1)
     (one,) = by_setting([trial()])
     noisy = [
-        replace(second, mean_ms=(mean := 100 * rng.lognormal(0, 0.3)), max_ms=9 * mean)
+        replace(second, mean_ms=(mean := 100 * rng.lognormal(0, 0.6)), max_ms=9 * mean)
         for second in one.trials[0].seconds_of_load
     ]
     with pytest.raises(CannotTellError, match=r"too noisy \(--seconds \d+0 would show a growth"):
