@@ -23,6 +23,9 @@ from drf_speedups.worker.overlapping import Overlapping
 from drf_speedups.worker.sending import EVENTS_AT_ONCE, LINGER, READ, SLICE
 from drf_speedups.worker.spool import Room
 
+# What a worker that is only just forked may be told, and what is for it alone.
+HEARD_LATE = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1}
+
 
 class BufferedWorker(Overlapping):
     """See `drf_speedups.worker`. Attributes in capitals are settings: subclass to change them."""
@@ -105,6 +108,21 @@ class BufferedWorker(Overlapping):
             shares=not self.cfg.reuse_port,
         )  # fmt: skip
         self.acceptor.open(self.sockets)
+
+    def init_signals(self) -> None:
+        """Listen to signals, also to those that came since the fork.
+
+        Until now the master's handlers have queued them, for a loop that no worker runs; and the
+        master tells each worker once.
+        """
+        master = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        super().init_signals()
+        early = getattr(master, "SIG_QUEUE", None)
+        while early is not None and not early.empty():
+            number = early.get()
+            handler = signal.getsignal(number) if number in HEARD_LATE else None
+            if callable(handler):
+                handler(number, None)
 
     def handle_usr1(self, sig: int, frame: Any) -> None:
         """SIGUSR1: open log files anew, also those that remembered environments write to."""

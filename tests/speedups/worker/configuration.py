@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from typing import Any
 
 from drf_speedups.worker import BufferedWorker
@@ -12,6 +13,14 @@ http_parser = "python"
 _settings: dict[str, Any] = json.loads(os.environ.get("SETTINGS", "{}"))
 BufferedWorker.LONGEST_WAIT = _settings.pop("longest_wait", 0.0)
 BufferedWorker.NEVER_REFUSED = frozenset({"/livez"})
+_second_is_slow = _settings.pop("second_is_slow", 0.0)  # seconds until the second one is itself
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker be only just forked for a while."""
+    time.sleep(_second_is_slow * (worker.age == 2))
+
+
 if _settings.pop("hooks", False):
 
     def pre_request(worker: Any, request: Any) -> None:

@@ -193,3 +193,29 @@ def test_a_master_that_is_told_to_serve_tls_ends_at_once(tmp_path):
         assert started.wait(20) == 2
         assert "cannot serve TLS (certfile, keyfile): use worker_class" in started.last_lines()
         assert "Traceback" not in started.last_lines(50)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_only_just_forked_hears_the_end_without_any_hook(tmp_path, number):
+    slow: dict[str, Any] = {"second_is_slow": 2, "workers": 2, "graceful_timeout": 15}
+    with gunicorn(tmp_path, **slow) as (_, started):
+        eventually(lambda: len(children(started)) == 2)
+        os.kill(started.pid, number)
+        assert started.wait(10) == 0  # after 15 s the master would kill it
+
+
+def test_a_worker_that_is_only_just_forked_opens_the_log_anew(tmp_path):
+    log, moved = tmp_path / "error.log", tmp_path / "error.log.1"
+    slow: dict[str, Any] = {"second_is_slow": 2, "workers": 2, "errorlog": str(log)}
+    with gunicorn(tmp_path, **slow) as (_, started):
+        eventually(lambda: len(children(started)) == 2)
+        log.rename(moved)
+        os.kill(started.pid, signal.SIGUSR1)
+        eventually(log.exists)
+        eventually(lambda: all(str(log) in written(pid) for pid in children(started)))
+        assert not any(str(moved) in written(pid) for pid in children(started))
+
+
+def written(pid):
+    """Return the files that a process has open."""
+    return {one.path for one in psutil.Process(pid).open_files()}
