@@ -1,6 +1,7 @@
 """Where the files of deployment are, and what they have to agree with."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -44,3 +45,10 @@ def first(pattern: str, text: str) -> str:
 def drain() -> int:
     """Return the seconds that gunicorn gives to what it has accepted."""
     return int(first(r"^graceful_timeout = (\d+)", recipe("gunicorn.conf.py")))
+
+
+def connections_of_a_worker(env: Mapping[str, str | None]) -> int:
+    """Return how many database connections a worker of the default class holds."""
+    settings = (ROOT / "project" / "settings.py").read_text()
+    links = env.get("OVERLAP_LINKS") or first(r'number\("OVERLAP_LINKS", (\d+)', settings)
+    return 1 + int(links)  # and the one that does not overlap; `gthread` has one for each thread

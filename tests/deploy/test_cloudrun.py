@@ -9,7 +9,7 @@ from gunicorn import config
 
 from drf_speedups.server import container
 from project.management.commands.clear_idempotency_keys import PATIENCE
-from tests.deploy.places import DEPLOY, drain, first, instructions, read
+from tests.deploy.places import DEPLOY, connections_of_a_worker, drain, first, instructions, read
 from tests.test_layout import read_names
 
 TEXT = (DEPLOY / "cloudrun" / "service.yaml").read_text()
@@ -47,13 +47,13 @@ def test_the_concurrency_is_the_product_that_its_comment_says():
 
 def test_all_instances_of_two_revisions_fit_into_the_database():
     line = first(r"#\s+(2 x \d+ instances .+ reserved)$", TEXT)
-    revisions, instances, workers, threads, needed, room, most, reserved = (
+    revisions, instances, workers, each, needed, room, most, reserved = (
         int(number) for number in re.findall(r"\d+", line)
     )
-    assert revisions * instances * workers * threads == needed <= room == most - reserved
+    assert revisions * instances * workers * each == needed <= room == most - reserved
     assert ANNOTATIONS["autoscaling.knative.dev/maxScale"] == str(instances)
     assert env(CONTAINER)["WEB_CONCURRENCY"] == str(workers)
-    assert threads == 1  # of the default worker class; see gunicorn.conf.py
+    assert each == connections_of_a_worker(env(CONTAINER))
 
 
 def test_as_many_workers_as_the_memory_holds(monkeypatch):

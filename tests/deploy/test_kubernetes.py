@@ -23,7 +23,14 @@ from tests.deploy.manifests import (
     the,
 )
 from tests.deploy.manifests import workload as workload_named
-from tests.deploy.places import DEPLOY, DOCKERFILES, drain, first, instructions
+from tests.deploy.places import (
+    DEPLOY,
+    DOCKERFILES,
+    connections_of_a_worker,
+    drain,
+    first,
+    instructions,
+)
 from tests.test_layout import read_names
 
 README = (KUBERNETES / "README.md").read_text()
@@ -172,11 +179,11 @@ def test_the_connections_of_all_pods_fit_into_the_pooler_and_the_poolers_into_th
     env = {one["name"]: one.get("value") for one in container(the("Deployment", "items"))["env"]}
     pods = the("HorizontalPodAutoscaler", "items")["spec"]["maxReplicas"]
     surge = the("Deployment", "items")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-    workers = int(env["WEB_CONCURRENCY"] or 0)
-    clients = (pods + surge) * workers
+    workers, each = int(env["WEB_CONCURRENCY"] or 0), connections_of_a_worker(env)
+    clients = (pods + surge) * workers * each
     scaling = (KUBERNETES / "base" / "scaling.yaml").read_text()
-    said = f"{pods + surge} pods (one more while rolling) x {workers} workers = {clients} <= "
-    assert said + settings["max_client_conn"] in scaling
+    said = f"{pods + surge} pods (one more while rolling) x {workers} workers x {each} connections"
+    assert f"{said} = {clients} <= {settings['max_client_conn']}" in scaling
     replicas = the("Deployment", "pgbouncer")["spec"]["replicas"]
     size = int(settings["default_pool_size"])
     line = f"{replicas} pods x {size} (default_pool_size) = {replicas * size} connections"
