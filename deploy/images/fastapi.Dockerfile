@@ -21,5 +21,5 @@ COPY --chmod=0755 peers/fastapi_sqlalchemy peers/fastapi_sqlalchemy
 RUN python -m compileall -q /app
 USER 65534:65534
 EXPOSE 8001
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT') or 8001}/items?limit=1\", timeout=2)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ.get('PORT') or 8001}/items?limit=1\", timeout=2)"]
 CMD ["python", "-m", "peers.fastapi_sqlalchemy"]

@@ -1,7 +1,11 @@
 """The images' recipes, as far as they can be checked without a container engine."""
 
+import http.server
 import json
 import re
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -69,3 +73,31 @@ def test_every_package_that_the_fastapi_version_imports_is_installed():
 def installed(image: str) -> str:
     """Return the pattern of the lines of requirements-dev.txt that an image installs."""
     return first(r"grep -E '(.+?)'", recipe(DOCKERFILES[image]))
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    status = 200
+
+    def do_GET(self):
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+@pytest.mark.parametrize("image", ["items", "items-fastapi"])
+def test_a_proxy_that_an_engine_gives_all_containers_is_not_asked_for_ones_own_health(
+    image, status, code
+):
+    (check,) = instructions(image, "HEALTHCHECK")
+    words: list[str] = json.loads(check.partition(" CMD ")[2])
+    assert words[0] == "python"
+    answers = type("Own", (Answers,), {"status": status})
+    with http.server.HTTPServer(("127.0.0.1", 0), answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        env = {"PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:1"}
+        ended = subprocess.run([sys.executable, *words[1:]], env=env, stderr=subprocess.DEVNULL)
+        server.shutdown()
+    assert ended.returncode == code
