@@ -115,13 +115,16 @@ class Acceptor:
             # A few: where requests are slow, a crowd would wait for us longer than for answers.
             for listener in self.listeners.values():
                 for _ in range(1 + self.held // 16):
-                    if not self.is_full():
+                    if self._takes_more():
                         yield from self._accept(listener)
 
     def _listen(self) -> None:
         self._listening = True
         for fd in self.listeners:
             self.poller.register(fd, select.EPOLLIN)
+
+    def _takes_more(self) -> bool:
+        return self._listening and not self.is_full()
 
     def _another_is_idler(self) -> bool:
         return self.shares and loads.another_is_idler(self.held)

@@ -1,5 +1,6 @@
 """Whom a worker leaves a new connection to, and for how long."""
 
+import errno
 import logging
 import select
 import socket
@@ -95,3 +96,28 @@ def test_a_full_worker_accepts_again_when_one_has_gone(acceptor):
     assert accepted(acceptor.accept(fd)) == accepted(acceptor.accept_after_courtesy(1e9)) == 0
     acceptor.hold(-1)
     assert accepted(acceptor.accept_after_courtesy(time.monotonic())) == 1
+
+
+class Exhausted:
+    """A listening socket of a process that has no descriptor left."""
+
+    def accept(self):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def getsockname(self):
+        return None
+
+    def close(self):
+        pass
+
+
+def test_a_worker_without_descriptors_says_so_once_a_second_however_many_it_holds(acceptor, caplog):
+    (fd,) = acceptor.listeners
+    acceptor.listeners[fd] = Exhausted()
+    acceptor.hold(+90)
+    acceptor._pause(until=0.0)
+    assert accepted(acceptor.accept_after_courtesy(time.monotonic())) == 0
+    assert accepted(acceptor.accept_after_courtesy(time.monotonic())) == 0
+    assert [record.message for record in caplog.records] == [
+        "No file descriptor is left for a connection: raise `ulimit -n`"
+    ]
