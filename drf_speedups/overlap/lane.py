@@ -157,12 +157,12 @@ class OverlapLane:
 
     def done(self) -> Iterator[Pending]:
         """Yield the requests that can be answered now."""
-        for call in self.links.lost():
-            self._take(call)
         for waiting in self._waiting:
             if waiting:
                 self._send_waiting(waiting)
         self.links.flush()
+        for call in self.links.lost():  # also in sending: nothing else may wake us for it
+            self._take(call)
         done, self._done = self._done, []
         self.under_way -= len(done)
         yield from done

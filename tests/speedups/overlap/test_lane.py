@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.signals import connection_created
 
 from drf_speedups.answers.action import Plan
@@ -87,6 +87,16 @@ def test_an_error_after_a_change_is_explained_by_django(lane, error):
     lane._answer(pending, result)
     assert isinstance(pending.left[FAILED], error)
     assert list(lane.done()) == [pending]
+
+
+def test_what_is_lost_in_sending_is_told_in_the_same_turn(lane):
+    lane.links.free = 1
+    pending = begin(lane, "insert")
+    lost = []
+    lane.links.flush = lambda: lost.append(pending.call)
+    lane.links.lost = lambda: iter([lost.pop()] if lost else [])
+    assert list(lane.done()) == [pending]
+    assert isinstance(pending.left[FAILED], OperationalError)
 
 
 def test_who_wraps_the_statements_of_djangos_connection_sees_all_of_them(lane):
