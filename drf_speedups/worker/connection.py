@@ -83,7 +83,7 @@ class Connection:
 
     def is_idle(self) -> bool:
         """Tell whether the client has sent nothing that is not answered."""
-        return self.state is State.READING and self.parser.is_empty()
+        return self.state is State.READING and not self.parser.has_begun()
 
     def half_close(self, patience: float) -> None:
         """Say that nothing more comes, and wait `patience` seconds for the client to agree."""

@@ -82,7 +82,7 @@ class Receiving(Sending):
             urgent = connection.request.path in self.NEVER_REFUSED
             (self.urgent if urgent else self.queue).append(connection)
             return
-        if not parser.is_empty():
+        if parser.has_begun():
             self._await_rest(connection)
         if waited_for_head and parser.request and parser.request.head.expects:
             connection.out.send(b"HTTP/1.1 100 Continue\r\n\r\n")

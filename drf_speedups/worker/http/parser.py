@@ -21,6 +21,7 @@ EMPTY_LINE = b"\r\n\r\n"  # what ends a head, and what ends the trailers of a ch
 PLAIN_LINE = re.compile(
     rb"(?!CONNECT )([A-Z]{3,20}) ((/(?!/)[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1\r\n"
 )
+BEFORE_IT = (b"", b"\r", b"\r\n")
 REMEMBERED_HEADS = 1024
 LARGEST_REMEMBERED = 2048  # bytes
 LARGEST_UNFINISHED = 65_536  # bytes of a head; gunicorn's limits allow 800 kB of small fields
@@ -93,9 +94,9 @@ class Parser:
         if self._spool is not None:
             self._spool.close()
 
-    def is_empty(self) -> bool:
-        """Tell whether nothing of a request has come."""
-        return not self.buffer and self.request is None
+    def has_begun(self) -> bool:
+        """Tell whether a request has: the empty line that may stand before one is none of it."""
+        return self.request is not None or self.buffer not in BEFORE_IT
 
     # The head
 

@@ -58,7 +58,8 @@ class Reply:
             raise AssertionError("Response headers already set!")
         self.status, self.status_code = status, _checked_status(status)
         self.headers, self._lines, self.response_length = [], [], None
-        for pair in headers:
+        for given in headers:
+            pair: Any = given if type(given) is tuple else tuple(given)  # gunicorn takes any two
             line = _known_lines.get(pair)
             if line is None:
                 self._add(pair)

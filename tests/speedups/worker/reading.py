@@ -86,4 +86,4 @@ def ours(cfg: Config, pieces: Iterable[bytes], heads: dict[Any, Any] | None = No
     except (errors.ParseException, errors.ConfigurationProblem, TooLargeError) as error:
         seen.append(STATUSES.get(type(error), 400))
         return seen
-    return seen if parser.is_empty() else [*seen, INCOMPLETE]
+    return [*seen, INCOMPLETE] if parser.buffer or parser.request else seen

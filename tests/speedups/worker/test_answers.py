@@ -3,6 +3,7 @@
 import io
 import re
 import socket
+from typing import Any
 
 import pytest
 
@@ -147,6 +148,15 @@ def test_start_response_may_be_called_again_for_an_error_only():
         assert body(answer) == b"5\r\nsorry\r\n0\r\n\r\n"
     with inside(too_late) as served:
         assert body(talk(served.address, GET)) == b"3\r\nabc\r\n"
+
+
+def test_a_header_may_be_a_list_of_two_as_under_sync():
+    headers: Any = [["Content-Length", "1"], ["A", "b"]]
+    with inside(answering([b"x"], *headers)) as served:
+        for _ in range(2):
+            answer = talk(served.address, CLOSE)
+            assert answer.startswith(b"HTTP/1.1 200 OK")
+            assert b"\r\nContent-Length: 1\r\nA: b\r\n" in answer
 
 
 def test_headers_go_out_as_they_are_but_for_those_of_the_connection():

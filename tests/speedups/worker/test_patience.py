@@ -54,6 +54,18 @@ def test_a_drop_at_a_time_does_not_put_off_the_end():
         assert time.monotonic() - begun < 8
 
 
+def test_an_empty_line_behind_a_request_is_no_begin_of_the_next_one():
+    with inside(nothing, timeout=1, keepalive=4) as served, connected(served) as client:
+        client.sendall(PID)
+        assert body(client.recv(1000)) == b"ok"
+        for line in (b"\r", b"\n"):
+            client.sendall(line)
+            assert not select.select([client], [], [], 0.1)[0]
+        assert eventually(lambda: all(one.is_idle() for one in served.connections()))
+        # A client would take a 408 that comes now for the answer to what it asks next.
+        assert not select.select([client], [], [], 2.5)[0]
+
+
 def test_an_idle_connection_is_kept_for_keepalive_seconds_only():
     with inside(nothing, keepalive=1) as served, connected(served) as client:
         client.sendall(PID)
