@@ -15,6 +15,7 @@ from django.http.request import split_domain_port, validate_host
 
 # As browsers write it: in small letters, an international name in its ASCII form.
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+COLLECTOR = re.compile(r"https?://[^/\s]+\S*")
 MOST_DIGITS = 15  # of a number; `int` refuses a very long one in its own way
 WORDS_FOR_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -29,11 +30,11 @@ def text(name: str, default: str = "") -> str:
     """Return the value of `name`, or the contents of the file that `NAME_FILE` names."""
     path = os.environ.get(f"{name}_FILE")
     if not path:  # an empty variable is what a template leaves where nothing was filled in
-        return os.environ.get(name) or default
+        return os.environ.get(name, "").strip() or default
     if os.environ.get(name):
         refuse(name, f"is set twice, by {name} and by {name}_FILE: keep one of them")
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
         refuse(f"{name}_FILE", f"names {path!r}, which cannot be read: {error}")
 
@@ -41,6 +42,12 @@ def text(name: str, default: str = "") -> str:
 def tell(name: str, value: str) -> None:
     """Set what a library reads from the environment."""
     os.environ[name] = value
+
+
+def forget(*names: str) -> None:
+    """Unset what libraries and programs would read from the environment."""
+    for name in names:
+        os.environ.pop(name, None)
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -62,13 +69,23 @@ def choice(name: str, allowed: Sequence[str], default: str) -> str:
     refuse(name, f"is {value!r}, allowed are {', '.join(allowed)}")
 
 
-def number(name: str, default: int, *, least: int = 0) -> int:
-    """Return a whole number that is at least `least`."""
+def number(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    """Return a whole number that is at least `least`, and at most `most` if that is given."""
     value = text(name) or str(default)
     found = _whole(value)
-    if found is None or found < least:
-        refuse(name, f"is {value!r}, allowed are whole numbers from {least}")
+    if found is None or found < least or (most is not None and found > most):
+        to = "" if most is None else f" to {most}"
+        refuse(name, f"is {value!r}, allowed are whole numbers from {least}{to}")
     return found
+
+
+def collector(name: str) -> str:
+    """Return the address of a collector of traces, nothing if none is given."""
+    value = text(name).rstrip("/")
+    if value and (value.endswith("/v1/traces") or not COLLECTOR.fullmatch(value)):
+        # Not repeated: there may be a password in it.
+        refuse(name, "needs an address such as http://collector:4318, without /v1/traces")
+    return value
 
 
 def port(name: str) -> int | None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+import pytest
+
 from project.database.embedded import Server
 from tests.project.database.embedding import HOLD, answers, copied, first_line, postmaster, using
 from tests.project.production import PRODUCTION, ROOT, run
@@ -37,6 +39,8 @@ server.release()
 server.hold()
 print(psycopg.connect(server.url()).execute("SELECT 1").fetchone())
 """
+ASKS = HOLD.replace("input()", "")
+ASKS += "import psycopg; print(psycopg.connect(server.url()).execute('SELECT 1').fetchone())"
 UNCONFIGURED = """
 import django.core.management, manage
 from django.core.exceptions import ImproperlyConfigured
@@ -53,6 +57,23 @@ def test_two_processes_share_it_and_the_last_one_stops_it(server):
             assert answers(server.url())
         assert server.running()
     assert not server.running()
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("PGHOSTADDR", "192.0.2.1"), ("PGSERVICE", "shop"), ("PGREQUIREAUTH", "scram-sha-256"),
+])  # fmt: skip
+def test_what_a_shell_has_for_another_server_leads_nobody_there(server, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    command = [sys.executable, "-c", ASKS, str(server.home)]
+    asked = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert asked.stdout.endswith("\n(1,)\n"), asked.stderr
+
+
+def test_a_shell_whose_port_is_another_servers_shares_it_too(server, monkeypatch):
+    monkeypatch.setenv("PGPORT", "5433")
+    with using(server):
+        monkeypatch.delenv("PGPORT")
+        assert answers(server.url())
 
 
 def test_commands_that_start_at_once_start_one_server(server):
