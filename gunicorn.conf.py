@@ -36,6 +36,9 @@ def _said(name: str) -> str:
 
 
 def _number(name: str, default: int, *, least: int = 1, most: int) -> int:
+    file = f"{name}_FILE"  # which the settings alone would read
+    if os.environ.get(file):
+        _refuse(file, os.environ[file], f"none: gunicorn reads {name}")
     value = _said(name) or str(default)
     if not (re.fullmatch("[0-9]{1,15}", value) and least <= int(value) <= most):
         _refuse(name, value, f"whole numbers from {least} to {most}")
@@ -120,6 +123,8 @@ for _name in ("GUNICORN_PID", "LISTEN_FDS", "LISTEN_PID"):  # which gunicorn rea
 if not re.fullmatch(r"([0-9]{1,9}(,[0-9]{1,9})*)?", _said("GUNICORN_FD")):
     _refuse("GUNICORN_FD", _said("GUNICORN_FD"), "numbers with commas")
 BufferedWorker.LARGEST_BODY = _number("MAX_BODY_BYTES", MEGABYTE, most=2**40)
+# In many containers temporary files are memory.
+BufferedWorker.MOST_SPOOLED = min(2**30, container.memory() // (4 * workers))
 # A client that has given up must not be served before those who still wait.
 BufferedWorker.LONGEST_WAIT = _seconds("MAX_WAIT_SECONDS", 1.0)
 BufferedWorker.NEVER_REFUSED = frozenset({"/livez", "/livez/", "/readyz", "/readyz/"})
@@ -134,13 +139,17 @@ DETAILS = {
     503: "All workers are busy.",
 }
 
+# What the worker says in words of its own; gunicorn's repeat what a client has sent.
+OURS = {"Shutting down.", "No room for the body.", "The body is shorter than announced."}
 
-def _problem(status: int, *, closes: bool) -> bytes:
+
+def _problem(status: int, message: str = "", *, closes: bool) -> bytes:
     """Return a whole answer for what never reached the application."""
     title = HTTPStatus(status).phrase  # the `reason` of a 501 is "Bad Request"
+    general = DETAILS.get(status, "The server could not read this request.")
     body = json.dumps({
         "type": "about:blank", "title": title, "status": status,
-        "detail": DETAILS.get(status, "The server could not read this request."),
+        "detail": message if message in OURS else general,
         "instance": "", "request_id": "-",
         **({"errors": []} if status == HTTPStatus.BAD_REQUEST else {}),
     })  # fmt: skip
@@ -155,7 +164,7 @@ def _problem(status: int, *, closes: bool) -> bytes:
 
 def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer with problem+json where gunicorn has HTML."""
-    util.write_nonblock(client, _problem(status, closes=True))
+    util.write_nonblock(client, _problem(status, message, closes=True))
 
 
 util.write_error = _write_problem  # every worker class answers its parse errors through this
@@ -174,13 +183,12 @@ def _refuse_what_cannot_act(server: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Refuse a busy port at once, in one line; gunicorn would try again for five seconds."""
+    """Refuse what it cannot listen at in one line; gunicorn would try again for five seconds."""
     _refuse_what_cannot_act(server)
     inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
     for address in [] if inherited else server.cfg.address:
-        if isinstance(address, tuple) and current_worker.is_taken(*address[:2]):
-            print(f"port {address[1]} is in use: stop what listens there, or set PORT",  # noqa: T201
-                  file=sys.stderr)  # fmt: skip
+        if isinstance(address, tuple) and (why := current_worker.why_not(*address[:2])):
+            print(why, file=sys.stderr)  # noqa: T201
             raise SystemExit(2)
     _tell("starting", server.log, server)
 
@@ -227,9 +235,9 @@ def post_worker_init(worker: Any) -> None:
     current_worker.serve_with(worker)
     current_worker.stop_if_told_early(worker, worker.early_signals)
     worker.BUSY = _problem(503, closes=False)  # with this worker's pid
-    if worker.age == 1:  # the first: the master must not wait for a database
-        start_line.log_in_background(worker)
     _tell("worker_started", worker.log, worker)
+    if worker.age == 1:  # the first: the master must not wait for a database
+        start_line.log_in_background(worker)  # traces, if there are any, take the links away
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

@@ -41,6 +41,12 @@ def draining() -> bool:
     return _worker is not None and not _worker.alive
 
 
+def has_links() -> bool:
+    """Tell whether this process has connections over which requests overlap."""
+    links = getattr(getattr(_worker, "lane", None), "links", None)
+    return links is not None and links.connection is not None
+
+
 def client_address(environ: Mapping[str, Any]) -> str:
     """Return who asks: behind a proxy that gunicorn believes, whom that one has seen."""
     peer = str(environ.get("REMOTE_ADDR", ""))
@@ -59,13 +65,21 @@ def _is_believed(peer: str) -> bool:
     return inside or "*" in cfg.forwarded_allow_ips
 
 
-def is_taken(host: str, port: int) -> bool:
-    """Tell whether somebody listens at an address that this process wants to listen at."""
+def why_not(host: str, port: int) -> str:
+    """Return why this process cannot listen at an address; nothing if it can, or if others say."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            return error.errno == errno.EADDRINUSE
-    return False
+    except OSError as error:
+        said = f"BIND_ADDRESS is {host!r}"
+        reasons = {
+            errno.EADDRINUSE: f"port {port} is in use: stop what listens there, or set PORT",
+            errno.EADDRNOTAVAIL: f"{said}, which is no address of this machine",
+            errno.EAFNOSUPPORT: f"{said}, but this machine has no IPv6",
+            errno.EACCES: f"PORT is {port}, which this user may not listen at: "
+            "take one from 1024 on",
+        }
+        return reasons.get(error.errno or 0, "")
+    return ""

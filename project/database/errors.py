@@ -16,6 +16,7 @@ NO_STATE = "none"  # there was no connection, or it was lost
 
 Trouble = Counter[tuple[str, int]]  # errors by SQLSTATE and by the status the client got
 
+FULL = "it has no connection left"
 # What libpq says of a connection that it does not get, and in short for anybody; first match first.
 REASONS = {
     "password authentication failed|no password supplied|authentication failed": (
@@ -26,7 +27,7 @@ REASONS = {
     "SSL|certificate|, no encryption": "it and the service do not agree about TLS",
     r"pg_hba\.conf": "its pg_hba.conf lets nobody in from here",
     "too many (clients|connections)|connection slots|no more connections allowed": (
-        "it has no connection left"),
+        FULL),
     "starting up|shutting down|recovery mode|not yet accepting": "it starts or stops",
     "refused|No such file": "nothing listens at its address",
     "timeout|timed out|did not answer": "nothing answers at its address",

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from drf_speedups.server.current_worker import draining
-from project.database.errors import in_short, one_line, warn
+from drf_speedups.server.current_worker import draining, has_links
+from project.database.errors import FULL, in_short, one_line, warn
 from project.observability.readiness import lacking
 from project.requests.problems import RETRY_AFTER, problem
 
@@ -69,8 +69,12 @@ def _ask_database() -> str:
     try:
         why = lacking()
     except Error as error:
+        why = in_short(error)
+        if why == FULL and has_links():  # then requests have what this probe does not get
+            warn("Nobody else gets a connection.", one_line(error))
+            return ""
         warn("Not ready.", one_line(error))
-        return f"The database does not answer: {in_short(error)}."
+        return f"The database does not answer: {why}."
     finally:
         connection.close()
     if why:

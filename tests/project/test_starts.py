@@ -1,5 +1,6 @@
 """What the start refuses, in one line each, and where the service that starts listens."""
 
+import json
 import runpy
 import socket
 
@@ -14,6 +15,14 @@ import os, runpy, sys
 for os.environ["BIND_ADDRESS"] in sys.argv[1:]:
     print(runpy.run_path("gunicorn.conf.py")["bind"])
 """
+ROOM = """
+import runpy
+from drf_speedups.server import container
+container.memory = lambda: 512 * 2**20
+runpy.run_path("gunicorn.conf.py")
+from drf_speedups.worker import BufferedWorker
+print(BufferedWorker.MOST_SPOOLED)
+"""
 CLASS_ON_MACOS = """
 import runpy, select
 for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
@@ -22,12 +31,24 @@ read = runpy.run_path("gunicorn.conf.py")
 print(read["worker_class"], read["threads"])
 """
 
+WORDS = """
+import json, runpy, socket, sys
+runpy.run_path("gunicorn.conf.py")
+from gunicorn import util
+for status, message in json.loads(sys.argv[1]):
+    client, server = socket.socketpair()
+    util.write_error(server, status, "", message)
+    print(json.loads(client.recv(4096).partition(b"\\r\\n\\r\\n")[2])["detail"])
+"""
+
 
 @pytest.mark.parametrize(("name", "value", "line"), [
     ("BIND_ADDRESS", "localhost", "BIND_ADDRESS is 'localhost', allowed are addresses such as"),
     ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
     ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are drf_speedups."),
     ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
+    ("MAX_BODY_BYTES_FILE", "/run/size", "MAX_BODY_BYTES_FILE is '/run/size', allowed are none: "),
+    ("PORT_FILE", "/run/port", "PORT_FILE is '/run/port', allowed are none: gunicorn reads PORT"),
     ("MAX_BODY_BYTES", "1MB", "MAX_BODY_BYTES is '1MB', allowed are whole numbers from 1"),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_in_one_line(monkeypatch, capsys, name, value, line):
@@ -67,8 +88,11 @@ def test_an_option_of_gunicorn_that_cannot_act_stops_the_start_with_one_line(giv
     ("WEB_CONCURRENCY", "-1", "WEB_CONCURRENCY is '-1', allowed are whole numbers from 1 to 1024"),
     ("FORWARDED_ALLOW_IPS", "proxy", "FORWARDED_ALLOW_IPS is 'proxy', allowed are addresses and"),
 ])  # fmt: skip
-def test_what_gunicorn_reads_before_us_stops_the_start_with_one_line_too(name, value, line):
-    ended = run(*GUNICORN, **PRODUCTION, **{name: value})
+@pytest.mark.parametrize("application", ["project.wsgi", "project.wsgi:application"])
+def test_what_gunicorn_reads_before_us_stops_the_start_with_one_line_too(
+    application, name, value, line
+):
+    ended = run(*GUNICORN[:-1], application, **PRODUCTION, **{name: value})
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert ended.stderr.startswith(line)
 
@@ -87,6 +111,29 @@ def test_a_busy_port_stops_the_start_with_one_line():
         ended = run(*GUNICORN, **{**PRODUCTION, "LOG_LEVEL": "WARNING", "PORT": str(port)})
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"port {port} is in use: stop what listens there, or set PORT\n"
+
+
+def test_what_the_worker_says_is_told_and_what_a_client_has_sent_is_not_repeated():
+    ours = [
+        (503, "Shutting down."), (503, "No room for the body."), (503, "All workers are busy."),
+        (400, "The body is shorter than announced."),
+    ]  # fmt: skip
+    others = [(400, "Invalid Header: 'open-sesame'"), (503, "open-sesame")]
+    ended = run("-c", WORDS, json.dumps([*ours, *others]))
+    general = ["The server could not read this request.", "All workers are busy."]
+    assert ended.stdout.splitlines() == [*[words for _, words in ours], *general]
+
+
+def test_an_address_of_another_machine_stops_the_start_with_one_line():
+    elsewhere = {"BIND_ADDRESS": "192.0.2.1", "PORT": "8000", "LOG_LEVEL": "WARNING"}
+    ended = run(*GUNICORN, **{**PRODUCTION, **elsewhere})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "BIND_ADDRESS is '192.0.2.1', which is no address of this machine\n"
+
+
+def test_what_waits_in_files_leaves_the_workers_their_memory_where_files_are_memory():
+    ended = run("-c", ROOM, WEB_CONCURRENCY="2")
+    assert int(ended.stdout) * 2 <= 512 * 2**20 // 4
 
 
 def test_it_listens_where_it_is_told():
