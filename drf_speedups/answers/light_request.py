@@ -39,6 +39,7 @@ class LightRequest:
     view: Any = None  # that of the request, once the framework has made one
     waited: float | None = None  # seconds in the worker, where that is known
     in_database = 0.0  # seconds, where that is known
+    overlaps = False  # with others of its worker
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.META = environ

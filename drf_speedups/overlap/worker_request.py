@@ -10,6 +10,7 @@ class WorkerRequest(LightRequest):
     """`META` is what its block of headers says, the same dictionary for many requests."""
 
     waited: float
+    overlaps = True
 
     def __init__(self, request: Any, waited: float) -> None:
         self.META = request.head.environ

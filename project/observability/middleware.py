@@ -8,12 +8,14 @@ from django.http import HttpRequest, HttpResponse
 
 from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.express.lane import STARTED
+from drf_speedups.overlap.lane import MOST
 from project.database import timing
 from project.database.timing import spent
 from project.observability.tally import tally
 
 WAITED = "drf_speedups.waited"  # seconds, from a worker that knows
 ROUTE = "project.route"  # in the environment of an answered request
+OVERLAPPING = 1 / MOST  # of a worker's slot: so many have one together
 UNMATCHED = "unmatched"  # one label for all paths that lead nowhere
 
 Environ = dict[str, Any]
@@ -49,8 +51,9 @@ class Observed:
         spent.seconds = 0.0
         request.META[ROUTE] = answer.route
         started, waited = request.started, request.waited
+        slot = OVERLAPPING if request.overlaps else 1.0
         took = tally.end(
-            request.method, answer.route, answer.status, started, waited, in_database
+            request.method, answer.route, answer.status, started, waited, in_database, slot
         )  # fmt: skip
         if settings.SERVER_TIMING:
             shown = _server_timing(waited, took, in_database)

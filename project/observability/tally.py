@@ -14,8 +14,9 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 
-# Of one answer: method, route, status; seconds until made, waited before, in the database.
-Line = tuple[str, str, int, float, float | None, float]
+# Of one answer: method, route, status; seconds until made, waited before, in the database, and
+# for which it had a slot.
+Line = tuple[str, str, int, float, float | None, float, float]
 
 
 class Spread:
@@ -55,7 +56,7 @@ class Tally:
         self.is_read = False  # whether somebody takes: else nothing is kept
         self.in_hand: dict[int, float] = {}  # since when, by thread
         self._lines: list[Line] = []
-        self._done = 0.0  # seconds of all requests that were taken
+        self._done = 0.0  # seconds for which all requests that were taken had a slot
 
     def begin(self) -> float:
         """Take up a request; return when."""
@@ -64,12 +65,16 @@ class Tally:
 
     def end(
         self, method: str, route: str, status: int, started: float,
-        waited: float | None, in_database: float,
+        waited: float | None, in_database: float, slot: float = 1.0,
     ) -> float:  # fmt: skip
-        """Count the request of this thread, all times in seconds; return for how long it took."""
+        """Count the request of this thread, all times in seconds; return for how long it took.
+
+        `slot` is the part of a slot that it had: one that overlaps with others leaves room.
+        """
         took = perf_counter() - started
         if self.is_read:
-            self._lines.append((method, route, status, took, waited, in_database))
+            line = (method, route, status, took, waited, in_database, took * slot)
+            self._lines.append(line)
         self.in_hand.pop(get_ident(), None)
         return took
 
@@ -78,18 +83,18 @@ class Tally:
         lines = self._lines[:]
         del self._lines[: len(lines)]  # and none that came meanwhile
         taken = Taken()
-        for method, route, status, took, waited, in_database in lines:
+        for method, route, status, took, waited, in_database, held in lines:
             taken.answers[method if method in METHODS else "other", route, status].add(took)
             taken.database.add(in_database)
             if waited is not None:
                 taken.waiting.add(waited)
-            self._done += took
+            self._done += held
         return taken
 
     def busy_seconds(self) -> float:
-        """Return the time for which requests have been in hand until now, added up."""
+        """Return the time for which requests have had slots until now, added up."""
         now = perf_counter()
-        ended = self._done + sum(took for _, _, _, took, _, _ in self._lines[:])
+        ended = self._done + sum(line[-1] for line in self._lines[:])
         return ended + sum(now - since for since in list(self.in_hand.values()))
 
 

@@ -25,7 +25,7 @@ from crud.urls import urlpatterns
 from lab.running.servers import Server, serving
 from project.observability.tally import BOUNDS, Spread, Tally
 from tests.load.conftest import free_port
-from tests.project.observability.scraping import Observed, observed
+from tests.project.observability.scraping import Observed, Scrape, observed
 from tests.project.production import PRODUCTION, run
 from tests.project.test_gunicorn import (
     DJANGO,
@@ -198,6 +198,32 @@ def test_errors_of_the_database_are_counted_by_kind(service, database_url):
         assert more[0] - more[1] == 5
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_requests_overlap_is_not_called_full_while_it_takes_more(
+    database_url, tmp_path
+):
+    items = [Item.objects.create(name="Desk", price=1).pk for _ in range(3)]
+    change = partial(httpx.patch, json={"quantity": 7}, timeout=20)
+    env = {"WEB_CONCURRENCY": "1", "OVERLAP_LINKS": "4", "MAX_WAIT_SECONDS": "0"}
+    with (
+        observed(database_url, tmp_path, **env) as service,
+        ThreadPoolExecutor() as clients,
+    ):
+        url = f"{service.server.url}/items/"
+        with contextlib.ExitStack() as held:
+            holders = [held.enter_context(row_locked(database_url, item)) for item in items]
+            changes = [clients.submit(change, f"{url}{item}/") for item in items]
+            eventually(lambda: waiting_for_a_lock(holders[0]))
+            time.sleep(0.5)
+        assert [one.result().status_code for one in changes] == [200] * len(items)
+        most = 0.0
+        for _ in range(40):  # in one of them their half second is told
+            told = Scrape(service.port)
+            most = max(most, told.total("worker_slots_busy") / told.total("worker_slots"))
+            time.sleep(0.02)
+    assert most < 0.9
+
+
 def test_the_metrics_have_a_port_of_their_own(service):
     assert httpx.get(f"{service.server.url}/metrics").status_code == 404
     assert ports(service.server) == {httpx.URL(service.server.url).port, service.port}
@@ -251,3 +277,12 @@ def test_a_request_in_hand_is_busy_before_it_ends():
     assert tally.busy_seconds() >= 0.02
     took = tally.end("GET", "", 200, started, None, 0.0)
     assert tally.busy_seconds() == took
+
+
+def test_a_request_that_overlaps_takes_a_part_of_a_slot():
+    tally = Tally()
+    tally.is_read = True
+    took = tally.end("GET", "", 200, time.perf_counter() - 1, None, 0.0, slot=0.25)
+    assert tally.busy_seconds() == pytest.approx(took / 4)
+    assert tally.take().answers["GET", "", 200].seconds == took
+    assert tally.busy_seconds() == pytest.approx(took / 4)
