@@ -68,7 +68,7 @@ SPEEDUPS = environment.subset(
 )
 
 # Connections of each worker over which requests overlap; 0: they are answered one at a time
-OVERLAP_LINKS = environment.number("OVERLAP_LINKS", 4)
+OVERLAP_LINKS = environment.number("OVERLAP_LINKS", 4, most=256)
 
 # Applications: the admin and what it needs exist in development only
 
@@ -169,7 +169,7 @@ if CORS_ALLOWED_ORIGINS:
 METRICS_PORT = environment.port("METRICS_PORT")
 METRICS_HOST = environment.text("METRICS_HOST") or "0.0.0.0"  # noqa: S104  (as the service itself)
 SERVER_TIMING = environment.flag("SERVER_TIMING", default=False)
-OTEL_EXPORTER_OTLP_ENDPOINT = environment.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_ENDPOINT = environment.collector("OTEL_EXPORTER_OTLP_ENDPOINT")
 OTEL_SERVICE_NAME = environment.text("OTEL_SERVICE_NAME", "items")
 if METRICS_PORT and environment.number("PORT", 8000) == METRICS_PORT:
     environment.refuse("METRICS_PORT", f"is {METRICS_PORT}, which is PORT as well")

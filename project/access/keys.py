@@ -1,7 +1,9 @@
 """The keys of the environment variable API_KEYS. The settings read it, and each SIGHUP again."""
 
+import contextlib
 import hashlib
 import hmac
+import io
 import logging
 import re
 from collections.abc import Iterable
@@ -56,12 +58,13 @@ class KeysAnew(LifecycleHooks):
         """Take the keys of now; those of before if there is something wrong with them."""
         if settings.API_AUTH == "none":
             return
-        try:
+        said = io.StringIO()  # what a start would be refused with is a line of the log here
+        with contextlib.suppress(SystemExit), contextlib.redirect_stderr(said):
             keys = read_keys("API_KEYS")
-        except SystemExit:  # the reason is in the line above
-            keys = {}
-        if not keys:
-            logger.error("API_KEYS cannot be used: the keys of before stay")
+            if not keys:
+                environment.refuse("API_KEYS", "lists no key")
+        if why := said.getvalue().strip():
+            logger.error("%s: the keys of before stay", why)
             return
         settings.API_KEYS = keys
         names = ", ".join(sorted({key.name for key in keys.values()}))

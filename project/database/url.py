@@ -1,6 +1,7 @@
 """DATABASE_URL as Django's settings: looked at when the process starts, completed by our limits."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import dj_database_url
 import psycopg
@@ -22,6 +23,7 @@ INSTEAD = {
     "pool": "each worker keeps its own connection; for fewer of them put PgBouncer in between",
     "pgbouncer": "leave it out: the service finds out by itself what it talks to",
 }
+TEXTS = {"user", "password", "dbname", "application_name"}
 NOWHERE = "/nowhere"  # no server's socket is there
 
 
@@ -40,9 +42,10 @@ def database(url: str) -> dict[str, Any]:
     if not found["NAME"] and not {"service", "dbname"} & options.keys():
         raise ValueError("names no database: postgresql://user:password@host/name")
     for name, value in options.items():
-        if isinstance(value, list) or (name in OPTIONS and type(value) is not int):
-            raise ValueError(f"has {name}={value!r}: allowed is one value, a whole number where "
-                             "it is a time or a count")  # fmt: skip
+        if isinstance(value, list):  # of passwords, perhaps
+            raise ValueError(f"has {name} more than once")
+        if name in OPTIONS and type(value) is not int:
+            raise ValueError(f"has {name}={value!r}: allowed are whole numbers")
     _try(found, options)
     # The last of two `-c` for one setting holds: what the URL says.
     limits = f"{TIME_LIMITS} {options.pop('options', '')}".strip()
@@ -56,6 +59,13 @@ def _parsed(url: str) -> Any:
         raise ValueError("is no URL like postgresql://user:password@host/name") from None
     if not str(found["ENGINE"]).endswith("postgresql"):
         raise ValueError("names no PostgreSQL: postgresql://… is the only kind")
+    parts = urlsplit(url)
+    if "@" in parts.path + parts.fragment + parts.query.partition("=")[0]:
+        raise ValueError("has an @ too late: in a password write %2F for /, %3F for ?, %23 for #")
+    options = found.get("OPTIONS", {})
+    said = parse_qs(parts.query)
+    for name in TEXTS & options.keys():  # of which numbers and truths were made
+        options[name] = said[name][0] if len(said[name]) == 1 else said[name]
     return found
 
 

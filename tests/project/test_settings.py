@@ -9,7 +9,19 @@ import pytest
 from tests.project.production import KEY, NOWHERE, PRODUCTION, ROOT, SECRET, run
 
 SETTINGS = ROOT / "project" / "settings.py"
-OURS = ("DJANGO_", "DATABASE_", "API_", "LOG_", "MAX_BODY_", "METRICS_", "HSTS_", "CORS_", "PORT")
+OURS = (
+    "DJANGO_",
+    "DATABASE_",
+    "API_",
+    "OTEL_",
+    "OVERLAP_",
+    "LOG_",
+    "MAX_BODY_",
+    "METRICS_",
+    "HSTS_",
+    "CORS_",
+    "PORT",
+)
 
 
 @pytest.fixture
@@ -69,12 +81,19 @@ def refusal(load, capsys):
     ("METRICS_PORT", "8000", "METRICS_PORT is 8000, which is PORT as well"),
     ("METRICS_PORT", "9100/tcp", "METRICS_PORT is '9100/tcp', allowed are whole numbers from 0"),
     ("SERVER_TIMING", "maybe", "SERVER_TIMING is 'maybe', allowed are 1, true, yes, 0, false, no"),
+    ("DATABASE_URL", "postgresql://u:1/2@h/n", "DATABASE_URL has an @ too late: in a password"),
+    ("DATABASE_URL", "postgresql://u:1#2@h/n", "DATABASE_URL has an @ too late: in a password"),
+    ("DATABASE_URL", "postgresql://u:1?2@h/n", "DATABASE_URL has an @ too late: in a password"),
+    ("DATABASE_URL", "postgresql://h/n?user=a&user=b", "DATABASE_URL has user more than once"),
     ("DATABASE_URL", "postgresql://h/n?pool=true", "DATABASE_URL has the option pool: each worker"),
     ("DATABASE_URL", "postgresql://h/n?pgbouncer=true", "DATABASE_URL has the option pgbouncer: "),
     ("DATABASE_URL", "postgresql://h/n?conn_max_age=x", "DATABASE_URL has conn_max_age='x'"),
     ("DATABASE_URL", "postgresql://h/n?schema=x", "DATABASE_URL is not what libpq can read: "),
     ("DATABASE_URL", "postgresql://h/n?sslmode=x", "DATABASE_URL is not what libpq can read: "),
     ("DATABASE_URL", "postgresql://h/n?connect_timeout=x", "DATABASE_URL has connect_timeout='x'"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT needs"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/v1/traces", "OTEL_EXPORTER_OTLP_ENDPOINT needs"),
+    ("OVERLAP_LINKS", "257", "OVERLAP_LINKS is '257', allowed are whole numbers from 0 to 256"),
     ("SPEEDUPS", "answers,magic", "SPEEDUPS lists 'magic', allowed are none or some of answers, "),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_in_one_line(refusal, name, value, line):
@@ -90,8 +109,14 @@ def test_a_key_of_another_form_is_refused_without_being_repeated(refusal, entry)
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://u:open-sesame@h/x", "open-sesame", "postgresql://u:open-sesame@h"]
-)
+    "url",
+    [
+        "mysql://u:open-sesame@h/x", "open-sesame", "postgresql://u:open-sesame@h",
+        "postgresql://u@h/n?password=open-sesame&password=open-sesame",
+        "postgresql://u:1/open-sesame@h/n", "postgresql://u:1#open-sesame@h/n",
+        "postgresql://u:1?open-sesame@h/n",
+    ],
+)  # fmt: skip
 def test_a_refused_database_is_named_without_its_password(refusal, url):
     assert "open-sesame" not in refusal(DATABASE_URL=url)
 
@@ -101,6 +126,14 @@ def test_a_value_may_stand_in_a_file_as_secret_mounts_have_it(load, tmp_path):
     secret.write_text("from a file " * 5 + "\n")
     settings = load(DJANGO_SECRET_KEY=None, DJANGO_SECRET_KEY_FILE=str(secret))
     assert settings["SECRET_KEY"] == ("from a file " * 5).strip()
+
+
+def test_a_file_as_windows_writes_it_and_blanks_around_a_value_are_no_part_of_it(load, tmp_path):
+    file = tmp_path / "url"
+    file.write_text("\ufeffpostgresql://h/n\r\n", encoding="utf-8")
+    for given in ({"DATABASE_URL_FILE": str(file)}, {"DATABASE_URL": "postgresql://h/n \r"}):
+        settings = load(**{"DATABASE_URL": None, **given})
+        assert settings["DATABASES"]["default"]["NAME"] == "n"
 
 
 def test_a_value_that_is_set_twice_is_refused(refusal, tmp_path):
@@ -202,6 +235,13 @@ def test_connections_are_kept_unless_the_url_gives_them_an_age(load):
         database = load(DATABASE_URL=f"postgresql://h/n{option}")["DATABASES"]["default"]
         assert database["CONN_MAX_AGE"] == age
         assert "conn_max_age" not in database["OPTIONS"]
+
+
+@pytest.mark.parametrize("password", ["0042", "true", "1e3"])
+def test_a_password_among_the_options_stays_as_it_is_written(load, password):
+    url = f"postgresql:///n?host=/run/postgresql&user=007&password={password}"
+    options = load(DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+    assert (options["user"], options["password"]) == ("007", password)
 
 
 def test_the_database_gives_up_on_a_statement_before_the_client_does(load):

@@ -77,6 +77,12 @@ def test_keys_are_taken_and_given_by_sighup_and_a_wrong_file_changes_nothing(
         eventually(partial(said, tmp_path / "log", "the keys of before stay", times))
         eventually(lambda: statuses(service, "old", "kept", "new") == [401, 200, 200])
     assert "2 API keys from now on: kept, new" in (tmp_path / "log").read_text()
+    told = [line["message"] for line in logged(tmp_path / "log") if line["severity"] == "ERROR"]
+    assert told == [
+        "API_KEYS lists no key: the keys of before stay",
+        "API_KEYS entry 1 is not name:sha256-hex:scope (read or write): the keys of before stay",
+        "API_KEYS entry 1 is not name:sha256-hex:scope (read or write): the keys of before stay",
+    ]
     assert "the-secret" not in (tmp_path / "log").read_text()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -66,12 +67,14 @@ def test_every_worker_sends_spans_and_keeps_the_trace_of_the_client(database_url
     item = Item.objects.create(name="Desk", price=1)
     with collecting() as collector:
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
-               "GUNICORN_WORKER_CLASS": kind}  # fmt: skip
+               "GUNICORN_WORKER_CLASS": kind, "LOG_LEVEL": "INFO"}  # fmt: skip
         with serving(DJANGO, database_url, log=tmp_path / "log", workers=2, env=env) as server:
             url = f"{server.url}/items/{item.pk}/"
             asked = ask_until_both_answered(url)
             httpx.get(url, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
         # The stop sent what had not been sent.
+    (start,) = re.findall(r"2 workers x .*? database connections", (tmp_path / "log").read_text())
+    assert "links" not in start  # traced requests do not overlap
     spans = [span for _, span in collector.spans]
     answers = [one for one in spans if one.kind == SERVER and one.name == f"GET {ITEM}"]
     assert len(answers) == asked + 1

@@ -9,6 +9,18 @@ from drf_speedups.server import start_line
 @pytest.fixture(autouse=True)
 def no_pooler(monkeypatch):
     monkeypatch.setattr(pooler, "way", pooler.Way)
+    monkeypatch.setattr(start_line, "reserved_connections", lambda: 0, raising=False)
+
+
+def test_what_postgresql_keeps_for_superusers_is_no_room(monkeypatch):
+    monkeypatch.setattr(start_line, "max_connections", lambda: 10)
+    for reserved, warnings in ((2, 0), (3, 1)):
+        monkeypatch.setattr(start_line, "reserved_connections", lambda many=reserved: many)
+        said = start_line.connection_warnings(2, 4)
+        assert len(said) == warnings
+    assert said[0].startswith(
+        "8 database connections are needed but max_connections is 10, 3 of them reserved: lower "
+    )
 
 
 @pytest.mark.parametrize(("most", "warning"), [
