@@ -72,10 +72,11 @@ def connection_warnings(workers: int, threads: int, links: int = 0) -> tuple[str
     if pooler.way().pooled:
         return pooler.way().faults
     most, needed = max_connections(), workers * (threads + links)
-    if not most or needed <= most:
+    if not most or needed <= most - (kept := reserved_connections()):
         return ()
+    beside = f", {kept} of them reserved" if kept else ""
     return (
-        f"{needed} database connections are needed but max_connections is {most}: "
+        f"{needed} database connections are needed but max_connections is {most}{beside}: "
         "lower WEB_CONCURRENCY, GUNICORN_THREADS or OVERLAP_LINKS, or put PgBouncer in between",
     )
 
@@ -84,6 +85,11 @@ def max_connections() -> int | None:
     """Return PostgreSQL's `max_connections`, None while it cannot be asked."""
     most = _shown("max_connections")
     return None if most is None else int(most)
+
+
+def reserved_connections() -> int:
+    """Return how many of them PostgreSQL keeps for superusers."""
+    return int(_shown("superuser_reserved_connections") or 0)
 
 
 @functools.cache
