@@ -84,14 +84,15 @@ def growing(settings: Sequence[Setting]) -> Answer:
     if not total:
         raise CannotTellError("no trial can be trusted")
     longer = _longer(settings)
+    evidence = [said for group in courses.values() for said in group]
     if set(courses) == {Course.UNKNOWN}:
         where = f" in each of {total} trials" if total > 1 else ""
-        raise CannotTellError(f"the window is too short or too noisy{where}{longer}")
+        text = f"I cannot tell, because the window is too short or too noisy{where}{longer}."
+        return Answer(Question.GROWTH, settings[0].label, Kind.UNKNOWN, text, tuple(evidence))
     text = "; ".join(
         f"{course} in {len(said)} of {total} trials{longer if course is Course.UNKNOWN else ''}"
         for course, said in courses.items()
     )
-    evidence = [said for group in courses.values() for said in group]
     numbers = {str(course): len(said) for course, said in courses.items()}
     return Answer(
         Question.GROWTH, settings[0].label, Kind.ANSWER, f"{text}.", tuple(evidence), numbers

@@ -45,8 +45,7 @@ def article(settings: Sequence[Setting]) -> list[Block]:
     rows = [_row(published, setting) for published, setting in pairs]
     note = (
         "The article's service is FastAPI on its own machines; its think time is not published. "
-        "Change: of the mean latency, from the start to the end of the window, with its interval at "
-        "99 %."
+        "Change: of the mean latency from the start to the end of the window (99 % interval)."
     )
     return [
         Heading("The article's four figures"),

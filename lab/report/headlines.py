@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lab.analysis.analyse import Analysis
 from lab.analysis.answers import Question
 from lab.analysis.comparison import labels
-from lab.analysis.formatting import counted, number
+from lab.analysis.formatting import counted, number, percent
 from lab.analysis.growth import Course
 from lab.analysis.settings import Setting, closed, p95, throughput
 from lab.analysis.statistics import median
@@ -43,8 +43,12 @@ def _mean(setting: Setting) -> str:
 
 
 def _course(setting: Setting) -> str:
-    course = setting.verdicts[setting.shown[0].number].growth.course
-    return "growth not known" if course is Course.UNKNOWN else str(course)
+    found = setting.verdicts[setting.shown[0].number].growth
+    if found.course is not Course.UNKNOWN:
+        return str(found.course)
+    ends = found.latency.change.interval
+    between = f": {percent(ends.low)} to {percent(ends.high)} in the window" if ends else ""
+    return f"growth not known{between}"
 
 
 def _headlines(found: Analysis) -> Iterator[Headline]:
