@@ -40,7 +40,7 @@ ROWS = {
     "CASE compared with a number": Spec(rows="case"),
     "Substr": Spec(rows="part"),
     "the sum of two values": Spec(rows="sum"),
-    "a key of a JSONField": Spec(model="WithDocument", rows="document"),
+    "a key of a JSONField": Spec(model="WithDocument", rows="document", fields="hidden document"),
     "from_db": Spec(model="OwnFromDb"),
     "__init__ of a model": Spec(model="OwnInit"),
     "a descriptor on a column": Spec(model="OwnDescriptor"),

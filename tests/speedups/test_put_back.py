@@ -149,7 +149,7 @@ FAULTS: dict[str, tuple[Callable[[], contextlib.ExitStack], Spec]] = {
         Spec(model="OwnFromDb"),
     ),
     "no converters in RETURNING": (
-        unconverted, Spec(model="WithDocument", fields="whole document")
+        unconverted, Spec(model="WithDocument")
     ),
     "JSON of whatever is there": (
         lambda: patched((json_sql.Json, "__str__", lambda self: self.written)),

@@ -76,8 +76,8 @@ def _serializer(spec: Spec, model: Any, with_pieces: bool) -> Any:
     others = ["extra"] if "extra" in declared else []
     columns = [one.name for one in model._meta.concrete_fields
                if not one.generated or spec.fields == "computed"]  # fmt: skip
-    if model.__name__ == "WithDocument" and spec.fields != "whole document":
-        columns.remove("document")  # a column that is not shown, and read back all the same
+    if model.__name__ == "WithDocument" and spec.fields == "hidden document":
+        columns.remove("document")  # and it is read back all the same
     if spec.fields == "without key":
         columns.remove("id")
     shown = ["title" if one == "name" and "title" in declared else one for one in columns]

@@ -116,7 +116,7 @@ FIELDS: dict[str, Any] = {
                               "extra": serializers.JSONField(default={"a": []}, write_only=True)},
     "other name": lambda: {"title": serializers.CharField(source="name", max_length=20)},
     "method": lambda: {"method": serializers.SerializerMethodField()},
-    "whole document": dict,
+    "hidden document": dict,
     "without key": dict,
     "computed": dict,
 }  # fmt: skip
