@@ -129,7 +129,14 @@ def machine(debian: Debian, folder: Path) -> Iterator[Machine]:
         finally:
             unshare.kill()
             unshare.wait()
-            shutil.rmtree(root)  # gigabytes; its mounts went with its processes
+            _remove(root)
+
+
+def _remove(root: Path, seconds: float = 60) -> None:
+    """Remove gigabytes, beside processes that were killed just now; its mounts go with them."""
+    deadline = time.monotonic() + seconds
+    while root.exists() and time.monotonic() < deadline:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _wait_until_gone(group: int, seconds: float = 30) -> None:
