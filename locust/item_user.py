@@ -73,8 +73,11 @@ class ItemUser(FastHttpUser):
 
     def on_start(self) -> None:
         if self.current.load.arrival_rate:
-            # Users start in groups: a random phase spreads their schedules.
-            self.intended = time.time() - self.current.interval * self.current.rng.random()
+            # Users start in groups: a phase spreads regular schedules. A random pause is as random
+            # from any moment on, and nothing is due before the load begins.
+            regular = self.current.load.pace == "constant"
+            phase = self.current.rng.random() if regular else 0.0
+            self.intended = time.time() - self.current.interval * phase
             self.pause(self.wait_time())
 
     def wait_time(self) -> float:

@@ -8,6 +8,7 @@ delete again, if the mix has deletes; of the service's own rows they only read.
 # mypy: disable-error-code="no-untyped-call"
 
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ from plain_client import PlainSession
 from targets import Id, Item, WrongAnswerError
 
 T = TypeVar("T")
+LONG_PAGES = (1000, 100)  # items that a service may list at once
 MAX_PAGES = 50  # 1,000 ids with the default page size are variety enough
 ENOUGH_TIME = 10.0  # seconds of learning
 TIMEOUT = 10.0  # seconds for one answer
@@ -56,6 +58,8 @@ def rehearse(host: str, load: Load) -> list[Id]:
         stage.learn(max_pages=1, thoroughly=False)
         return []
     ids = stage.learn()
+    if len(ids) == load.page_size and load.does("retrieve"):
+        ids = stage.learn_at_once(ids)
     if not ids and load.does("retrieve") and not load.writes:
         raise LookupError(
             f"GET {host}{load.target.page_url(load.page_size)}: the list is empty, and the mix "
@@ -106,6 +110,27 @@ class Stage:
             ids += self._checked(f"GET {self._host}{url}", partial(ids_in, page))
             url = target.next_url(page)
         return list(dict.fromkeys(ids))  # a page may repeat what moved down meanwhile
+
+    def learn_at_once(self, ids: list[Id]) -> list[Id]:
+        """Ids of a long page, of a service that names no next one: else a few rows are all reads.
+
+        `ids` are those of the first page, which are what is known where a long one is refused.
+        """
+        target = self._target
+        for size in (size for size in LONG_PAGES if size > len(ids)):
+            try:
+                page = self._ask(
+                    "GET", target.page_url(size), {200: lambda answer: parse(answer.content)}
+                )
+                items = check_page(target, page, size)
+            except (LookupError, WrongAnswerError):
+                continue
+            return list(dict.fromkeys(map(target.id_of, items)))
+        logging.warning(
+            "Only %d ids are known, of the first page of the list: what is read are these rows and "
+            "what the load creates (--seeded-rows)", len(ids),
+        )  # fmt: skip
+        return ids
 
     def create(self) -> tuple[Id, Item]:
         """Create an item; return its id and the values that it must have."""

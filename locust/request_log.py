@@ -66,10 +66,12 @@ class RequestLog:
         **_: object,
     ) -> None:
         headers = response.headers
+        # A timer may wake a user a moment too soon: it is not late then, and not early.
+        intended = min(context.get("intended", start_time), start_time)
         self._writer.writerow(
             (
                 f"{start_time:.6f}",
-                f"{context.get('intended', start_time):.6f}",
+                f"{intended:.6f}",
                 f"{request_type} {name}",
                 f"{response_time:.6f}",
                 response.status_code,

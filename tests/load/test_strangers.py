@@ -87,6 +87,10 @@ def test_service_is_driven_as_it_is(runs: dict[str, Outcome], logs: Path, name: 
     assert sent.total() > 20
 
 
+def test_rows_are_learned_where_no_page_names_the_next(runs: dict[str, Outcome]) -> None:
+    assert "Learned 30 ids from the list" in runs["shop"].err
+
+
 @pytest.mark.parametrize(("name", "wrong"), WRONG)
 def test_wrong_option_is_one_line_that_says_what_came_and_what_to_change(
     runs: dict[str, Outcome], name: str, wrong: str
