@@ -9,6 +9,7 @@ from rich.console import Console
 
 from lab.errors import LabError
 from lab.probing.asking import Service
+from lab.probing.document import BEARER
 from lab.probing.probe import Probe
 
 DESCRIPTION = "look at a running service and print the options that fit the load to it"
@@ -31,20 +32,27 @@ def add_options(part: argparse.ArgumentParser) -> None:
         "--payload", default="", help="JSON of a new item, where neither document nor list tells it"
     )
     part.add_argument(
-        "--auth-header", default="Authorization: Bearer",
-        help="how the key in LOCUST_API_KEY is sent: X-API-Key, 'Authorization: Token'",
+        "--auth-header", default="",
+        help="how the key in LOCUST_API_KEY is sent: X-API-Key, 'Authorization: Token' (default: "
+        f"as its document says, else {BEARER!r})",
     )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
     """Print what was found. Raises `LabError` with what came, and what to do about it."""
-    parts = urlsplit(options.url)
+    try:
+        parts = urlsplit(options.url)
+    except ValueError as error:
+        raise LabError(f"{options.url!r} is no address: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise LabError("give an address such as http://127.0.0.1:8000, without a password in it")
     url = f"{parts.scheme}://{parts.netloc}"
-    service = Service(url, options.auth_header)
+    service = Service(url, options.auth_header or BEARER)
     path = parts.path if parts.path.strip("/") else ""
-    probe = Probe(service, path, writes=not options.read_only, payload=options.payload)
+    probe = Probe(
+        service, path, writes=not options.read_only, payload=options.payload,
+        is_told=bool(options.auth_header),
+    )  # fmt: skip
     console = Console(highlight=False)
 
     def say(line: str) -> None:
@@ -55,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     finally:  # what was found until then helps to mend the rest
         for line in probe.found.lines:
             say(line)
-    if options.auth_header != "Authorization: Bearer":
+    if options.auth_header not in ("", BEARER):
         found.options["--auth-header"] = options.auth_header
     fitting = said(found.options)
     say("")

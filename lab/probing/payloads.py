@@ -19,6 +19,11 @@ FORMATS = {
     "email": "$unique@example.com",
     "uri": "https://example.com/$unique",
     "uuid": "00000000-0000-4000-8000-000000000000",
+    "uri-reference": "/$unique",
+    "url": "https://example.com/$unique",
+    "hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
     "decimal": "$price",
 }
 EXAMPLES = {"$name": "Oak chair 0001", "$text": "Made to order.", "$price": "12.50",
@@ -33,22 +38,30 @@ class Bare(str):
 def from_schema(document: Document, schema: Schema, depth: int = 0) -> dict[str, Any]:
     """Return values for what a schema requires; where it requires nothing, for all it knows."""
     properties = schema.get("properties") or {}
+    known = {name: document.resolved(one) for name, one in properties.items()}
     required = [name for name in schema.get("required", ()) if name in properties]
     return {
-        name: _value(document, name, document.resolved(properties[name]), depth)
+        name: _value(document, name, known[name], depth)
         for name in required or properties
-        if not properties[name].get("readOnly")
+        if not (known[name].get("readOnly") or _is_read_only(properties[name]))
     }
+
+
+def _is_read_only(schema: Any) -> bool:
+    """Whether it says so beside a reference."""
+    return isinstance(schema, Mapping) and bool(schema.get("readOnly"))
 
 
 def _value(document: Document, name: str, schema: Schema, depth: int) -> Any:
     for key in ("const", "default", "example"):
         if schema.get(key) is not None and not NAMED.search(name):
-            return schema[key]
+            return _literal(schema[key])
     if schema.get("enum"):
-        return schema["enum"][0]
-    if schema.get("examples") and (schema.get("pattern") or not NAMED.search(name)):
-        return schema["examples"][0]
+        return _literal(next((one for one in schema["enum"] if one is not None), None))
+    examples = schema.get("examples")  # a list in a schema; beside a parameter it has names
+    fits = schema.get("pattern") or not NAMED.search(name)
+    if fits and examples and isinstance(examples, list):
+        return _literal(examples[0])
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), None)
@@ -79,8 +92,10 @@ def _number(name: str, schema: Schema, kind: str) -> Any:
     if kind == "integer" and COUNTED.search(name) and low <= 0 and high >= 999:
         return Bare("$quantity")
     value = min(max(1, low + (low == schema.get("exclusiveMinimum"))), high)
-    step = schema.get("multipleOf") or 1
-    return -(-value // step) * step
+    if value == schema.get("exclusiveMaximum"):
+        value = value - 1 if kind == "integer" else (low + high) / 2
+    step = schema.get("multipleOf") or (1 if kind == "integer" else 0)
+    return -(-value // step) * step if step else value
 
 
 def _text(name: str, schema: Schema) -> str:
@@ -113,7 +128,16 @@ def _like(name: str, value: Any) -> Any:
         return "$price" if isinstance(value, str) else Bare("$price")
     if isinstance(value, int) and not isinstance(value, bool) and COUNTED.search(name):
         return Bare("$quantity")
-    return value.replace("$", "$$") if isinstance(value, str) else value
+    return _literal(value)
+
+
+def _literal(value: Any) -> Any:
+    """Return a value in which nothing is taken for a placeholder."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, Mapping):
+        return {key: _literal(one) for key, one in value.items()}
+    return [_literal(one) for one in value] if isinstance(value, list) else value
 
 
 def template(values: Any) -> str:
@@ -123,7 +147,7 @@ def template(values: Any) -> str:
         if isinstance(value, Bare):
             return f"\0{value}\0"
         if isinstance(value, dict):
-            return {key: plain(one) for key, one in value.items()}
+            return {key.replace("$", "$$"): plain(one) for key, one in value.items()}
         return [plain(one) for one in value] if isinstance(value, list) else value
 
     return re.sub(r'"\\u0000(\$\w+)\\u0000"', r"\1", json.dumps(plain(values)))

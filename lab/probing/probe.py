@@ -15,6 +15,7 @@ from lab.probing.payloads import example, from_item, from_schema, template
 from lab.probing.shapes import WHOLE, best_list, id_fields, inside, item_path
 
 Item = Mapping[str, Any]
+NOT_FOUND = 404
 FEW = 2  # items to ask for, when it is to be seen whether a list has pages
 SLASHES = {  # at the end of the list's path, and of an item's: --trailing-slash
     (True, True): "yes", (False, False): "no", (True, False): "collection", (False, True): "item",
@@ -38,8 +39,11 @@ class Found:
 class Probe:
     """One look at one service. Its methods raise `LabError` with one line that says what to do."""
 
-    def __init__(self, service: Service, path: str, *, writes: bool, payload: str = "") -> None:
+    def __init__(
+        self, service: Service, path: str, *, writes: bool, payload: str = "", is_told: bool = False
+    ) -> None:
         self._service, self._path, self._writes, self._payload = service, path, writes, payload
+        self._is_told = is_told  # how a key is sent
         self._document: Document | None = None
         self.found = Found()
 
@@ -48,7 +52,7 @@ class Probe:
         self._document = documents.find(self._service)
         if self._document:
             self.found.lines.append(f"{self._document.title} at {self._document.place}")
-            if header := self._document.auth_header:
+            if not self._is_told and (header := self._document.auth_header):
                 self._service = replace(self._service, auth_header=header)
                 if header != "Authorization: Bearer":
                     self.found.options["--auth-header"] = header
@@ -73,7 +77,8 @@ class Probe:
     def _collection(self) -> Collection:
         known = self._document.collections() if self._document else []
         if self._path:
-            own = [one for one in known if one.base_path == self._path.rstrip("/")]
+            both = (*known, *(one.bare for one in known))
+            own = [one for one in both if one.base_path == self._path.rstrip("/")]
             return own[0] if own else Collection(self._path, "")
         if known:
             first, *others = known
@@ -105,6 +110,9 @@ class Probe:
     def _listed(self, collection: Collection) -> tuple[Collection, Any]:
         """Ask for the list; see where it is, and how many items can be asked for."""
         answer = self._follow(collection.path)
+        if answer.status == NOT_FOUND and collection.prefix:
+            collection = collection.bare
+            answer = self._follow(collection.path)
         if answer.status in (401, 403):
             raise LabError(f"{answer.sentence}: set {KEY}, sent as '{self._service.auth_header}'")
         where = best_list(answer.json) if answer.is_good else ""
@@ -179,10 +187,14 @@ class Probe:
         own, remark, collection = self._created(collection, answer)
         self.found.options["--payload"] = payload
         self.found.note(answer, f"create: {remark}")
-        if item is None:  # nothing was there to be read before
-            collection = self._read_new(collection, own)
-        path = collection.item_path.replace("{}", quote(str(own), safe=""))
-        self._update(collection, path, payload)
+        try:
+            if item is None:  # nothing was there to be read before
+                collection = self._read_new(collection, own)
+            path = collection.item_path.replace("{}", quote(str(own), safe=""))
+            self._update(collection, path, payload)
+        except LabError:
+            self.found.lines.append(f"the item {own} was created by probe and is still there")
+            raise
         if not self._delete(path):
             self.found.lines.append(f"the item {path} was created by probe and is still there")
             self.found.options["--mix"] = NO_DELETES
@@ -230,7 +242,8 @@ class Probe:
             self.found.options["--created"] = "location"
             own = answer.location.rstrip("/").rpartition("/")[2]
             return own, "answers a Location", collection
-        raise LabError(f"{answer.sentence}: neither an id nor a Location tells what was created")
+        raise LabError(f"{answer.sentence}: neither an id nor a Location tells what was "
+                       "created: it is still there")  # fmt: skip
 
     def _read_new(self, collection: Collection, own: object) -> Collection:
         name = self.found.options.get("--id-field", "id")

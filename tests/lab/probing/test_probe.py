@@ -170,5 +170,97 @@ def test_a_payload_keeps_to_what_a_schema_asks_for():
 def test_a_payload_like_an_item_leaves_out_what_a_service_makes():
     item = {"id": 7, "title": "x", "price": 2.5, "done": True, "created_at": "2026", "cost_$": "1"}
     assert template(from_item(item, "id")) == (
-        '{"title": "$name", "price": $price, "done": true, "cost_$": "$price"}'
+        '{"title": "$name", "price": $price, "done": true, "cost_$$": "$price"}'
     )
+
+
+PET = {
+    "openapi": "3.1.0",
+    "components": {"schemas": {
+        "Pet": {"oneOf": [{"$ref": "#/components/schemas/Cat"}], "required": ["kind"],
+                "properties": {"kind": {"type": "string", "maxLength": 3}}},
+        "Cat": {"allOf": [{"$ref": "#/components/schemas/Pet"}, {"properties": {
+            "lives": {"type": "integer"}, "notes": True,
+            "share": {"type": "number", "maximum": 0.5},
+            "fee": {"type": ["null", "string"], "default": "US$"},
+            "tone": {"enum": [None, "low"]},
+            "left": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        }, "required": ["lives", "notes", "share", "fee", "tone", "left"]}]},
+    }},
+}  # fmt: skip
+
+
+def test_schemas_of_3_1_that_refer_to_one_another_are_read():
+    document = Document(PET, "/openapi.json")
+    cat = document.resolved({"$ref": "#/components/schemas/Cat"})
+    payload = template(from_schema(document, cat))
+    assert json.loads(example(payload, "f00")) == {
+        "kind": "x", "lives": 1, "notes": "Made to order.", "share": 0.5, "fee": "US$",
+        "tone": "low", "left": 0.5,
+    }  # fmt: skip
+    assert document.resolved(True) == {}
+
+
+SCHEMES = {
+    "basicAuth": {"type": "http", "scheme": "basic"},
+    "cookieAuth": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+}
+TOKEN = {
+    "type": "apiKey", "in": "header", "name": "Authorization",
+    "description": 'Token-based authentication with required prefix "Token"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("schemes", "header"), [
+    (SCHEMES, "Authorization: Basic"),
+    (SCHEMES | {"jwtAuth": {"type": "http", "scheme": "bearer"}}, "Authorization: Bearer"),
+    (SCHEMES | {"tokenAuth": TOKEN}, "Authorization: Token"),
+    ({"cookieAuth": SCHEMES["cookieAuth"]}, ""),
+])  # fmt: skip
+def test_a_key_is_sent_as_programs_are_meant_to(schemes, header):
+    assert Document({"components": {"securitySchemes": schemes}}, "").auth_header == header
+
+
+@pytest.mark.parametrize(("servers", "prefix"), [
+    ([{"url": "https://api.example.com/v1"}], "/v1"), ([{"url": "./"}], "/api"), ([], ""),
+    ([{"url": "v2"}], "/api/v2"), ([{"url": "/"}], ""),
+    ([{"url": "https://x/{base}", "variables": {"base": {"default": "v3"}}}], "/v3"),
+])  # fmt: skip
+def test_paths_begin_where_the_document_says(servers, prefix):
+    item = {"get": {}}
+    paths = {"/items": {"get": {}}, "/items/{id}": item, "/none": None}
+    (found,) = Document({"servers": servers, "paths": paths}, "/api/openapi.json").collections()
+    assert (found.path, found.item_path) == (f"{prefix}/items", f"{prefix}/items/{{}}")
+    assert found.bare.path == "/items"
+
+
+def behind_a_proxy():
+    """A service whose document says where it is for others; it asks for a key of its own kind."""
+    app = Flask("behind")
+    rows = [{"id": 1, "title": "x"}]
+
+    @app.get("/openapi.json")
+    def document():
+        return {
+            "openapi": "3.1.0", "servers": [{"url": "https://example.com/shop"}],
+            "components": {"securitySchemes": SCHEMES},
+            "paths": {"/items": {"get": {}}, "/items/{id}": {"get": {}}},
+        }  # fmt: skip
+
+    @app.get("/items")
+    def listed():
+        return (rows, 200) if request.headers.get("X-Key") == KEY else ({}, 401)
+
+    @app.get("/items/<own>")
+    def read(own):
+        return rows[0]
+
+    return app
+
+
+def test_a_prefix_of_a_proxy_and_a_scheme_of_others_are_overruled(capsys, monkeypatch, stack):
+    url = stack.enter_context(serving_flask(behind_a_proxy()))
+    monkeypatch.setenv("LOCUST_API_KEY", KEY)
+    _, options = probed(capsys, url, "--read-only", "--auth-header", "X-Key")
+    assert options[options.index("--auth-header") + 1] == "X-Key"
+    assert "--base-path" not in options  # it is /items
