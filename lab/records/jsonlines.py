@@ -7,6 +7,7 @@ be compressed with gzip once a run is over, as it is where results are kept in t
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -101,6 +102,7 @@ def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
 def append(path: Path, trial: Trial) -> None:
     """Add a trial to the file, wholly or (on a full disk, say) not at all. Raises OSError."""
     _unpack(path.with_name(PACKED), path)
+    _cut_off(path)
     with path.open("ab") as file:
         before = file.tell()
         try:
@@ -112,10 +114,24 @@ def append(path: Path, trial: Trial) -> None:
             raise
 
 
+def _cut_off(path: Path) -> None:
+    """Take away the line that was being written when the machine, or the lab, was killed."""
+    if not path.exists() or (written := path.read_bytes()).endswith(b"\n"):
+        return
+    before, _, last = written.rpartition(b"\n")
+    try:
+        from_line(last.decode())
+        path.write_bytes(written + b"\n")  # it is whole: somebody has edited the file
+    except (LabError, ValueError):
+        os.truncate(path, len(before) + 1 if before else 0)
+
+
 def _unpack(packed: Path, path: Path) -> None:
     """Let a run whose records are compressed go on."""
     if packed.exists() and not path.exists():
-        path.write_bytes(gzip.decompress(packed.read_bytes()))
+        whole = path.with_name(f"{path.name}.unfinished")
+        whole.write_bytes(gzip.decompress(packed.read_bytes()))
+        whole.replace(path)
         packed.unlink()
 
 
@@ -125,7 +141,7 @@ def read(path: Path) -> list[Trial]:
     try:
         with opened(path, "rt", encoding="utf-8") as lines:
             return list(_trials(path, lines))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise LabError(f"cannot read {path}: {error}") from error
 
 
@@ -140,4 +156,6 @@ def _trials(path: Path, lines: Iterable[str]) -> Iterator[Trial]:
         try:
             yield from_line(line)
         except LabError as error:
+            if not line.endswith("\n"):  # it was being written when all was killed: measured anew
+                return
             raise LabError(f"{path} line {number} {error}") from error

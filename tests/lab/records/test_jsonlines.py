@@ -136,3 +136,43 @@ def test_compressed_records_that_are_cut_off_are_one_line(tmp_path):
     (tmp_path / "records.jsonl.gz").write_bytes(packed[:-20])
     with pytest.raises(LabError, match=r"cannot read .*records\.jsonl\.gz"):
         jsonlines.completed(tmp_path)
+
+
+def test_a_line_that_was_being_written_when_all_was_killed_is_no_trial(tmp_path):
+    path = tmp_path / "records.jsonl"
+    jsonlines.append(path, trial(number=1))
+    with path.open("a") as file:
+        file.write(jsonlines.to_line(trial(number=2))[:500])
+    assert jsonlines.completed(tmp_path) == [trial(number=1)]
+    jsonlines.append(path, trial(number=3))
+    assert jsonlines.completed(tmp_path) == [trial(number=1), trial(number=3)]
+
+
+def test_a_whole_line_without_its_end_is_kept(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_text(jsonlines.to_line(trial(number=1)).rstrip("\n"))
+    jsonlines.append(path, trial(number=2))
+    assert jsonlines.completed(tmp_path) == [trial(number=1), trial(number=2)]
+
+
+def test_compressed_records_that_are_damaged_are_one_line(tmp_path):
+    packed = bytearray(gzip.compress(jsonlines.to_line(trial()).encode()))
+    packed[10] = 0x07  # after the header: a block of a kind that there is not
+    (tmp_path / "records.jsonl.gz").write_bytes(packed)
+    with pytest.raises(LabError, match=r"cannot read .*records\.jsonl\.gz"):
+        jsonlines.completed(tmp_path)
+
+
+def test_a_disk_that_is_full_leaves_compressed_records_as_they_are(tmp_path, monkeypatch):
+    lines = jsonlines.to_line(trial(number=1)).encode()
+    (tmp_path / "records.jsonl.gz").write_bytes(gzip.compress(lines))
+
+    def full(path, text):
+        with path.open("wb") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        jsonlines.append(tmp_path / "records.jsonl", trial(number=2))
+    assert jsonlines.completed(tmp_path) == [trial(number=1)]
