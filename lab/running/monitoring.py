@@ -91,8 +91,11 @@ def _refuse_what_ended(server: Server, database: Database | None) -> None:
 def _sample(sampler: Sampler) -> None:
     try:
         sampler.sample()
-    except psycopg.Error as error:
+    except psycopg.OperationalError as error:
         raise LabError(DATABASE_ENDED) from error
+    except psycopg.Error as error:
+        said = str(error).splitlines()[0]
+        raise LabError(f"PostgreSQL refused in the middle of a trial: {said}") from error
 
 
 def _refuse_failed_load(load: Program) -> None:

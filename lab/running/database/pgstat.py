@@ -14,10 +14,10 @@ DATABASE = """
 SELECT xact_commit AS commits, xact_rollback AS rollbacks, blks_read AS blocks_read,
     blks_hit AS blocks_hit, tup_returned AS rows_returned, tup_fetched AS rows_fetched,
     tup_inserted AS rows_inserted, tup_updated AS rows_updated, tup_deleted AS rows_deleted,
-    numbackends AS connections, deadlocks, temp_bytes, wal_records, wal_fpi AS wal_full_pages,
-    wal_bytes::bigint, {flushes}
-FROM pg_stat_database, pg_stat_wal WHERE datname = current_database()
+    numbackends AS connections, deadlocks, temp_bytes{wal}
+FROM {places} WHERE datname = current_database()
 """
+WAL = ", wal_records, wal_fpi AS wal_full_pages, wal_bytes::bigint, "
 # Since 18 the flushes of the WAL are counted with all other input and output.
 FLUSHES_18 = """
 (SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')::bigint AS wal_flushes,
@@ -32,12 +32,17 @@ def counters(connection: psycopg.Connection) -> dict[str, float]:
 
     `wal_flush_ms` stays 0 where `track_wal_io_timing` is off. Raises psycopg.Error.
     """
-    recent = connection.info.server_version >= 180_000
-    query = DATABASE.format(flushes=FLUSHES_18 if recent else FLUSHES_14)
-    cursor = connection.execute(query)
+    cursor = connection.execute(_query(connection.info.server_version))
     names = [column.name for column in cursor.description or ()]
     (row,) = cursor.fetchall()
     return {name: round(float(value or 0), 3) for name, value in zip(names, row, strict=True)}
+
+
+def _query(version: int) -> str:
+    if version < 140_000:  # it does not count its WAL yet
+        return DATABASE.format(wal="", places="pg_stat_database")
+    wal = WAL + (FLUSHES_18 if version >= 180_000 else FLUSHES_14)
+    return DATABASE.format(wal=wal, places="pg_stat_database, pg_stat_wal")
 
 
 def table(connection: psycopg.Connection) -> tuple[int, int]:

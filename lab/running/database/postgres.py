@@ -20,6 +20,8 @@ from lab.running.database import pgstat
 from lab.running.processes import program
 
 CREATE, DROP = SQL("CREATE DATABASE {}"), SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+MADE = "made by python -m lab, which drops it again"  # by this the next run knows it
+COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
 LOCK = 7_461_989  # any number: who holds this advisory lock with a name owns that database
 CONNECTIONS_OF_OTHERS = 6  # the lab's, a probe, and PostgreSQL's reserve of 3
 START_LIMIT = 90.0  # seconds; the first start also creates the cluster
@@ -76,7 +78,7 @@ def database(log: Path, cores: tuple[int, ...] = (), *, name: str = "lab") -> It
         given = os.environ.get("DATABASE_URL")
         server = given or stack.enter_context(_embedded_server(log))
         admin = stack.enter_context(_connected(server))
-        _own(admin, name)
+        _own(admin, name, is_theirs=bool(given))
         stack.callback(_drop, server, name)
         url = urlsplit(server)._replace(path=f"/{name}").geturl()
         _manage(url, log, "migrate", "--verbosity", "0")
@@ -92,6 +94,13 @@ def database(log: Path, cores: tuple[int, ...] = (), *, name: str = "lab") -> It
 def watched(url: str, log: Path) -> Iterator[Database]:
     """Look at the database of another's service, which is left as it is. Raises `LabError`."""
     with _connected(url) as own:
+        try:
+            pgstat.counters(own)
+        except psycopg.Error as error:
+            said = str(error).splitlines()[0]
+            raise LabError(
+                f"the counters of its database cannot be read ({said}): leave --database out"
+            ) from error
         yield Database(url, _settings(own), _postmaster(own), log, own)
 
 
@@ -118,7 +127,10 @@ def _printed_url(log: Path, already: int) -> str | None:
 @contextlib.contextmanager
 def _connected(url: str) -> Iterator[psycopg.Connection]:
     try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
+        connection = psycopg.connect(
+            url, autocommit=True, connect_timeout=10,
+            prepare_threshold=None,  # PgBouncer may give each statement another connection
+        )  # fmt: skip
     except psycopg.Error as error:
         raise LabError(f"PostgreSQL cannot be reached: {str(error).splitlines()[-1]}") from error
     try:
@@ -128,12 +140,19 @@ def _connected(url: str) -> Iterator[psycopg.Connection]:
         raise LabError(f"PostgreSQL refused: {str(error).splitlines()[0]}") from error
 
 
-def _own(admin: psycopg.Connection, name: str) -> None:
+def _own(admin: psycopg.Connection, name: str, *, is_theirs: bool) -> None:
     lock = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
     if admin.execute(lock, (LOCK, name)).fetchone() != (True,):
         raise LabError(f"another run uses the database {name!r} of this server: wait until it ends")
+    said = admin.execute(COMMENT, (name,)).fetchone()
+    if is_theirs and said and said[0] != MADE:
+        raise LabError(
+            f"the server of DATABASE_URL has a database {name!r} that the lab has not made, and "
+            "would drop: rename it, or give another server"
+        )
     admin.execute(DROP.format(Identifier(name)))  # left by one that was killed
     admin.execute(CREATE.format(Identifier(name)))
+    admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(name), MADE))
 
 
 def _time_flushes(admin: psycopg.Connection, name: str) -> None:
