@@ -16,6 +16,7 @@ from scipy import special
 
 from lab.analysis.settings import Setting, demand
 from lab.analysis.statistics import CONFIDENCE, FEWEST, Floats, Interval
+from lab.analysis.verdicts import Level
 from lab.errors import LabError
 from lab.records.conditions import Conditions
 from lab.records.operations import ALL
@@ -89,6 +90,7 @@ def differences(
         )
     figures = [(old, new, figure) for old, new in pairs for figure in _figures(old, new)]
     compared = [_compared(*one, tolerance, len(figures)) for one in figures]
+    compared += [found for old, new in pairs for found in _invalid_now(old, new)]
     other = dict.fromkeys(said for old, new in pairs for said in _circumstances(old, new))
     return Differences(tuple(compared), (*other, *alone))
 
@@ -145,6 +147,22 @@ def _compared(
     ratio, interval = welch(new, old, 1 - (1 - CONFIDENCE) / tests)
     change = _change(ratio, interval, tolerance, more_is_better=figure.more_is_better)
     return replace(known, change=change, ratio=ratio, interval=interval)
+
+
+def _invalid_now(before: Setting, now: Setting) -> Iterator[Compared]:
+    """Say that some trials are invalid that all were valid before: the others do not show why."""
+    wrong = _invalid(now)
+    if now.trials and wrong and not _invalid(before):
+        reason = now.verdicts[wrong[0].number].reasons[0].text
+        yield Compared(
+            f"{now.label}, {now.sentence}", "trials", "valid", Change.INVALID,
+            before=float(len(before.trials)), now=float(len(now.trials)),
+            why=f"{len(wrong)} of {len(now.all)} trials are invalid now: {reason}",
+        )  # fmt: skip
+
+
+def _invalid(setting: Setting) -> list[Trial]:
+    return [one for one in setting.refused if setting.verdicts[one.number].level is Level.INVALID]
 
 
 def _values(setting: Setting, of: Value) -> list[float]:

@@ -21,6 +21,8 @@ def _spare_cpu(trial: Trial) -> float | None:
     left = may - trial.cores_used("server")
     if not trial.cores["server"]:  # it has no cores of its own: others run on them
         left = min(left, float(trial.machine["cores"]) - sum(map(trial.cores_used, trial.usage)))
+    if most := trial.machine.get("quota"):
+        left = min(left, most - sum(map(trial.cores_used, trial.cores)))
     return max(0.0, left / may)
 
 

@@ -35,10 +35,15 @@ class Limit:
     too_few_workers: bool  # too few workers, while CPU idles: the article's
 
 
-def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
+def limit(
+    setting: Setting,
+    fewer_users: Setting | None = None,
+    in_workers: tuple[Setting, Setting] | None = None,
+) -> Limit:
     """Name the limit of a setting. Trials that only drift, or are few, count: they ran into it.
 
-    `fewer_users` is the same setting under less load: does latency grow with more?
+    `fewer_users` is the same setting under less load: does latency grow with more? `in_workers`
+    are the same with few workers and with more, itself among them: did those help?
     Raises `CannotTellError` when no trial can be trusted or the server's CPU was not measured.
     """
     trial = _typical(setting)
@@ -52,6 +57,9 @@ def limit(setting: Setting, fewer_users: Setting | None = None) -> Limit:
     slower = _takes_longer(setting)
     held_up = first.name in (SERVER, SLOTS, WAITING, LINKS) and cpu < FEW_CORES and queues(trial)
     lesson = held_up and not slower
+    if lesson and in_workers and (said := _in_vain(*in_workers)):
+        seen = f"{first.name} is the fullest ({first.detail})"
+        return Limit(UNSEEN, f"{UNSEEN}: {said}. Of what it sees, {seen}", parts, cpu, False)
     if lesson:
         what = "latency grows" if _grows(setting, fewer_users) else _queueing(trial)
         text = f"CPU at {percent(cpu)} while {what}: {_too_few(trial, first)}. {text}"
@@ -72,7 +80,9 @@ def _typical(setting: Setting) -> Trial:
     if not trials:
         raise CannotTellError("none of its trials can be trusted")
     if not all("server" in trial.usage for trial in trials):
-        raise CannotTellError("the server's CPU was not measured: give its pid")
+        behind = all(trial.is_foreign and not trial.is_external for trial in trials)
+        why = "what answers is no process of the command" if behind else "give its pid"
+        raise CannotTellError(f"the server's CPU was not measured: {why}")
     return sorted(trials, key=lambda trial: trial.throughput)[len(trials) // 2]
 
 
@@ -171,3 +181,24 @@ def _held_up(setting: Setting, fewer_users: Setting) -> str:
         f"{c.users} users instead of {before.users} get {number(more)} times the requests/s, and "
         f"each takes {number(now / were)} times as long"
     )
+
+
+def _in_vain(fewer: Setting, more: Setting) -> str:
+    """Say what more workers brought, where all of both wait, and more of them did not help."""
+    if not all(_waits(_typical(one)) for one in (fewer, more)):
+        return ""
+    few, many = fewer.conditions.workers, more.conditions.workers
+    times = _throughput(more) / _throughput(fewer)
+    if times - 1 > FEW_MORE * (many / few - 1):
+        return ""
+    return (
+        f"{counted(many, 'worker')} instead of {few} get {number(times)} times the requests/s, "
+        "although CPU idles and all their slots are held"
+    )
+
+
+def _waits(trial: Trial) -> bool:
+    """Whether requests hold what there is to hold, while CPU idles."""
+    found = (part for make in PARTS if (part := make(trial)))
+    first = next((part.name for part in found if part.is_full), NOTHING)
+    return first in (SLOTS, WAITING, LINKS) and _cpu(trial, first) < FEW_CORES

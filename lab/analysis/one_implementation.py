@@ -26,7 +26,8 @@ def limits(settings: Sequence[Setting]) -> Answer:
     unknown: list[tuple[Setting, CannotTellError]] = []
     for setting in settings:
         try:
-            found.append((setting, limit(setting, _fewer_users(setting, settings))))
+            fewer, beside = _fewer_users(setting, settings), _in_workers(setting, settings)
+            found.append((setting, limit(setting, fewer, beside)))
         except CannotTellError as why:
             unknown.append((setting, why))
     if not found:
@@ -61,6 +62,23 @@ def _fewer_users(setting: Setting, settings: Sequence[Setting]) -> Setting | Non
     ]
     least = min(same, key=lambda one: one.conditions.users)
     return least if least.conditions.users < setting.conditions.users else None
+
+
+def _in_workers(setting: Setting, settings: Sequence[Setting]) -> tuple[Setting, Setting] | None:
+    """Return the same with fewer workers and with more: its next size, or the one before."""
+    same = [
+        one
+        for one in settings
+        if one.trials and conditions_except(one, "workers") == conditions_except(setting, "workers")
+    ]
+    own = setting.conditions.workers
+    larger = [one for one in same if one.conditions.workers > own]
+    smaller = [one for one in same if one.conditions.workers < own]
+    if larger:
+        return setting, min(larger, key=lambda one: one.conditions.workers)
+    if smaller:
+        return max(smaller, key=lambda one: one.conditions.workers), setting
+    return None
 
 
 def _clearness(setting: tuple[Setting, Limit]) -> tuple[bool, float]:

@@ -24,6 +24,7 @@ from lab.records.trial import Trial
 Value = Callable[[Trial], float | None]
 WINDOWS = 20  # enough of them to draw from
 LONGEST_WINDOW = 5  # seconds; neighbouring seconds share a queue
+BREAKS = ("failures", "unanswered", "lost_writes", "restarts")  # rules: what the service does
 
 
 def throughput(trial: Trial) -> float:
@@ -59,6 +60,20 @@ class Setting:
     trials: tuple[Trial, ...]  # valid
     refused: tuple[Trial, ...]
     verdicts: Mapping[int, Verdict]
+
+    @property
+    def broke(self) -> str:
+        """What the service did wrong in a trial that is refused; "" where it did nothing.
+
+        Its other trials are those in which that happened not to happen.
+        """
+        reasons = (
+            f"trial {trial.number}: {reason.text}"
+            for trial in self.refused
+            for reason in self.verdicts[trial.number].reasons
+            if reason.rule in BREAKS
+        )
+        return next(reasons, "")
 
     @property
     def sentence(self) -> str:

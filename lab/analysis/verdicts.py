@@ -104,6 +104,7 @@ RULES: dict[Level, tuple[Rule, ...]] = {
         rules.generator_warning,
         rules.memory_cap,
         rules.silent_workers,
+        rules.unwatched,
         rules.few_requests,
     ),
 }

@@ -76,15 +76,17 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
     `settings` are of one implementation: they differ in workers, threads, users and
     think time. Raises `CannotTellError`.
     """
-    swept = [grid for grid in grids(settings) if len(grid) > 1]
+    sound, broken = _parted(settings)
+    swept = [grid for grid in grids(sound) if len(grid) > 1]
     if not valid(settings):
         first = settings[0]
         why = first.verdicts[first.refused[0].number].reasons[0].text
         raise CannotTellError(f"no trial is valid: {why}")
     if not swept:
-        known = ", ".join(setting.sentence for setting in valid(settings))
+        known = ", ".join(setting.sentence for setting in valid(sound)) or "nothing"
         raise CannotTellError(
             f"valid trials are of {known} only: measure other worker counts, or more repeats"
+            + "".join(f". {said}" for said in broken)
         )
     _refuse_a_full_machine(
         [trial for grid in swept for setting in grid for trial in setting.trials]
@@ -96,8 +98,19 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
             besides += [
                 f"{setting.sentence}: no valid trial" for setting in settings if not setting.trials
             ]
-            return _advice(row, aim.smallest(row, best), aim, besides)
+            return _advice(row, aim.smallest(row, best), aim, [*besides, *broken])
     return _none_holds(by_users[-1], aim)
+
+
+def _parted(settings: Sequence[Setting]) -> tuple[list[Setting], list[str]]:
+    """Return what may be advised, and a sentence about each that failed in some of its trials."""
+    sound = [setting for setting in settings if not setting.broke]
+    broken = [
+        f"{setting.sentence} is not advised, whatever its other trials say: {setting.broke}"
+        for setting in settings
+        if setting.broke and setting.trials
+    ]
+    return sound, broken
 
 
 def _refuse_a_full_machine(trials: Sequence[Trial]) -> None:

@@ -76,9 +76,10 @@ class Operation:
 def weights_of(mix: str) -> dict[str, float]:
     """Return the weight of each of `ROLES` in a mix such as 75/5/5/15/0; four leave out updates.
 
+    They are whole numbers, as the load deals them out.
     Raises ValueError for a mix that is none.
     """
-    weights = [float(weight) for weight in mix.split("/")]
+    weights = [float(int(weight)) for weight in mix.split("/")]
     if len(weights) == len(ROLES) - 1:
         weights.insert(ROLES.index("update"), 0.0)
     if min(weights) < 0 or not any(weights):

@@ -17,6 +17,7 @@ from lab.records.usage import Counters, Process, Usage, party_usage, pss_over_ti
 
 SERVICE = "service"  # the role of a host that serves
 OPEN = "open"  # the kind of a trial of the open pass
+MOMENT = 3.0  # seconds in which a process that is seen did no more than one task
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Trial:
     @property
     def is_external(self) -> bool:
         """Whether it was running already, somewhere, and is known by its URL only."""
-        return self.target.startswith("http")
+        return self.target.startswith(("http://", "https://"))
 
     @property
     def is_foreign(self) -> bool:
@@ -154,7 +155,7 @@ class Trial:
     @property
     def hides_its_database(self) -> bool:
         """Whether what it uses of a database may be counted as other programs'."""
-        return self.is_foreign and "database" not in self.cores
+        return "database" not in self.cores
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
@@ -210,6 +211,11 @@ class Trial:
         """The memory (PSS, bytes) of the server's processes together, each time it was read."""
         return pss_over_time(self.servers, 0, self.seconds)
 
+    @property
+    def machine_cores(self) -> float:
+        """How many cores' worth of CPU there is: a container may be allowed less than all."""
+        return min(float(self.machine["cores"]), self.machine.get("quota") or math.inf)
+
     def cores_used(self, party: str) -> float:
         """CPU seconds per second of the window; 0 for a party that was not measured."""
         used = self.usage.get(party)
@@ -241,13 +247,29 @@ class Trial:
     def replaced(self) -> int:
         """Server processes that came once one of them had ended."""
         first = min(self._ends, default=math.inf)
-        return sum(1 for process in self.servers if process.at[0] >= first)
+        return sum(1 for process in self._lasting if process.at[0] >= first)
 
     @property
     def _ends(self) -> list[float]:
-        last = max((process.at[-1] for process in self.servers), default=0.0)
-        ends = (process.at[-1] for process in self.servers)
-        return [end for end in ends if end < min(last, self.seconds)]
+        ends = (process.at[-1] for process in self._lasting)
+        return [end for end in ends if end < self._last]
+
+    @property
+    def _last(self) -> float:
+        seen = max((process.at[-1] for process in self.servers), default=0.0)
+        return min(seen, self.seconds)
+
+    @property
+    def _lasting(self) -> list[Process]:
+        """The server's processes but for those that somebody's service runs for a moment each.
+
+        A program that is started for one request is seen by chance, and none that was lost.
+        """
+        return [
+            one
+            for one in self.servers
+            if not self.is_foreign or one.at[-1] >= self._last or one.at[-1] - one.at[0] > MOMENT
+        ]
 
     @property
     def servers(self) -> list[Process]:

@@ -145,4 +145,5 @@ def _host(trial: Trial, name: str, one: Mapping[str, Any]) -> str:
 def hardware(trial: Trial) -> str:
     """Return the machine in a few words."""
     m = trial.machine
-    return f"{m['cpu']}, {m['cores']} cores, {m['memory'] / GIB:.0f} GiB"
+    quota = f" (a container's {trial.machine_cores:g} of them)" if m.get("quota") else ""
+    return f"{m['cpu']}, {m['cores']} cores{quota}, {m['memory'] / GIB:.0f} GiB"

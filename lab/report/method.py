@@ -26,7 +26,8 @@ METHOD = (
     "the CPU cap does not hold. It is suspect when latency drifts, Little's law misses more than "
     f"{percent(MAX_LITTLE_RESIDUAL)} of the users, an arrival rate is missed by more than "
     f"{percent(MAX_RATE_MISS)}, nothing is answered for {SILENT:g} s, the mix is off by more than "
-    f"{percent(MAX_MIX_ERROR)}, the memory cap does not hold, a worker stayed silent, or fewer "
+    f"{percent(MAX_MIX_ERROR)}, the memory cap does not hold, a worker stayed silent, the "
+    "lab did not look where the window begins or ends, or fewer "
     f"than {FEW_REQUESTS:,} requests were seen. Only valid trials count "
     "towards advice or a ranking; the others are shown hollow.",
     f"Latency grows when the slope's interval excludes 0 and the change is above "

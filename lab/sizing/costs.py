@@ -119,6 +119,8 @@ def _row(trial: Trial) -> list[float]:
     """Return a trial's `Costs` as a row: a wait for round trips and flushes, nothing outside."""
     counters, trip = trial.counters.get("database"), trial.round_trip
     commits = counters.during("commits", 0, trial.seconds) if counters else None
+    if "server" not in trial.usage:
+        raise CannotTellError("the server's CPU was not measured in all of its trials")
     memory = trial.usage["server"].peak_pss
     if "database" not in trial.usage or counters is None or commits is None:
         raise CannotTellError("the database's CPU and transactions were not measured")

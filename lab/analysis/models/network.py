@@ -13,9 +13,13 @@ IDLE, A_CORE, MORE_THAN_A_CORE = 0.05, 0.9, 1.05  # of one, used by a process
 
 
 def server_cores(trial: Trial) -> float:
-    """Return how many cores the server may use: those it is pinned to, or fewer by its cap."""
-    pinned = len(trial.cores.get("server", ())) or trial.machine["cores"]
-    return float(min(pinned, trial.conditions.cpus or math.inf))
+    """Return how many cores the server may use: those it is pinned to, or fewer by its cap.
+
+    A container around the lab may leave fewer still.
+    """
+    pinned = len(trial.cores.get("server", ())) or trial.machine_cores
+    caps = trial.conditions.cpus, trial.machine.get("quota")
+    return float(min(pinned, *(cap or math.inf for cap in caps)))
 
 
 def usable_cores(trial: Trial) -> float:
@@ -53,7 +57,7 @@ def network(
     for cores, parties in _places(trial, cpu).items():
         name = " and ".join(NAMES[party] for party in parties)
         demand = sum(cpu[party] for party in parties)
-        servers = float(len(cores) or trial.machine["cores"])
+        servers = float(len(cores) or trial.machine_cores)
         taken = throughput * cpu.get("generator", 0.0) if _beside(trial, cores) else 0.0
         stations.append(Station(name, demand, max(servers - taken, LEAST * servers)))
     slots = trial.slots if trial.knows_slots else max(trial.slots, trial.conditions.users)
@@ -83,7 +87,7 @@ def sending(trial: Trial, cpu: Mapping[str, float], throughput: float) -> float:
     for cores, parties in _places(trial, cpu).items():
         if _beside(trial, cores):
             used += throughput * sum(cpu[party] for party in parties)
-            used /= float(len(cores) or trial.machine["cores"])
+            used /= float(len(cores) or trial.machine_cores)
     return demand / max(LEAST, 1 - used)
 
 

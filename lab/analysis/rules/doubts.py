@@ -1,5 +1,6 @@
 """What a reader should know about all trials together; single ones have their verdicts."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ SAMPLED = 2.0  # seconds: a process that lived to the end was seen as late as th
 SHORT_WINDOW = 30.0  # seconds
 MORE_MEMORY, MUCH_MEMORY = 0.1, 8 * 2**20  # of what it was; bytes
 MIB = 2**20
+STATE = ("commit", "cpu", "cores", "quota", "memory", "kernel", "python")  # facts of a machine
+HASH = re.compile("[0-9a-f]{40}")
 STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
 
 Trials = Sequence[Trial]
@@ -111,6 +114,29 @@ def unequal_cores(trials: Trials) -> Iterator[str]:
             f"{pinned[0].label} was kept to {cores} core{'s' * (cores > 1)} and {free[0].label} "
             "could use the whole machine: they were not measured alike"
         )
+
+
+def other_states(trials: Trials) -> Iterator[str]:
+    """What was measured changed within the run, as when one goes on after an update."""
+    found: list[Charge] = []
+    first = trials[0]
+    made = {trial.label: trial.settings.get("versions") for trial in reversed(trials)}
+    for trial in trials[1:]:
+        for name in (name for name in STATE if name in first.machine and name in trial.machine):
+            was, now = first.machine[name], trial.machine[name]
+            if was != now:
+                said = f"{name} was {_short(was)} in trial {first.number} and {_short(now)} here"
+                found.append((0.0, trial, f"{said}: they did not measure the same"))
+                break
+        else:
+            if trial.settings.get("versions") != made[trial.label]:
+                said = f"it is made of other versions than in the first trial of {trial.label}"
+                found.append((0.0, trial, f"{said}: they did not measure the same"))
+    yield from _gravest(found)
+
+
+def _short(value: object) -> str:
+    return str(value)[:12] if isinstance(value, str) and HASH.fullmatch(value) else str(value)
 
 
 def complaints(trials: Trials) -> Iterator[str]:
@@ -259,5 +285,5 @@ def _name(trial: Trial) -> str:
 
 RULES: tuple[Callable[[Trials], Iterator[str]], ...] = (
     hidden_stalls, nameless, closing, complaints, shared_core, imbalance, idle_workers, replaced,
-    memory_grows, unequal_cores, others, repeats, size, code,
+    memory_grows, unequal_cores, other_states, others, repeats, size, code,
 )  # fmt: skip

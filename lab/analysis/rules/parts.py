@@ -29,6 +29,7 @@ WAITING = "worker slots waiting on the database"
 LINKS = "links to the database"
 STALLS = "stalls"
 MACHINE = "the machine's CPU"
+CONTAINER = "the CPU that the lab's container is allowed"
 OTHERS, HYPERVISOR = "other programs", "the hypervisor"
 STRANGERS = "programs that the lab does not know"
 PARTIES = ("server", *NAMES, "lab", "others")
@@ -83,6 +84,20 @@ def machine(trial: Trial) -> Part | None:
     said = ", ".join(f"{CALLED.get(party, party)} {number(used[party])}" for party in most)
     detail = f"all together used {number(whole)} of {counted(int(cores), 'core')}: {said}"
     return Part(MACHINE, whole / cores, BUSY, detail)
+
+
+def container(trial: Trial) -> Part | None:
+    """What a control group around the lab leaves to service, database and load together."""
+    most = trial.machine.get("quota")
+    if not most or most >= trial.machine["cores"] or "hosts" in trial.machine:
+        return None
+    used = sum(map(trial.cores_used, trial.cores))
+    detail = f"all together used {number(used)} of {number(most)} cores"
+    source = trial.counters.get("quota")
+    stopped = source.during("throttled_seconds", 0, trial.seconds) if source else None
+    if stopped:
+        detail += f", and were stopped for {number(stopped)} CPU seconds"
+    return Part(CONTAINER, used / most, BUSY, detail)
 
 
 def memory(trial: Trial) -> Part | None:
@@ -197,6 +212,6 @@ def _at_database(trial: Trial) -> float | None:
 
 # Causes before effects: whatever is full upstream also fills the slots.
 PARTS: tuple[Callable[[Trial], Part | None], ...] = (
-    others, generator, memory, application, database, beside, machine, flushes, pauses, links,
-    slots,
+    others, container, generator, memory, application, database, beside, machine, flushes, pauses,
+    links, slots,
 )  # fmt: skip

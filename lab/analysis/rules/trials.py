@@ -15,6 +15,7 @@ MAX_RATE_MISS = 0.05
 SILENT = 0.9  # seconds without an answer
 SILENT_RATE = 20  # requests/s from which on such a gap is no chance
 SHORT = 2.0  # seconds by which a load may end early
+UNWATCHED, UNWATCHED_SHARE = 5.0, 0.1  # seconds between two samples, of the window
 CHANCE = 3.0  # standard deviations of a share that is drawn at random
 FEW_REQUESTS = 1000
 
@@ -213,6 +214,21 @@ def memory_cap(trial: Trial) -> Iterator[str]:
 def _said(what: str, trial: Trial) -> str:
     said = (s for s in trial.cap.sentences if "NOT enforced" in s and what.lower() in s.lower())
     return next(said, f"cap on {what} NOT enforced")
+
+
+def unwatched(trial: Trial) -> Iterator[str]:
+    """The lab did not look where the window begins or ends: what was used in it is guessed."""
+    seen = trial.counters["machine"].at
+    gaps = [
+        min((at for at in seen if at >= moment), default=moment)
+        - max((at for at in seen if at <= moment), default=moment)
+        for moment in (0, trial.seconds)
+    ]
+    if (longest := max(gaps)) > max(UNWATCHED, UNWATCHED_SHARE * trial.seconds):
+        yield (
+            f"the lab did not look for {longest:.0f} s where the window begins or ends (it was "
+            "stopped, or the machine too busy): who used how much CPU is not known"
+        )
 
 
 def few_requests(trial: Trial) -> Iterator[str]:

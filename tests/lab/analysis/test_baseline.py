@@ -95,3 +95,13 @@ def test_noise_fails_few_builds_and_a_fifth_more_latency_nearly_all():
 
     assert sum(worse(1.0) for _ in range(40)) <= 2
     assert sum(worse(1.2) for _ in range(20)) >= 18
+
+
+def test_trials_that_are_invalid_now_fail_although_others_are_as_before():
+    before, now = result(100, 101, 102, 99), result(100, 101, 102, 99)
+    (setting,) = by_setting([replace(one(100, failures=600), number=5, pair=5), *now[0].trials])
+    found = differences(before, [setting])
+    (worse,) = found.failed
+    assert (worse.figure, worse.change) == ("trials", Change.INVALID)
+    assert worse.why.startswith("1 of 5 trials are invalid now: ")
+    assert not differences([setting], [setting]).failed

@@ -186,3 +186,28 @@ def test_uncommitted_code_is_doubted():
 def test_repeats_of_different_settings_are_no_noise():
     assert noise(comparison()) is not None
     assert noise([trial(1), trial(2, "fastapi", requests=60_000)]) is None
+
+
+def test_trials_of_another_state_are_named():
+    commits = [MACHINE | {"commit": digit * 40} for digit in "01"]
+    first, second, *rest = comparison()
+    old, new = replace(first, machine=commits[0]), replace(second, machine=commits[1])
+    same = [replace(one, machine=commits[0]) for one in rest]
+    (doubt,) = doubts([old, new, *same])
+    assert doubt == (
+        "trial 2, fastapi: commit was 000000000000 in trial 1 and 111111111111 here: they did not "
+        "measure the same"
+    )
+    updated = {**first.settings, "versions": {"django": "6.0"}}
+    last = next(one for one in reversed(rest) if one.label == first.label)
+    changed = [replace(one, settings=updated) if one is last else one for one in comparison()[2:]]
+    changed = [replace(one, settings=updated) if one.number == last.number else one
+               for one in comparison()]  # fmt: skip
+    (doubt,) = doubts(changed)
+    assert "it is made of other versions than in the first trial of django" in doubt
+
+
+def test_a_database_that_the_lab_does_not_see_may_be_among_other_programs():
+    here = {name: cores for name, cores in trial().cores.items() if name != "database"}
+    said = only(trial(**MORE, cores=here))
+    assert any("a database of the service among them" in doubt for doubt in said)

@@ -3,10 +3,14 @@ from dataclasses import replace
 
 import pytest
 
+from lab.analysis.analyse import analyse
+from lab.analysis.answers import Question
 from lab.analysis.growth import Course
+from lab.analysis.headroom import spare_cpu
 from lab.analysis.limits import NOTHING, UNSEEN, limit
-from lab.analysis.models.network import SERVER
+from lab.analysis.models.network import SERVER, server_cores
 from lab.analysis.rules.parts import (
+    CONTAINER,
     HYPERVISOR,
     LINKS,
     SLOTS,
@@ -21,7 +25,7 @@ from lab.records.conditions import Conditions
 from lab.records.environment import RoundTrip
 from lab.records.usage import Counters
 from tests.lab.examples import AT, MACHINE, MIB, counters, processes, second, trial
-from tests.lab.simulated import Service, simulated
+from tests.lab.simulated import Service, simulated, swept
 
 APART = {"server": (0,), "database": (2,), "generator": (1,)}
 
@@ -309,3 +313,48 @@ def test_a_server_nobody_measured_has_no_known_limit():
 def test_a_trial_of_wrong_answers_says_nothing_about_the_limit():
     with pytest.raises(CannotTellError, match="none of its trials can be trusted"):
         only(trial(failures=3_000))
+
+
+def quota(used, **more):
+    """A trial in a container that is allowed one of eight cores, of which so much was used."""
+    values = {
+        "machine": MACHINE | {"cores": 8, "quota": 1.0},
+        "cores": {"server": (0, 1), "database": (2, 3, 4), "generator": (5, 6, 7)},
+        "processes": processes(server=used * 30, database=used * 10, generator=used * 10),
+        "counters": counters(busy=used * 50)
+        | {"quota": Counters(AT, {"throttled_seconds": (0.0, 2.0, 40.0, 80.0)})},
+    }
+    return trial(**(values | more))
+
+
+def test_a_container_that_allows_less_than_its_cores_is_the_limit_and_no_lesson():
+    found = only(quota(0.97))
+    assert found.name == CONTAINER
+    assert found.text == (
+        "the CPU that the lab's container is allowed: all together used 0.97 of 1.00 cores, and "
+        "were stopped for 78.0 CPU seconds"
+    )
+    assert not found.too_few_workers
+    assert only(quota(0.5)).name != CONTAINER
+
+
+def test_a_server_in_a_container_may_use_no_more_cores_than_that():
+    assert server_cores(quota(0.5)) == 1.0
+    assert server_cores(replace(quota(0.5), machine=MACHINE)) == 2.0
+    (setting,) = by_setting([quota(0.9)])
+    assert spare_cpu(setting) == pytest.approx(0.1)
+
+
+def test_more_workers_that_brought_nothing_are_not_asked_for():
+    one_lock = Service(1)  # whatever the workers are, one request at a time
+    (answer,) = analyse(swept((1, 2, 4), service=one_lock)).answer(Question.LIMIT)
+    assert "too few workers" not in answer.text
+    assert answer.text.startswith(
+        "something that the lab does not see: 2 workers instead of 1 get 1.0"
+    )
+
+
+def test_a_service_behind_its_command_has_no_known_limit():
+    behind = trial(cores={"generator": (1,)}, settings=trial().settings | {"is_foreign": True})
+    with pytest.raises(CannotTellError, match="what answers is no process of the command"):
+        only(behind)

@@ -10,6 +10,7 @@ from lab.analysis.settings import by_setting
 from lab.analysis.verdicts import Level, verdict
 from lab.records.conditions import Conditions
 from lab.records.environment import Cap, Table
+from lab.records.usage import Counters
 from tests.lab.examples import MIB, MIX, comparison, counters, load, process, processes, trial
 from tests.lab.simulated import Service, simulated
 
@@ -287,3 +288,29 @@ def test_the_heaviest_reason_gives_the_level():
     assert verdict(both).level is Level.INVALID
     assert [found.rule for found in verdict(both).reasons] == ["failures", "little"]
     assert str(Level.INVALID) == "invalid"
+
+
+def test_programs_that_somebody_s_service_runs_for_a_moment_are_no_lost_workers():
+    theirs = {"settings": {**trial().settings, "is_foreign": True}}
+    moments = [process("server", 40 + n, 0.2, at=(10.0 + n, 11.0 + n)) for n in range(5)]
+    assert verdict(trial(processes=(*processes(), *moments), **theirs)).level is Level.VALID
+    found = reason(trial(processes=(*processes(), *moments)))
+    assert found.rule == "restarts"
+    lost = process("server", 12, 10.0, at=(-10.0, 0.0, 20.0))
+    assert reason(trial(processes=(*processes(), *moments, lost), **theirs)).rule == "restarts"
+
+
+def test_a_lab_that_did_not_look_says_so():
+    def seen(*at):
+        return {"counters": {"machine": Counters(at, {"busy_seconds": at, "steal_seconds": at})}}
+
+    found = reason(trial(**seen(-1.0, 0.0, 10.0, 340.0)))
+    assert found.rule == "unwatched"
+    assert "the lab did not look for 330 s where the window begins or ends" in found.text
+    for fine in (seen(-1.0, 0.2, 10.0, 49.0, 50.1), seen(0.1, 49.9), seen(-1.0, 0.0, 20.0, 50.0)):
+        assert not [one for one in verdict(trial(**fine)).reasons if one.rule == "unwatched"]
+
+
+def test_a_service_whose_name_begins_as_an_address_does_is_none():
+    assert not trial(target="httpbin").is_external
+    assert trial(target="https://example.com").is_external

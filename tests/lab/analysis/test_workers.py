@@ -291,3 +291,19 @@ def test_advice_on_fewer_cores_than_workers_says_so():
     said = "the server was kept to 1 core: on more, more workers may pay"
     assert said in advice(sweep({1: 12_000, 2: 24_000})).evidence
     assert said not in advice(sweep({1: 12_000, 2: 24_000}, cpus=1.0)).evidence
+
+
+def test_what_failed_in_some_trials_is_not_advised_for_the_others():
+    trials = sweep({1: 12_000, 2: 24_000, 4: 36_000}, repeats=(0.98, 0.99, 1.0, 1.01))
+    failing = next(one for one in trials if one.conditions.workers == 4)
+    worse = trial(
+        failing.number, pair=failing.pair, requests=failing.total.requests, failures=400,
+        demand=0.6, conditions=failing.conditions, served_by=failing.served_by,
+        machine=failing.machine,
+    )  # fmt: skip
+    trials[trials.index(failing)] = worse
+    answer = advice(trials)
+    assert answer.numbers["workers"] == 2
+    (said,) = [line for line in answer.evidence if "is not advised" in line]
+    assert said.startswith("4 workers × 4 threads, 60 users is not advised")
+    assert "requests failed" in said
