@@ -1,6 +1,7 @@
 """What can be said on the command line, and how it is read."""
 
 import argparse
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -198,17 +199,24 @@ def percentages(text: str) -> tuple[float, ...]:
     """Read percentages; past 100 a queue grows without end, which is worth a look too."""
     if text == "none":
         return ()
-    return tuple(number / 100 for number in numbers(text))
+    shares = tuple(number / 100 for number in numbers(text))
+    if not all(shares):
+        raise argparse.ArgumentTypeError(f"{text!r}: no load is 0 %: write 50,70,90 or none")
+    return shares
 
 
 def seconds(text: str) -> float:
     """Read a time as in 50s, 10m or 2ms; a bare number is seconds."""
     digits = text.rstrip("mshMSH")
     unit = text[len(digits) :].lower() or "s"
+    wrong = argparse.ArgumentTypeError(f"{text!r} is not a time: write 50s, 10m or 2ms")
     try:
-        return float(digits) * DURATIONS[unit]
+        found = float(digits) * DURATIONS[unit]
     except (ValueError, KeyError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write 50s, 10m or 2ms") from None
+        raise wrong from None
+    if not math.isfinite(found):  # float reads "nan" and "inf", too
+        raise wrong
+    return found
 
 
 def milliseconds(text: str) -> float:

@@ -10,10 +10,12 @@ from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, co
 from lab.cli.measuring import carry_out
 from lab.errors import FailedError, LabError
 from lab.experiments import designs
+from lab.experiments.targets import TARGETS
 from lab.report import baseline
 from lab.report.blocks import say
 from lab.report.files import analysed
 
+MACHINE = ("cpu:", "cores:", "quota:", "memory:")  # circumstances that make other figures
 DESCRIPTION = (
     "measure implementations under the same load, in turns: which one is better? Or compare two "
     "results folders, the earlier one first: what is better, worse, or not distinguishable?"
@@ -36,7 +38,7 @@ def add_options(part: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Path | None:
     """Measure targets in turns under the same conditions, or compare two results."""
-    folders = [Path(name) for name in options.target if Path(name).is_dir()]
+    folders = [Path(name) for name in options.target if name not in TARGETS and Path(name).is_dir()]
     if folders:
         _results(folders, options)
         return None
@@ -63,8 +65,10 @@ def _results(folders: Sequence[Path], options: argparse.Namespace) -> None:
 
 def _judge(found: Differences) -> None:
     if found.failed:
+        other = [said for said in found.circumstances if said.startswith(MACHINE)]
         raise FailedError(
             f"{len(found.failed)} of {len(found.compared)} figures are worse or no longer valid"
+            + "".join(f" (on another machine: {said})" for said in other[:1])
         )
     unknown = found.those(Change.UNKNOWN)
     if len(unknown) == len(found.compared):

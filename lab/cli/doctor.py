@@ -14,9 +14,10 @@ import psutil
 from rich.console import Console
 
 from lab.errors import LabError
-from lab.running.caps import available_cores, divide, enforced
+from lab.running.caps import available_cores, divide, enforced, share_out
 from lab.running.database.postgres import database
 from lab.running.machine import require_linux, versions
+from lab.running.outer import outer
 
 DESCRIPTION = "report what this machine can measure and what is missing"
 GOOD, SO_SO, BAD = "ok", "but", "NO"
@@ -25,6 +26,7 @@ FILES_NEEDED = 4096  # open files: 1000 users, their answers' ends, and more
 BUSY = 0.2  # cores that others may use before they are worth a word
 PACKAGES = ("locust", "gevent", "numpy", "scipy", "matplotlib", "psycopg", "psutil")
 MIB = 1024 * 1024
+AROUND = "a control group around the lab, such as a container's,"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def _findings(results: Path) -> Iterator[Finding]:
     yield _python()
     yield _packages()
     yield _cores()
+    yield from _around()
     yield from _caps()
     yield _open_files()
     yield _disk(results)
@@ -83,9 +86,19 @@ def _packages() -> Finding:
 
 def _cores() -> Finding:
     cores = available_cores()
-    apart = divide(cores, len(cores))
+    apart = share_out(cores, len(cores))
     verdict = GOOD if len(cores) > 2 else SO_SO
     return Finding(verdict, f"{len(cores) or os.cpu_count()} cores: {apart.sentence}")
+
+
+def _around() -> Iterator[Finding]:
+    """Say what a container, or another control group around the lab, takes away from it."""
+    cores, found = len(available_cores()) or os.cpu_count() or 1, outer()
+    if found.cpus and found.cpus < cores:
+        yield Finding(SO_SO, f"{AROUND} allows {found.cpus:g} of these cores to "
+                      "service, database and load together")  # fmt: skip
+    if found.memory and found.memory < psutil.virtual_memory().total:
+        yield Finding(SO_SO, f"{AROUND} allows all of them {found.memory // MIB:,} MiB of memory")
 
 
 def _caps() -> Iterator[Finding]:

@@ -1,9 +1,11 @@
 """The command line: `python -m lab --help`."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -57,6 +59,7 @@ examples:
 exit codes: 0 success, 1 a threshold or verdict failed, 2 usage error, 130 interrupted
 """
 GOOD, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+UNHEARD = 128 + signal.SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,11 +69,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else [*argv]
     options = parser().parse_args(words)
     options.words = words
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: it is to outlive its terminal
+            signal.signal(number, _interrupt)
+    if isinstance(sys.stdout, TextIOWrapper):  # not all that is said is in every character set
+        sys.stdout.reconfigure(errors="replace")
     try:
         folder: Path | None = options.run(options)
-        return _say(folder, options) if folder else GOOD
+        code = _say(folder, options) if folder else GOOD
+        print(end="", flush=True)  # noqa: T201
+        return code
+    except BrokenPipeError:  # as `| head`, who has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNHEARD
     except FailedError as error:
         _complain(str(error))
         return FAILED

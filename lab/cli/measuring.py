@@ -3,15 +3,17 @@
 import argparse
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-from lab.cli.arguments import service
+from lab.cli.arguments import MIXES, service
 from lab.cli.live import Live
 from lab.cli.progress import Progress
 from lab.errors import LabError
 from lab.experiments import plan
 from lab.experiments.plan import Plan, PlannedSetting, new_folder, shuffled
-from lab.experiments.services import Service
+from lab.experiments.services import LOAD, Service, split
 from lab.experiments.targets import is_ours, is_url, named
 from lab.records.conditions import Conditions
 from lab.records.jsonlines import completed
@@ -21,12 +23,21 @@ from lab.running.hosts import inventory
 from lab.running.hosts.inventory import Hosts
 from lab.running.machine import refuse_impossible, require_linux
 
+# Options of the load that the lab sets, and short for them.
+OWN = (
+    "--host", "--users", "--spawn-rate", "--run-time", "--think-time", "--arrival-rate", "--pace",
+    "--seed", "--shape", "--headless", "--autostart", "--request-log", "--processes", "--master",
+    "--worker",
+)  # fmt: skip
+SHORT = ("-u", "-r", "-t", "-H")
+
 
 def carry_out(kind: str, settings: Sequence[PlannedSetting], options: argparse.Namespace) -> Path:
     """Plan a run of settings as the options say, and measure it. Raises `LabError`."""
     require_linux()
-    load = tuple(shlex.split(options.load))
+    load, started = tuple(split(options.load, LOAD)), service(options)
     _refuse_secrets(load)
+    settings = [_with_its_mix(one, named(one.target, load, started).load) for one in settings]
     wanted = Plan(
         kind=kind,
         command=_typed(options.words),
@@ -36,7 +47,7 @@ def carry_out(kind: str, settings: Sequence[PlannedSetting], options: argparse.N
         url_load=load,
         url_pid=options.pid,
         hosts=str(options.hosts) if getattr(options, "hosts", None) else None,
-        service=service(options),
+        service=started,
     )
     _refuse_what_cannot_be(wanted)
     return measure(new_folder(options.results, wanted), live=options.live)
@@ -61,7 +72,31 @@ def _refuse_secrets(load: Sequence[str]) -> None:
         )
 
 
+def _with_its_mix(setting: PlannedSetting, load: Sequence[str]) -> PlannedSetting:
+    """Return a setting with the mix that the options of its load name, as those of probe do."""
+    said = [word.removeprefix("--mix=") for word in load if word.startswith("--mix=")]
+    said += [word for name, word in pairwise(load) if name == "--mix"]
+    mix = MIXES.get(said[-1], said[-1]) if said else setting.conditions.mix
+    return replace(setting, conditions=replace(setting.conditions, mix=mix))
+
+
+def _refuse_the_labs_own(load: Sequence[str]) -> None:
+    """Raise `LabError` for options that would make another load than the records then say."""
+    for word in load:
+        name = word.partition("=")[0]
+        if name[:2] in SHORT or (name[2:] and any(own.startswith(name) for own in OWN)):
+            raise LabError(
+                f"{name} stands among the options of the load, and the lab says that itself: give "
+                "it to the lab (users, seconds, think time, pace and seed are options of its own)"
+            )
+
+
 def _refuse_what_cannot_be(wanted: Plan) -> None:
+    urls = {step.target for step in wanted.steps if is_url(step.target)}
+    if wanted.url_pid and (wanted.hosts or len(urls) != 1):
+        raise LabError("--pid is the main process of one http:// target: measure that by itself")
+    if wanted.url_load and all(is_ours(step.target) for step in wanted.steps):
+        raise LabError("--load is for a service of your own: the lab's targets have their options")
     for step in wanted.steps:
         refuse_impossible(step.conditions)
         capped = step.conditions.cpus or step.conditions.memory or step.conditions.db_rtt
@@ -71,6 +106,7 @@ def _refuse_what_cannot_be(wanted: Plan) -> None:
             raise LabError(f"--db-rtt: the lab cannot move the database of {step.label} away")
         target = named(step.target, wanted.url_load, wanted.service)
         _refuse_secrets(target.load)
+        _refuse_the_labs_own(target.load)
         if told := inventory.read(Path(wanted.hosts)) if wanted.hosts else target.service:
             _refuse_unheard(told, {other.conditions for other in wanted.steps})
 

@@ -1,5 +1,6 @@
 """What a person sees while it runs: a live line on a terminal, plain lines elsewhere."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.live import Live
 
 from lab.analysis.formatting import counted
 from lab.analysis.statistics import percentiles
+from lab.errors import LabError
 from lab.experiments.plan import Plan, Step, expected_seconds
 from lab.experiments.targets import is_url, named
 from lab.records.trial import Trial
@@ -60,7 +62,8 @@ class Progress:
     ) -> None:
         self._live.stop()
         if error:
-            self._say(f"to continue: python -m lab resume {_from_here(self._folder)}")
+            folder = shlex.quote(str(_from_here(self._folder)))
+            self._say(f"to continue: python -m lab resume {folder}")
 
     def replan(self, plan: Plan) -> None:
         """More trials follow than were planned at first."""
@@ -92,6 +95,12 @@ class Progress:
             f"{trial.total.failures} of {trial.total.requests} failed, "
             f"{_demand(trial)}"
         )
+
+    def fail(self, error: LabError) -> None:
+        """The trial under way cannot be completed, and others follow."""
+        step = self._current
+        self._done |= {one.number for one in self._plan.steps if one.group_key == step.group_key}
+        self._say(f"{self._where}: left out, with its repeats: {error}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)

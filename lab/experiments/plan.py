@@ -44,6 +44,11 @@ class Step(PlannedSetting):
     pair: int  # the repeat, from 1: its steps are neighbours in time and are compared
 
     @property
+    def group_key(self) -> tuple[str, Conditions]:
+        """What its repeats have in common and other steps have not."""
+        return self.label, self.conditions
+
+    @property
     def name(self) -> str:
         """What its files begin with."""
         return f"{self.number:02}-{re.sub('[^a-z0-9+]+', '-', self.label.lower()).strip('-')}"
@@ -73,6 +78,11 @@ class Plan:
         labels = {step.label: step for step in self.steps}
         to_come = () if self.has_open_steps else self.open_shares
         return expected_seconds([*self.steps, *(s for s in labels.values() for _ in to_come)])
+
+    @property
+    def most_workers(self) -> int:
+        """The most that any step has: their cores are the server's for the whole run."""
+        return max(step.conditions.workers for step in self.steps)
 
     @property
     def has_open_steps(self) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from lab.errors import LabError
 
 SUFFIX = ".toml"
+LOAD = "the load's options"
 BY_COMMAND = "service"  # what the target of --command is called
 VARIABLE = re.compile(r"\$(\w+)$")  # a value that stands in the lab's own environment
 
@@ -44,8 +45,9 @@ class Service:
         if self.ready and not self.ready.startswith("/"):
             raise LabError(f"ready is {self.ready!r}: give a path, such as /health")
         for words in (self.command, self.before):
-            _split(words)
-        if urlsplit(self.database).password:
+            split(words)
+        split(self.load, LOAD)
+        if _password(self.database):
             raise LabError(
                 "the database's address has a password in it, which would be kept in the plan: "
                 "put the address into a variable and give $NAME, or use PGPASSWORD"
@@ -58,7 +60,7 @@ class Service:
     @property
     def words(self) -> tuple[str, ...]:
         """The command, word by word."""
-        return tuple(_split(self.command))
+        return tuple(split(self.command))
 
     def environment(self) -> dict[str, str]:
         """Return what it is started with besides the lab's own. Raises `LabError`."""
@@ -72,11 +74,19 @@ class Service:
         }
 
 
-def _split(command: str) -> list[str]:
+def _password(address: str) -> str:
     try:
-        return shlex.split(command)
+        return urlsplit(address).password or ""
     except ValueError as error:
-        raise LabError(f"the command {command!r} cannot be read: {error}") from error
+        raise LabError(f"database: no address ({error})") from error
+
+
+def split(words: str, what: str = "the command") -> list[str]:
+    """Return the words of a line as a shell reads it. Raises `LabError`."""
+    try:
+        return shlex.split(words)
+    except ValueError as error:
+        raise LabError(f"{what} {words!r} cannot be read: {error}") from error
 
 
 def resolved(value: str) -> str:

@@ -1,11 +1,10 @@
 """The implementations that can be measured: to add one, add one entry to `TARGETS`."""
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from lab import ROOT
 from lab.errors import LabError
@@ -182,7 +181,7 @@ def named(name: str, url_load: tuple[str, ...] = (), by_command: Service | None 
     naming the known ones, or what an optional one lacks.
     """
     if is_url(name):
-        if urlsplit(name).username is not None:
+        if _parts(name).username is not None:
             raise LabError(
                 "the address holds a name or password, which would be kept in plan and records: "
                 "leave it out; LOCUST_API_KEY is sent as --auth-header says"
@@ -205,8 +204,15 @@ def named(name: str, url_load: tuple[str, ...] = (), by_command: Service | None 
     return target
 
 
+def _parts(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise LabError(f"{address!r} is no address: {error}") from error
+
+
 def _of(service: Service, load: tuple[str, ...]) -> Target:
-    options = (*shlex.split(service.load), *load)
+    options = (*services.split(service.load), *load)
     return Target(service.name, service.words, load=options, ready=service.ready, service=service)
 
 

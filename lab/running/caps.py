@@ -14,9 +14,11 @@ from lab.errors import LabError
 from lab.running.processes import Placement
 
 CGROUPS = Path("/sys/fs/cgroup")
+THREADS = Path("/sys/devices/system/cpu")
 OWN_GROUPS = Path("/proc/self/cgroup")
 PERIOD_US = 100_000  # the kernel's default period of a CPU quota
 MIB = 1024 * 1024
+FEW = 4  # cores, whose numbers are said one by one
 # Name in the records, file of a group, key in it, unit: version 1 and 2 differ in some.
 COUNTERS = (
     ("periods", "cpu.stat", "nr_periods", 1.0),
@@ -32,7 +34,10 @@ NO_CAP = {"cpu": "no cap on CPU but these cores", "memory": "no cap on memory"}
 
 @dataclass(frozen=True)
 class Cores:
-    """The cores of each party; empty tuples mean that nothing is pinned."""
+    """The cores of each party; empty tuples mean that nothing is pinned.
+
+    No database: where it runs is not the lab's affair.
+    """
 
     server: tuple[int, ...]
     database: tuple[int, ...]
@@ -44,10 +49,35 @@ class Cores:
         if not self.server:
             return "nothing is pinned (only one core, or no permission to pin): everything competes"
         apart = "" if self.database != self.load else " (shared: too few cores to separate them)"
+        database = f"database on {_listed(self.database)}, " if self.database else ""
+        elsewhere = "" if self.database else "; its database, if it has one, is not pinned"
         return (
-            f"server on core {_listed(self.server)}, database on {_listed(self.database)}, "
-            f"load generator and lab on {_listed(self.load)}{apart}"
+            f"server on core {_listed(self.server)}, {database}"
+            f"load generator and lab on {_listed(self.load)}{apart}{elsewhere}{self._entangled()}"
         )
+
+    def _entangled(self) -> str:
+        """Say who runs on the other hyper-thread of a core of the server: both are slower then."""
+        parties = {"database": self.database, "load generator": self.load}
+        own = set(map(_whole_core, self.server))
+        beside = [name for name, cores in parties.items() if own & set(map(_whole_core, cores))]
+        who = " and ".join(beside)
+        return f"; the server shares a core's two hyper-threads with the {who}" if who else ""
+
+
+def _whole_core(core: int) -> str:
+    """Return what tells the core that a hyper-thread belongs to."""
+    try:
+        return (THREADS / f"cpu{core}/topology/thread_siblings_list").read_text("ascii").strip()
+    except OSError:
+        return str(core)
+
+
+def share_out(available: tuple[int, ...], workers: int) -> Cores:
+    """Divide the machine's cores: one hyper-thread of each, where that leaves enough of them."""
+    whole = tuple({_whole_core(core): core for core in reversed(available)}.values())
+    enough = len(whole) >= workers + 2
+    return divide(tuple(sorted(whole)) if enough else available, workers)
 
 
 def divide(available: tuple[int, ...], workers: int) -> Cores:
@@ -82,11 +112,9 @@ class Enforced:
 
     def counters(self) -> dict[str, float]:
         """Return running totals of what the caps did to the server; none without a group."""
-        found = {}
+        found: dict[str, float] = {}
         for group in self.placement.groups:
-            for name, file, key, unit in COUNTERS:
-                if (value := _read(group / file).get(key)) is not None:
-                    found[name] = value * unit
+            found |= counted_in(group)
         return found
 
     @property
@@ -150,7 +178,16 @@ def _limit(
             (group / name).write_text(value)
     except (OSError, LabError) as error:
         return False, f"cap of {cap} NOT enforced: {error}"
-    return True, f"cap of {cap} enforced by a control group (v{2 if _is_v2(root) else 1})"
+    return True, f"cap of {cap} enforced by a control group (v{2 if is_v2(root) else 1})"
+
+
+def counted_in(group: Path) -> dict[str, float]:
+    """Return running totals of what a group did to those in it, as far as it counts them."""
+    return {
+        name: value * unit
+        for name, file, key, unit in COUNTERS
+        if (value := _read(group / file).get(key)) is not None
+    }
 
 
 def _read(path: Path) -> dict[str, float]:
@@ -166,10 +203,10 @@ def _read(path: Path) -> dict[str, float]:
 def _made(root: Path, controller: str, groups: list[Path]) -> Path:
     """Make the server's group for a controller, or find it: version 2 has one for all."""
     name = f"lab-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-    if not _is_v2(root):
-        group = _own_group(root, controller) / name
+    if not is_v2(root):
+        group = own_group(root, controller) / name
     else:
-        parent = _own_group(root, "")
+        parent = own_group(root, "")
         (parent / "cgroup.subtree_control").write_text(f"+{controller}")
         if groups:
             return groups[0]
@@ -200,7 +237,7 @@ def _remove(group: Path, seconds: float = 2.0) -> None:
 
 def _values(root: Path, controller: str, limit: float) -> dict[str, str]:
     quota = f"{limit * PERIOD_US:.0f}"
-    if _is_v2(root):
+    if is_v2(root):
         if controller == "cpu":
             return {"cpu.max": f"{quota} {PERIOD_US}"}
         return {"memory.max": f"{limit:.0f}", "memory.swap.max": "0"}
@@ -209,11 +246,11 @@ def _values(root: Path, controller: str, limit: float) -> dict[str, str]:
     return {"memory.limit_in_bytes": f"{limit:.0f}"}
 
 
-def _is_v2(root: Path) -> bool:
+def is_v2(root: Path) -> bool:
     return (root / "cgroup.controllers").exists()
 
 
-def _own_group(root: Path, controller: str) -> Path:
+def own_group(root: Path, controller: str) -> Path:
     """Return this process's group. Version 2 has one hierarchy, whose controller is empty."""
     for line in OWN_GROUPS.read_text(encoding="utf-8").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -224,4 +261,8 @@ def _own_group(root: Path, controller: str) -> Path:
 
 
 def _listed(cores: tuple[int, ...]) -> str:
+    """Return cores as 0, 1, 2; many that follow one another as 2-31."""
+    first, last = cores[0], cores[-1]
+    if len(cores) > FEW and cores == tuple(range(first, last + 1)):
+        return f"{first}-{last}"
     return ", ".join(map(str, cores))

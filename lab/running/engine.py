@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from lab.errors import LabError
 from lab.experiments import designs, plan
 from lab.experiments.plan import Plan, Step
 from lab.experiments.targets import is_ours
 from lab.records import jsonlines
 from lab.records.jsonlines import completed
 from lab.records.trial import Trial
-from lab.running.caps import available_cores, divide
+from lab.running.caps import available_cores, share_out
 from lab.running.database.postgres import database
 from lab.running.load import Ended
 from lab.running.machine import allow_open_files, facts
@@ -38,6 +39,9 @@ class Progress(Protocol):
     def end(self, trial: Trial) -> None:
         """A trial is complete and written."""
 
+    def fail(self, error: LabError) -> None:
+        """The trial under way cannot be completed, and others follow."""
+
 
 Show = Callable[[Plan, Sequence[Trial], Path], AbstractContextManager[Progress]]
 
@@ -56,30 +60,56 @@ def carry_out(folder: Path, show: Show) -> None:
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(show(wanted, completed(folder), folder))
         bench = stack.enter_context(_bench(wanted, folder))
-        _measure(bench, wanted, progress)
+        failed = _measure(bench, wanted, progress)
         if to_plan:
             settings = designs.open_pass(wanted.steps, completed(folder), wanted.open_shares)
             wanted = plan.appended(wanted, settings)
             plan.write(folder, wanted)
             progress.replan(wanted)
-            _measure(bench, wanted, progress)
+            failed |= _measure(bench, wanted, progress)
+    if failed:
+        raise LabError(
+            f"{len(failed)} of the settings could not be measured, all others were: "
+            + "; ".join(str(error).splitlines()[0] for error in failed.values())
+        )
 
 
-def _measure(bench: Bench, wanted: Plan, progress: Progress) -> None:
-    complete = {trial.number for trial in completed(bench.folder)}
+def _measure(bench: Bench, wanted: Plan, progress: Progress) -> dict[object, LabError]:
+    """Measure what lacks; return the settings that could not be measured, and why.
+
+    What none of the settings survives is no setting's: it ends the run.
+    """
+    done = completed(bench.folder)
+    complete, measured = {one.number for one in done}, {one.group_key for one in done}
+    failed: dict[object, LabError] = {}
     for step in wanted.steps:
-        if step.number not in complete:
-            progress.begin(step)
+        if step.number in complete or step.group_key in failed:
+            continue
+        progress.begin(step)
+        try:
             trial = run_trial(bench, step, progress.tick)
-            jsonlines.append(bench.folder / jsonlines.FILE, trial)
-            progress.end(trial)
+        except LabError as error:
+            failed[step.group_key] = error
+            if len(failed) > len(measured) or _is_gone(bench):
+                raise
+            progress.fail(error)
+            continue
+        jsonlines.append(bench.folder / jsonlines.FILE, trial)
+        measured.add(step.group_key)
+        progress.end(trial)
+    return failed
+
+
+def _is_gone(bench: Bench) -> bool:
+    """Whether what all trials need is not there any more."""
+    return bench.database is not None and not bench.database.alive()
 
 
 @contextlib.contextmanager
 def _bench(wanted: Plan, folder: Path) -> Iterator[Bench]:
     """Prepare what all trials share. Raises `LabError`."""
     available = available_cores()
-    apart = divide(available, max(step.conditions.workers for step in wanted.steps))
+    apart = share_out(available, wanted.most_workers)
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(_scratch(folder))
         prepared = None
@@ -88,7 +118,7 @@ def _bench(wanted: Plan, folder: Path) -> Iterator[Bench]:
             prepared = stack.enter_context(database(log, apart.database))
             prepared.refuse_too_many_connections(wanted.steps)
         stack.enter_context(_pinned(apart.load))
-        yield Bench(wanted, prepared, available, facts(), folder, scratch)
+        yield Bench(wanted, prepared, available, facts(available), folder, scratch)
 
 
 @contextlib.contextmanager

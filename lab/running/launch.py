@@ -1,4 +1,4 @@
-"""`python -m lab.running.launch [--cores 0,1] [--group DIR]... [--folder DIR] -- COMMAND...`.
+"""`python -m lab.running.launch --parent PID [--cores 0,1] [--group DIR]... -- COMMAND...`.
 
 Takes its place on the cores, in the control groups and the folder, then becomes COMMAND: before
 the program's first instruction, so that no worker is forked elsewhere.
@@ -18,6 +18,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main() -> None:
     """Enter the control groups, pin to the cores, and execute the command in this process."""
     parser = argparse.ArgumentParser(prog="lab.running.launch")
+    parser.add_argument("--parent", type=int, help="who started this: without it, it must not run")
     parser.add_argument("--cores", help="comma-separated CPU numbers")
     parser.add_argument("--group", action="append", default=[], type=Path, help="a cgroup folder")
     parser.add_argument("--folder", type=Path, help="where to work")
@@ -30,16 +31,18 @@ def main() -> None:
             os.sched_setaffinity(0, {int(core) for core in options.cores.split(",")})
         if options.folder:
             os.chdir(options.folder)
-        _end_with_parent()
+        _end_with_parent(options.parent)
         os.execvp(options.command[0], options.command)  # noqa: S606
     except OSError as error:
         sys.exit(f"cannot start {options.command[0]}: {error}")
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int | None) -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:  # Linux only; elsewhere a killed lab leaves its servers to the user
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if parent and os.getppid() != parent:  # it died before the kernel was asked to say so
+        sys.exit("the lab has ended")
 
 
 if __name__ == "__main__":

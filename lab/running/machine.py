@@ -1,10 +1,11 @@
 """Facts about the machine and the code that a reader needs to place a number."""
 
+import math
 import os
 import platform
 import resource
 import select
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from importlib import metadata
 from pathlib import Path
 from subprocess import CalledProcessError, run
@@ -15,6 +16,8 @@ import psutil
 from lab import ROOT
 from lab.errors import LabError
 from lab.records.conditions import Conditions
+from lab.running.caps import available_cores
+from lab.running.outer import Outer, outer
 
 MIB = 1024 * 1024
 PROC = Path("/proc/self/stat")
@@ -22,12 +25,17 @@ LEAST_MEMORY = 48 * MIB  # a Python web server with one worker does not start in
 LAB_PACKAGES = ("locust", "gevent", "geventhttpclient", "numpy", "psycopg")
 
 
-def facts() -> dict[str, Any]:
-    """Return what is the same for all trials of this run, without names of users or folders."""
+def facts(cores: Sized = ()) -> dict[str, Any]:
+    """Return what is the same for all trials of this run, without names of users or folders.
+
+    `cores` are those the lab may use; none: all.
+    """
+    around = outer()
     return {
         "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "memory": psutil.virtual_memory().total,
+        "cores": len(cores) or os.cpu_count(),
+        "quota": around.cpus,  # of them, that all processes may use together; None: all
+        "memory": _memory(around),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": versions(LAB_PACKAGES),
@@ -46,9 +54,12 @@ def require_linux() -> None:
 
 def refuse_impossible(conditions: Conditions) -> None:
     """Raise `LabError` for caps that this machine could not be capped at."""
-    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total
+    around = outer()
+    memory = _memory(around)
+    cores = min(len(available_cores()) or os.cpu_count() or 1, around.cpus or math.inf)
     if conditions.cpus and conditions.cpus > cores:
-        raise LabError(f"a cap of {conditions.cpus:g} CPUs has no effect: this machine has {cores}")
+        has = f"this machine has {cores:g}"
+        raise LabError(f"a cap of {conditions.cpus:g} CPUs has no effect: {has}")
     if conditions.memory and not LEAST_MEMORY <= conditions.memory <= memory:
         raise LabError(
             f"a cap of {conditions.memory / MIB:.0f} MiB of memory: a server starts in "
@@ -73,6 +84,11 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def _memory(around: Outer) -> int:
+    total = psutil.virtual_memory().total
+    return min(total, around.memory or total)
+
+
 def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -83,8 +99,13 @@ def _cpu_model() -> str:
 
 
 def _commit() -> dict[str, Any]:
-    """Return the commit and whether files differ from it; nothing outside a git checkout."""
+    """Return the commit and whether files differ from it; nothing outside a git checkout.
+
+    Nor in a copy that lies somewhere in the checkout of something else.
+    """
     try:
+        if Path(_git("rev-parse", "--show-toplevel")).resolve() != ROOT:
+            return {}
         return {
             "commit": _git("rev-parse", "HEAD"),
             "changed_files": len(_git("status", "--porcelain").splitlines()),

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from lab import ROOT
 from lab.errors import LabError
+from lab.running import procfs
+from lab.running.procfs import Stat
 
 GRACE = 15.0  # seconds to drain after SIGTERM; gunicorn.conf.py promises 10
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -27,7 +29,7 @@ class Placement:
 
     def launcher(self) -> list[str]:
         """Return the words that, put before a command, place it."""
-        words = [sys.executable, "-m", "lab.running.launch"]
+        words = [sys.executable, "-m", "lab.running.launch", "--parent", str(os.getpid())]
         if self.cores:
             words += ["--cores", ",".join(map(str, self.cores))]
         for group in self.groups:
@@ -73,10 +75,12 @@ def program(
     env: Mapping[str, str],
     placement: Placement | None = None,
     reading: Path = Path(os.devnull),
+    strays: bool = False,
 ) -> Iterator[Program]:
     """Run `command` in the project's root until the block ends, then end its whole group.
 
-    Its standard input is what is in the file `reading`.
+    Its standard input is what is in the file `reading`. With `strays` descendants that left its
+    group are ended, too.
 
     Of this process's environment it sees `INHERITED` only, then `env`: a stray variable must
     not change what is measured. Raises `LabError` when the command cannot be started.
@@ -99,7 +103,11 @@ def program(
     try:
         yield started
     finally:
-        _stop(started, process)
+        family = procfs.process_tree(started.pid) if strays else []
+        try:
+            _stop(started, process)
+        finally:
+            _end(family)
 
 
 def _stop(started: Program, process: subprocess.Popen[bytes]) -> None:
@@ -113,6 +121,14 @@ def _stop(started: Program, process: subprocess.Popen[bytes]) -> None:
             os.killpg(started.pid, signal.SIGKILL)
         process.wait()
         _wait_until_gone(started.pid)
+
+
+def _end(strays: Sequence[Stat]) -> None:
+    """End those that still live."""
+    for one in strays:
+        if (now := procfs.stat_of(one.pid)) and now.born == one.born:
+            with contextlib.suppress(OSError):  # it ended just now, or is another user's
+                os.kill(one.pid, signal.SIGKILL)
 
 
 def _wait_until_gone(group: int, seconds: float = 2.0) -> None:

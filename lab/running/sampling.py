@@ -1,15 +1,13 @@
 """What each party of a trial takes, read once a second from outside."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import psutil
-
 from lab.records.usage import Counters, Process
 from lab.running import procfs
-from lab.running.procfs import Stat
+from lab.running.procfs import Family, Stat
 
 MEMORY_EVERY = 10  # samples: reading PSS walks page tables, which costs more than all the rest
 FIRST_MEMORY = 1  # the second sample: workers have served by then
@@ -25,10 +23,11 @@ class Party:
     cores: tuple[int, ...] = ()
     alone: bool = False
 
-    def members(self) -> Iterable[Stat]:
-        """Return those that live now."""
-        if not self.alone:
-            return procfs.process_tree(self.pid)
+    def members(self) -> Callable[[], Iterable[Stat]]:
+        """Return what tells, each time it is asked, those that live."""
+        return self._leader if self.alone else Family(self.pid).members
+
+    def _leader(self) -> list[Stat]:
         leader = procfs.stat_of(self.pid)
         return [leader] if leader else []
 
@@ -65,13 +64,14 @@ class Sampler:
         self._sources = {"machine": machine, **sources}
         self._totals: dict[str, list[Mapping[str, float]]] = {name: [] for name in self._sources}
         self._columns: dict[tuple[int, int], _Column] = {}
+        self._members = {name: party.members() for name, party in parties.items()}
 
     def sample(self) -> None:
         """Take one sample of all. Raises what a source raises."""
         now = time.time()
         memory = len(self.times) % MEMORY_EVERY == FIRST_MEMORY
-        for name, party in self.parties.items():
-            for stat in party.members():
+        for name, members in self._members.items():
+            for stat in members():
                 self._note(name, stat, now, memory=memory)
         for name, source in self._sources.items():
             self._totals[name].append(source())
@@ -116,16 +116,10 @@ def _process(column: _Column, begin: float) -> Process:
     )
 
 
-def machine() -> dict[str, float]:
-    """Return the CPU seconds that all cores worked, and those that a hypervisor took."""
-    spent = psutil.cpu_times()
-    return {
-        "busy_seconds": round(sum(spent) - _not_working(spent), 2),
-        "steal_seconds": round(getattr(spent, "steal", 0.0), 2),
-    }
+def machine(cores: Collection[int] = ()) -> dict[str, float]:
+    """Return the CPU seconds that cores (none: all) worked, and those that a hypervisor took.
 
-
-def _not_working(spent: object) -> float:
-    # guest time is counted in user as well
-    idle = ("idle", "iowait", "steal", "guest", "guest_nice")
-    return sum(getattr(spent, name, 0.0) for name in idle)
+    Of a machine whose other cores are not for the lab, these are no concern of a trial's.
+    """
+    busy, stolen = procfs.worked(cores)
+    return {"busy_seconds": round(busy, 2), "steal_seconds": round(stolen, 2)}

@@ -8,7 +8,7 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ import psutil
 from lab.errors import LabError
 from lab.experiments.services import Service
 from lab.experiments.targets import COMMON_ENV, Target
+from lab.running import procfs
 from lab.running.processes import Placement, Program, program
 
 LOOPBACK = "127.0.0.1"
@@ -68,9 +69,14 @@ def serving(
         placement = replace(placement or Placement(), folder=Path(service.folder))
         environment = {**os.environ, **environment}
         patience = max(patience, PATIENCE)
-    with program(command, log=log, env=environment, placement=placement) as started:
+    with program(
+        command, log=log, env=environment, placement=placement, strays=service is not None
+    ) as started:
         _wait_until_it_answers(target, port, started, patience)
-        yield Server(target, f"http://{LOOPBACK}:{port}", started, started.pid)
+        # A container answers through a client, which is no part of it.
+        is_there = service is None or procfs.listens(started.pid, port) is not False
+        pid = started.pid if is_there else None
+        yield Server(target, f"http://{LOOPBACK}:{port}", started, pid)
 
 
 def prepare(service: Service, log: Path) -> None:
@@ -107,10 +113,15 @@ def settings(
     recorded = target.service.recorded() if target.service else target.env
     command, environment = _filled_in(target, words, {**recorded, **env})
     return {
-        "command": " ".join(command), "env": environment,
+        "command": _typed(command), "env": environment,
         "at_once": target.at_once(threads, env), "connections": target.connections(threads, env),
         "per_worker": target.per_worker(env),
     }  # fmt: skip
+
+
+def _typed(command: Sequence[str]) -> str:
+    """Return a command as a person types it; {port} stays to be seen."""
+    return " ".join(shlex.quote(word) if set(word) & set(" \"'") else word for word in command)
 
 
 def _own(target: Target) -> dict[str, str]:

@@ -4,7 +4,7 @@ import datetime
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from lab.experiments.targets import Target, is_ours, is_url, named
 from lab.records.environment import Cap, RoundTrip, Table
 from lab.records.trial import Trial
 from lab.running import contract_check
-from lab.running.caps import Cores, Enforced, divide, enforced
+from lab.running.caps import Cores, Enforced, enforced, share_out
 from lab.running.database import pgstat
 from lab.running.database.added_latency import further_away
 from lab.running.database.postgres import Database, watched
@@ -25,12 +25,17 @@ from lab.running.hosts.distributed import load_from
 from lab.running.load import Requests
 from lab.running.machine import versions
 from lab.running.monitoring import Files, Loaded, Watch, load
+from lab.running.outer import outer
 from lab.running.processes import Program
-from lab.running.sampling import Party, Source
+from lab.running.sampling import Party, Source, machine
 from lab.running.servers import Server, prepare, running, serving, settings
 
 ELSEWHERE = "service and load ran on hosts of their own: not pinned, not capped, table not reset"
 AS_IT_IS = "its table is not reset by the lab: each trial finds what the one before has left"
+BEHIND = (
+    "what answers is no process of the command (but a container's, say): its CPU and memory are "
+    "not seen, it is not pinned, and a cap is NOT enforced"
+)
 NOT_OURS = "what answers was running already: not pinned, not capped, its table not reset"
 
 
@@ -50,8 +55,22 @@ class Bench:
         return named(step.target, self.plan.url_load, self.plan.service)
 
     def cores(self, step: Step) -> Cores:
-        """Return who runs where."""
-        return divide(self.available, step.conditions.workers)
+        """Return who runs where: database and load at the same place through the whole run.
+
+        PostgreSQL is held and pinned once, and settings that differ in workers differ in no other
+        place. A database of somebody else's service stays where it is.
+        """
+        apart = share_out(self.available, self.plan.most_workers)
+        server = apart.server[: step.conditions.workers]
+        database = apart.database if is_ours(step.target) else ()
+        return replace(apart, server=server, database=database)
+
+    def sources(self) -> dict[str, Source]:
+        """Return what is counted of every trial: the machine's cores, and what limits them all."""
+        found: dict[str, Source] = {"machine": partial(machine, self.available)}
+        if (around := outer()).group:
+            found["quota"] = around.counters
+        return found
 
     def log(self, step: Step, what: str) -> Path:
         """Return where one of a step's programs writes."""
@@ -96,7 +115,8 @@ def _running_already(bench: Bench, step: Step, watch: Watch) -> Found:
     server = running(bench.target(step), bench.plan.url_pid)
     parties = {"server": Party(server.pid)} if server.pid else {}
     cores, files = bench.cores(step).load, bench.files(step)
-    loaded = load(server, step.conditions, None, parties, {}, cores, files, watch)
+    sources = bench.sources()
+    loaded = load(server, step.conditions, None, parties, sources, cores, files, watch)
     return Found(loaded, Cap(None, None, None, (NOT_OURS,)))
 
 
@@ -127,10 +147,8 @@ def _started_here(bench: Bench, step: Step, watch: Watch, stack: ExitStack) -> F
     round_trip = pgstat.round_trip(database.url, url)
     before = pgstat.table(database.connection)
     parties = _parties(server, relay, database, cores)
-    sources: dict[str, Source] = {
-        "database": partial(pgstat.counters, database.connection),
-        "cap": cap.counters,
-    }
+    counters = partial(pgstat.counters, database.connection)
+    sources = bench.sources() | {"database": counters, "cap": cap.counters}
     loaded = load(
         server, conditions, database, parties, sources, cores.load, bench.files(step), watch
     )
@@ -155,8 +173,8 @@ def _started_for_another(bench: Bench, step: Step, watch: Watch, stack: ExitStac
         database = stack.enter_context(watched(url, bench.log(step, "server")))
     cap = stack.enter_context(enforced(cores, conditions.cpus, conditions.memory))
     server = stack.enter_context(_served(bench, step, "", cap))
-    parties = {"server": Party(server.program.pid if server.program else 0, cores.server)}
-    sources: dict[str, Source] = {"cap": cap.counters}
+    parties = {"server": Party(server.pid, cores.server)} if server.pid else {}
+    sources = bench.sources() | {"cap": cap.counters}
     if database:
         sources["database"] = partial(pgstat.counters, database.connection)
         if database.postmaster:
@@ -164,8 +182,16 @@ def _started_for_another(bench: Bench, step: Step, watch: Watch, stack: ExitStac
     loaded = load(
         server, conditions, database, parties, sources, cores.load, bench.files(step), watch
     )
-    holds = Cap(cap.holds["cpu"], cap.holds["memory"], cap.memory_peak, (*cap.sentences, AS_IT_IS))
-    return Found(loaded, holds, postgresql=database.settings if database else {})
+    return Found(loaded, _cap(cap, server), postgresql=database.settings if database else {})
+
+
+def _cap(cap: Enforced, server: Server) -> Cap:
+    """Return what held of the caps of somebody else's service: nothing, if it is not there."""
+    if server.pid:
+        cpu, memory = cap.holds["cpu"], cap.holds["memory"]
+        return Cap(cpu, memory, cap.memory_peak, (*cap.sentences, AS_IT_IS))
+    cpu, memory = (None if held is None else False for held in cap.holds.values())
+    return Cap(cpu, memory, None, (BEHIND, AS_IT_IS))
 
 
 def _served(bench: Bench, step: Step, url: str, cap: Enforced) -> AbstractContextManager[Server]:

@@ -74,9 +74,9 @@ def _hello() -> dict[str, Any]:
 
 
 def _watch(child: Child | None, pid: int) -> None:
-    count = 0
+    count, family = 0, procfs.Family(pid)
     while child.poll() is None if child else procfs.stat_of(pid):
-        _say(at=time.time(), machine=_machine(), processes=_processes(pid, count))
+        _say(at=time.time(), machine=_machine(), processes=_processes(family, count))
         count += 1
         if child:
             try:
@@ -89,18 +89,16 @@ def _watch(child: Child | None, pid: int) -> None:
 
 def _machine() -> dict[str, float]:
     """Return the seconds that all cores worked, and those that a hypervisor took."""
-    with open("/proc/stat") as file:
-        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
-    busy = user + nice + system + irq + softirq
-    return {"busy_seconds": busy / procfs.TICKS, "steal_seconds": steal / procfs.TICKS}
+    busy, stolen = procfs.worked()
+    return {"busy_seconds": busy, "steal_seconds": stolen}
 
 
-def _processes(pid: int, count: int) -> list[list[Any]]:
+def _processes(family: procfs.Family, count: int) -> list[list[Any]]:
     memory = count % MEMORY_EVERY == FIRST_MEMORY
     return [
         [one.pid, one.born, one.name, one.cpu_seconds, one.threads, *procfs.switches(one.pid),
          procfs.pss(one.pid) if memory else None]
-        for one in procfs.process_tree(pid)
+        for one in family.members()
     ]  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Which hosts take part in a run, and as what: a TOML file, checked before anything starts."""
 
-import shlex
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from lab import ROOT
 from lab.errors import LabError
+from lab.experiments.services import split
 
 
 class Role(StrEnum):
@@ -58,11 +58,12 @@ class Host:
             raise LabError(f"host {self.name}: give start (a command) or pid_file, one of them")
         if self.role is Role.LOAD_MASTER and not self.address:
             raise LabError(f"host {self.name}: give the address at which load-workers find it")
+        split(self.run, f"host {self.name}: run")
 
     @property
     def prefix(self) -> list[str]:
         """The words before a command."""
-        return shlex.split(self.run)
+        return split(self.run)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,25 @@
 import json
+import os
 import select
 import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from lab.analysis.analyse import analyse, failed
-from lab.cli import sweep
+from lab.cli import main as main_module
+from lab.cli import measuring, sweep
 from lab.cli.main import main, parser
+from lab.experiments import plan
 from lab.records import jsonlines
 from lab.running import machine
 from tests.lab.examples import comparison, load, trial
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -216,3 +224,86 @@ def test_a_sweep_over_users_needs_no_word_about_workers(command, workers):
     assert sweep.axes(options, ["service"]) == {
         "workers": workers, "threads": (4,), "users": (5, 50),
     }  # fmt: skip
+
+
+def test_who_asked_for_it_by_nohup_outlives_the_terminal(monkeypatch):
+    taken = {}
+    monkeypatch.setattr(signal, "signal", lambda number, handler: taken.update({number: handler}))
+    ignored = {signal.SIGHUP: signal.SIG_IGN}
+    monkeypatch.setattr(signal, "getsignal", lambda number: ignored.get(number, signal.SIG_DFL))
+    main(["report", "nowhere"])
+    assert set(taken) == {signal.SIGTERM}
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("run", "http://[::1"), "'http://[::1' is no address"),
+    (("probe", "http://[::1"), "'http://[::1' is no address"),
+    (("run", "--command", "x {port}", "--database", "postgres://[x"), "no address"),
+    (("run", "http://127.0.0.1:9", "--load", "--payload '{"), "cannot be read: No closing"),
+    (("run", "django", "--load", "--page-size 100"), "--load is for a service of your own"),
+    (("compare", "http://127.0.0.1:9", "http://127.0.0.1:8", "--pid", "1"), "--pid is the main"),
+    (("run", "django", "--pid", "1"), "--pid is the main process of one http:// target"),
+    (("run", "http://127.0.0.1:9", "--load", "--users 5"), "--users stands among the options"),
+    (("run", "http://127.0.0.1:9", "--load", "--think 1"), "--think stands among the options"),
+    (("run", "http://127.0.0.1:9", "--load", "-t 5s"), "-t stands among the options"),
+    (("run", "django", "--mix", "60/15/20/5.5"), "give weights of"),
+])  # fmt: skip
+def test_what_cannot_be_meant_is_one_line(words, said, capsys, tmp_path):
+    results = () if words[0] == "probe" else ("--results", str(tmp_path))
+    assert said in complaint(capsys, *words, *results)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [
+    ("--seconds", "inf"), ("--think-time", "nan"), ("--warm-up", "inf"), ("--p95", "nan"),
+    ("--open", "0,50"),
+])  # fmt: skip
+def test_no_time_and_no_load_are_refused_as_such(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "django", *words])
+    assert ended.value.code == 2
+    assert "write" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_mix_among_the_options_of_the_load_is_that_of_the_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "measure", lambda folder, live: folder)
+    monkeypatch.setattr(main_module, "_say", lambda folder, options: 0)
+    load = "--base-path /x --mix 80/20/0/0"
+    words = ["--load", load, "--results", str(tmp_path)]
+    assert main(["run", "http://127.0.0.1:9", *words]) == 0
+    (folder,) = tmp_path.iterdir()
+    (step,) = plan.read(folder).steps
+    assert step.conditions.mix == "80/20/0/0"
+
+
+def test_who_stops_reading_is_no_error(tmp_path):
+    folder = written(tmp_path / "one", 100)
+    with subprocess.Popen(
+        [sys.executable, "-m", "lab", "compare", folder, folder],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+    ) as process:  # fmt: skip
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert (process.returncode, said) == (141, "")
+
+
+def test_words_that_a_terminal_has_no_letters_for_are_no_traceback(tmp_path):
+    folder = written(tmp_path / "one", 100)
+    run = subprocess.run(
+        [sys.executable, "-m", "lab", "compare", folder, folder], cwd=ROOT, check=False,
+        capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert b"2 workers ? 4 threads" in run.stdout
+
+
+def test_another_machine_is_named_where_something_is_worse(tmp_path, capsys):
+    fast, slow = written(tmp_path / "fast", 100), tmp_path / "slow"
+    slow.mkdir()
+    for one in jsonlines.completed(Path(written(tmp_path / "as-slow", 150))):
+        other = replace(one, machine=one.machine | {"cpu": "Another CPU"})
+        jsonlines.append(slow / jsonlines.FILE, other)
+    assert main(["compare", fast, str(slow)]) == 1
+    assert "(on another machine: cpu: before Example CPU, now Another CPU)" in (
+        capsys.readouterr().err
+    )

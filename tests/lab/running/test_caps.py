@@ -170,4 +170,4 @@ def test_a_group_that_refuses_is_a_readable_end_of_the_program(tmp_path):
 def test_the_labs_own_group_is_found_on_this_machine():
     if not CGROUPS.is_dir() or os.name != "posix":
         pytest.skip("this system has no control groups")
-    assert str(caps._own_group(CGROUPS, "")).startswith(str(CGROUPS))
+    assert str(caps.own_group(CGROUPS, "")).startswith(str(CGROUPS))

@@ -1,5 +1,6 @@
 """A service that is not ours is started, counted, capped, watched and stopped as ours is."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -15,11 +16,17 @@ from lab.cli.main import main
 from lab.errors import LabError
 from lab.experiments import services
 from lab.experiments.services import Service
+from lab.experiments.targets import Target
 from lab.records import jsonlines
+from lab.running.caps import Enforced
+from lab.running.processes import Placement
+from lab.running.servers import serving, settings
+from lab.running.trial import _cap
 from tests.load.strangers import KEY, notes, serving_flask
 from tests.load.test_strangers import SHOP
 
 ROOT = Path(__file__).parents[3]
+STUB = Path(__file__).parents[1] / "stub.py"
 COMMAND = "{python} -m uvicorn tests.lab.stranger:app --port {port} --workers {workers}"
 SHORT = ("--users", "4", "--repeats", "1", "--seconds", "2", "--warm-up", "1", "--open", "none")
 
@@ -138,3 +145,63 @@ def test_options_that_do_not_fit_are_one_line_that_names_them(tmp_path, capsys, 
     (line,) = [line for line in lines if line.startswith("lab: ")]
     assert line.startswith(f"lab: GET {url}/notes?limit=20: list is longer than the page size")
     assert "change --list-query" in line
+
+
+BEHIND = f"""
+import os, signal, subprocess, sys, time
+stub = subprocess.Popen([sys.executable, {str(STUB)!r}, sys.argv[1], "1"], start_new_session=True)
+print(stub.pid, flush=True)
+"""
+
+
+@pytest.fixture
+def container(tmp_path):
+    """A command whose service is no process of its own, as a container's is none."""
+    script, number = tmp_path / "client.py", tmp_path / "pid"
+    script.write_text(BEHIND)
+    client = f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}"
+    yield f"sh -c '{client} {{port}} > {number}; exec sleep 60'"
+    with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        os.kill(int(number.read_text()), signal.SIGKILL)
+
+
+def test_a_service_in_a_container_is_not_said_to_be_pinned_capped_or_measured(container, tmp_path):
+    service = Service(container)
+    target = Target("service", service.words, service=service)
+    with serving(target, "", log=tmp_path / "log") as server:
+        assert server.program
+        assert server.pid is None
+    cap = Enforced(Placement(), ("server on core 0", "cap of 1 CPU enforced"),
+                   {"cpu": True, "memory": None})  # fmt: skip
+    said = _cap(cap, server)
+    assert (said.cpu, said.memory) == (False, None)
+    assert "server on core 0" not in said.sentences
+    assert "what answers is no process of the command" in said.sentences[0]
+
+
+def test_a_process_of_a_service_that_left_its_group_is_ended_too(tmp_path):
+    script = tmp_path / "apart.py"
+    script.write_text(f"{BEHIND}\ntime.sleep(600)")
+    service = Service(f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} {{port}}")
+    target = Target("service", service.words, service=service)
+    with serving(target, "", log=tmp_path / "log") as server:
+        (apart,) = psutil.Process(server.pid).children()
+        assert os.getpgid(apart.pid) != os.getpgid(server.pid)
+    psutil.wait_procs([apart], timeout=5)
+    assert not apart.is_running()
+
+
+def test_a_command_whose_lab_is_gone_is_not_begun(tmp_path):
+    words = ["--parent", str(os.getpid() + 1), "--", "touch", str(tmp_path / "begun")]
+    run = subprocess.run(
+        [sys.executable, "-m", "lab.running.launch", *words], cwd=ROOT, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr.strip()) == (1, "the lab has ended")
+    assert not (tmp_path / "begun").exists()
+
+
+def test_words_with_blanks_are_recorded_as_they_are_typed():
+    service = Service("sh -c 'exec serve --port {port}'")
+    target = Target("service", service.words, service=service)
+    assert settings(target, 1, 4, {})["command"] == "sh -c 'exec serve --port {port}'"

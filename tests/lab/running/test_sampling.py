@@ -1,5 +1,7 @@
 import contextlib
 import os
+import select
+import socket
 import subprocess
 import sys
 import threading
@@ -122,3 +124,90 @@ def test_a_process_that_is_gone_has_no_figures():
     assert procfs.switches(2**22 + 1) == (0, 0)
     assert procfs.pss(2**22 + 1) is None
     assert procfs.process_tree(2**22 + 1) == []
+
+
+BURN = "import time\nwhile time.process_time() < 0.15: pass"
+BRIEF = f"""
+import subprocess, sys
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(4):
+    subprocess.run([sys.executable, "-c", {BURN!r}])
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def brief():
+    """A process that, when told, has four others work for 0.15 s each, one after the other."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", BRIEF], **pipes) as process:
+        try:
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def test_children_that_live_between_two_samples_count_for_their_parent(brief):
+    sampler = Sampler({"server": Party(brief.pid)}, {})
+    sampler.sample()
+    print(file=brief.stdin, flush=True)
+    brief.stdout.readline()
+    sampler.sample()
+    assert len(sampler.processes(0)) == 1  # none of them was seen
+    assert 0.5 < used_by(sampler, "server").cpu_seconds < 1.5
+
+
+def test_a_child_that_was_seen_counts_once_when_it_has_ended(brief):
+    family = procfs.Family(brief.pid)
+    (before,) = family.members()
+    seen = {}
+    print(file=brief.stdin, flush=True)
+    while not select.select([brief.stdout], [], [], 0.02)[0]:
+        seen |= {(one.pid, one.born): one.cpu_seconds for one in family.members()}
+    (after,) = family.members()
+    del seen[before.pid, before.born]
+    assert len(seen) >= 2
+    grown = after.cpu_seconds - before.cpu_seconds
+    spent = after.reaped - before.reaped + procfs.stat_of(brief.pid).cpu_seconds
+    assert grown + sum(seen.values()) == pytest.approx(spent, abs=0.15)
+
+
+def test_without_lists_of_children_everybody_is_asked_for_a_parent(busy_child, monkeypatch):
+    deadline = time.monotonic() + 20
+    while len(procfs.process_tree(busy_child.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    listed = {one.pid for one in procfs.process_tree(busy_child.pid)}
+    monkeypatch.setattr(procfs, "LISTS_CHILDREN", False)
+    assert {one.pid for one in procfs.process_tree(busy_child.pid)} == listed
+
+
+STAT = """\
+cpu  300 30 60 9000 5 6 3 9 100 0
+cpu0 200 20 40 4000 5 4 2 9 100 0
+cpu2 100 10 20 5000 0 2 1 0 0 0
+intr 1 2 3
+"""
+
+
+def test_cores_that_are_not_for_the_lab_are_no_concern_of_it(monkeypatch):
+    monkeypatch.setattr(procfs, "_read", lambda path: STAT)
+    monkeypatch.setattr(procfs, "TICKS", 1)
+    assert procfs.worked() == (399, 9)
+    assert procfs.worked((0,)) == (266, 9)
+    assert procfs.worked((0, 2)) == (399, 9)
+
+
+def test_who_listens_on_a_port_is_known():
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        port = own.getsockname()[1]
+        assert procfs.listens(os.getpid(), port) is True
+        with subprocess.Popen(["sleep", "60"]) as other:
+            try:
+                assert procfs.listens(other.pid, port) is False
+            finally:
+                other.kill()
+    assert procfs.listens(os.getpid(), port) is False
