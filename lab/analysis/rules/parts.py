@@ -212,6 +212,6 @@ def _at_database(trial: Trial) -> float | None:
 
 # Causes before effects: whatever is full upstream also fills the slots.
 PARTS: tuple[Callable[[Trial], Part | None], ...] = (
-    others, container, generator, memory, application, database, beside, machine, flushes, pauses,
+    container, others, generator, memory, application, database, beside, machine, flushes, pauses,
     links, slots,
 )  # fmt: skip

@@ -336,6 +336,8 @@ def test_a_container_that_allows_less_than_its_cores_is_the_limit_and_no_lesson(
     )
     assert not found.too_few_workers
     assert only(quota(0.5)).name != CONTAINER
+    # What other containers do on the machine leaves it as it is.
+    assert only(replace(quota(0.97), counters=counters(busy=390.0))).name == CONTAINER
 
 
 def test_a_server_in_a_container_may_use_no_more_cores_than_that():

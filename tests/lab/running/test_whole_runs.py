@@ -191,7 +191,7 @@ def test_a_database_that_dies_in_the_middle_of_a_trial_is_one_line(tmp_path, mon
 @pytest.mark.torture
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_is_one_line(tmp_path):
-    disk = ("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path))
+    disk = ("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(tmp_path))
     if subprocess.run(disk, capture_output=True).returncode:
         pytest.skip("this system lets nobody mount")
     try:
