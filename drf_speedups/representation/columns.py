@@ -16,6 +16,7 @@ from rest_framework import ISO_8601, relations, serializers
 from rest_framework.settings import api_settings
 
 from drf_speedups.database.json_sql import NUMBERS, OF_NUMBERS, OF_TEXT, PYTHON_S, TEXT
+from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.serializers import check_shown
@@ -26,7 +27,7 @@ Write = Callable[[Any, Any, str], str]
 # and here is one that the model does not foresee.
 HOLE, ODD = "\x01", "\x02"
 SKIP = "\x03"  # in the place of a value whose field is left out
-DATE = "to_char({}, 'YYYY-MM-DD')"
+DATE = "to_char({}::timestamp, 'YYYY-MM-DD')"  # some zones have skipped a day
 TIME = "to_char({}::interval, 'HH24:MI:SS.US')"
 MOMENT = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
 
@@ -48,8 +49,16 @@ def written(field: Any, column: Any, ref: str) -> str:
     kind = check_shown(field)
     for fields, columns, write in KINDS:
         if kind in fields and known in columns:
-            return write(field, column, ref)
+            return _readable(known, ref, write(field, column, ref))
     raise StepAside("only Python writes it")
+
+
+def _readable(known: Any, ref: str, text: str) -> str:
+    """Return the text of a time where Python has it: psycopg2 makes another of what it has not."""
+    if not driver.MISSING or known not in PYTHON_S:  # psycopg 3 fetches no such row
+        return text
+    limit = PYTHON_S[known].format(ref)
+    return f"CASE WHEN coalesce({limit}, true) THEN {text} ELSE '{ODD}' END"
 
 
 def is_data(field: Any, column: Any) -> bool:

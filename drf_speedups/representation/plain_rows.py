@@ -1,6 +1,7 @@
 """Whether rows become objects, and are chosen, by Django's own code."""
 
 import functools
+import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -25,11 +26,15 @@ OF_ITERATION = frozenset({
 })  # fmt: skip
 OF_OBJECTS = frozenset({"__init__", "__new__", "__getattribute__", "__getattr__", "__setattr__",
                         "from_db", *OF_KEYS})  # fmt: skip
+COLUMN = re.compile(r"col\d+")  # what Django calls a column of a sub-query
 # What chooses the rows of a relation.
 OF_CHOICE = OF_ITERATION | {
     "get_queryset", "all", "filter", "using", "db_manager", "_add_hints", "_filter_or_exclude",
     "_filter_or_exclude_inplace", "_chain", "_clone", "_next_is_sticky", "order_by",
 }  # fmt: skip
+
+# What fetches rows: REST framework puts something else into the query set of a view's class.
+FETCH_ALL = vars(models.QuerySet)["_fetch_all"]
 
 # Whose code makes SQL of a query, and runs it.
 OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
@@ -51,6 +56,11 @@ def check_query_set(kind: Any) -> None:
     """Raise `StepAside` unless query sets of a class make objects of rows as Django's do."""
     own = own_code(kind, models.QuerySet) & OF_ITERATION
     unless(not own, f"the query set has its own {_named(own)}")
+
+
+def evaluates(rows: Any) -> bool:
+    """Tell whether Django's own code evaluates a query set, and nobody has put theirs there."""
+    return getattr(rows._fetch_all, "__func__", None) is FETCH_ALL
 
 
 def compiles(connection: Any) -> bool:
@@ -83,6 +93,16 @@ def check_objects(model: Any) -> None:
     unless(model._meta.managed, f"others made the table of {model.__name__}")
     own = own_code(model, models.Model) & OF_OBJECTS
     unless(not own, f"{model.__name__} has its own {_named(own)}")
+    unless(not _is_named_as_in_sql(model), f"{model.__name__} has fields that are called col1")
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _is_named_as_in_sql(model: Any) -> bool:
+    """Tell whether rows may be ordered by a name that a column has in SQL only.
+
+    Django takes the column of that name then.
+    """
+    return any(COLUMN.fullmatch(one.name) for one in model._meta.get_fields())
 
 
 @functools.lru_cache(MOST_CLASSES)

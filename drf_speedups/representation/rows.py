@@ -9,6 +9,7 @@ import contextlib
 import functools
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.expressions import BaseExpression, Col
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
+from django.utils.functional import Promise
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.database.fetched import fetch
@@ -37,19 +39,32 @@ from drf_speedups.representation.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.members import MOST_CLASSES, members
 from drf_speedups.representation.plain_rows import (
+    COLUMN,
     check_objects,
     check_query_set,
     compiles,
+    evaluates,
     own_code,
 )
 from drf_speedups.representation.texts import Hole, Scope, Texts
 
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
-COLUMN = re.compile(r"col\d+")
 LONGEST_NAME = 63
 OF_VALUES = frozenset({"convert_value", "get_db_converters"})
-SKIPPED = re.compile(rf",{KEY}|(?<=\{{){KEY},?")
-_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+SKIPPED = re.compile(rf",{KEY}|(?<=\{{)(?:{KEY},?)+")
+
+
+class Lasting(JSONEncoder):
+    """Writes what is the same whenever it is written; the language may be another one later."""
+
+    def default(self, obj: Any) -> Any:
+        """Return what is written for an object. Raises `ValueError` for texts of any language."""
+        if isinstance(obj, Promise):
+            raise ValueError(obj)
+        return super().default(obj)
+
+
+_encode = Lasting(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 Rows = Callable[[], list[Any]]
 _plans: dict[Any, "Texts | StepAside"] = {}
 
@@ -100,8 +115,12 @@ def _prepared(
     if found is None:
         compiler = rows.query.get_compiler(using)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
+        behind: list[Any] = []
+        find = functools.partial(_noted, behind, compiler.get_extra_select)
+        vars(compiler)["get_extra_select"] = find
         sql, parameters = compiler.as_sql(with_limits=False, with_col_aliases=True)
         unless(compiler.qualify is None, "a window chooses the rows")
+        _check_names(compiler, behind)
         plan = _plan(compiler, kind, names, using)
         written = plan.sql.replace("%", "%%")
         found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
@@ -111,12 +130,33 @@ def _prepared(
     return f'{found[0]}{shapes.limits(rows.query, connection)}) "q"', values, found[1]
 
 
+def _noted(seen: list[Any], find: Callable[..., list[Any]], *asked: Any) -> list[Any]:
+    """Return what a method finds, and note it."""
+    found = find(*asked)
+    seen += found
+    return found
+
+
+def _check_names(compiler: Any, behind: list[Any]) -> None:
+    """Raise `StepAside` if one name stands for two columns.
+
+    `behind` is what distinct rows are ordered by and what is not selected, but comes along.
+    """
+    selected = {alias for _, _, alias in compiler.select}
+    computes = bool(compiler.annotation_col_map)
+    for order, *_ in behind:
+        by = order.expression
+        other = by.target.column not in selected if type(by) is Col else not computes
+        unless(other, "rows are ordered by what has a name that is selected")
+
+
 def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     """Return the relations whose rows a query set is to fetch beside its own.
 
     Raises `StepAside` unless its rows may be finished in the database.
     """
     check_query_set(type(rows))
+    unless(evaluates(rows), "the query set is not to be evaluated")
     query: Any = rows.query
     unless(type(query) is Query, "the query is of another kind")
     unless(rows._result_cache is None, "the rows are there")
@@ -124,6 +164,8 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     odd = query.combinator or query.select_for_update or query.extra or query.distinct_fields
     unless(not odd, "the query combines, locks or has extra parts")
     plain = all(type(lookup) is str for lookup in rows._prefetch_related_lookups)
+    same = any(map(COLUMN.fullmatch, query.annotations))
+    unless(not same, "the query computes what is called as a column is in SQL")
     names = () if plain and fewer_queries() else prefetched.paths(rows)
     unless(connection.vendor == "postgresql", "only PostgreSQL writes JSON so")
     unless(compiles(connection), "queries are compiled or run in a way of their own")
@@ -203,11 +245,11 @@ def _joined(info: Any) -> Iterator[Any]:
 def _annotations(compiler: Any) -> dict[str, tuple[Any, str]]:
     """Return what the query computes beside columns, and its name in SQL. Raises `StepAside`."""
     found = {}
+    # PostgreSQL cuts longer names, which then may be the same.
+    cut = Counter(alias.encode()[:LONGEST_NAME] for _, _, alias in compiler.select)
     for name, place in (compiler.annotation_col_map or {}).items():
         expression, _, alias = compiler.select[place]
-        unless(not COLUMN.fullmatch(alias), f"{alias} is what a column is called in SQL")
-        # PostgreSQL cuts longer names, which then may be the same.
-        if not _is_given_as_fetched(type(expression)) or len(alias.encode()) > LONGEST_NAME:
+        if not _is_given_as_fetched(type(expression)) or cut[alias.encode()] != 1:
             continue
         quoted = alias.replace('"', '""')
         with contextlib.suppress(FieldError):

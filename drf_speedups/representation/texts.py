@@ -254,7 +254,9 @@ class Texts:
         target, ref = relation.theirs, scope.ref(relation.ours)
         end, rows = self._rows(model, relation.manager, target.attname, target, ref)
         text = columns.foreseen(end.refs, leaf(self, end))
-        return f"coalesce((SELECT {text} FROM {rows}), {missing})"  # noqa: S608
+        gone = missing if ODD in missing else NULL  # the framework tells that from no reference
+        found = f"coalesce((SELECT {text} FROM {rows}), {gone})"  # noqa: S608
+        return f"CASE WHEN {ref} IS NULL THEN {missing} ELSE {found} END" if forward else found
 
     def _many(self, name: str, scope: Scope, leaf: Leaf) -> str:
         """Return the array of the rows that a relation leads to, in the order of their model."""

@@ -227,7 +227,8 @@ class InGerman:
 def languages(settings):
     """Let there be languages; Django decides that once."""
     settings.USE_I18N = True
-    names, found = ("activate", "deactivate", "deactivate_all", "get_language"), vars(translation)
+    names = "activate", "deactivate", "deactivate_all", "get_language", "gettext"
+    found = vars(translation)
     for name in names:
         vars(found["_trans"]).pop(name, None)
     try:

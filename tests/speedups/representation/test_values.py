@@ -1,0 +1,114 @@
+"""Values that are left out, gone, translated later or written otherwise, and links."""
+
+from unittest import mock
+
+import pytest
+from django.db import connection
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from drf_speedups.eligibility import driver
+from drf_speedups.representation import columns
+from tests.speedups.library.related_models import Article, Topic
+from tests.speedups.representation.asking import assert_same, outcome, sql, view_of
+from tests.speedups.representation.comparing import answered, factory, installed, seed
+from tests.speedups.representation.drawn import Spec
+from tests.speedups.representation.shown import serializer
+from tests.speedups.representation.test_moments import InGerman, languages
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
+SOURCES = {"a": "reviewer.name", "b": "reviewer.town.name", "c": "place.name"}
+NEEDED = gettext_lazy("This field is required.")
+
+
+@pytest.fixture(autouse=True)
+def articles(db):
+    seed()
+
+
+def assert_same_answer(view):
+    """Compare answers only: what is related comes by fewer queries."""
+    stock = outcome(lambda: answered(view))
+    with installed():
+        ours = outcome(lambda: answered(view))
+    assert ours == stock if isinstance(stock, str) else ours[0] == stock[0]
+
+
+@pytest.mark.parametrize("rows", ["all", "joined", "beside, to one"])
+@pytest.mark.parametrize("shown", [
+    ("a", "b", "id"), ("a", "b"), ("id", "a", "b"), ("a", "id", "b"), ("a", "b", "c", "title"),
+])  # fmt: skip
+def test_any_fields_are_left_out_where_there_is_no_row(rows, shown):
+    left = {name: serializers.CharField(source=SOURCES[name], read_only=True)
+            for name in shown if name in SOURCES}  # fmt: skip
+    kind = serializer(Article, *shown, **left)
+    assert_same_answer(view_of(Spec(rows=rows), serializer_class=kind))
+
+
+@pytest.mark.parametrize("rows", ["all", "joined", "beside, to one"])
+@pytest.mark.parametrize("field", [
+    serializers.CharField(source="reviewer.name", read_only=True),
+    serializers.CharField(source="reviewer.name", allow_null=True),
+    serializers.CharField(source="reviewer.town.name", read_only=True),
+    serializers.SlugRelatedField("name", source="reviewer.town", read_only=True),
+    serializers.SlugRelatedField("name", source="reviewer", read_only=True),
+    serializers.PrimaryKeyRelatedField(source="reviewer.town", read_only=True),
+])  # fmt: skip
+def test_a_reference_to_a_row_that_is_gone_is_no_reference_to_none(rows, field):
+    Article.objects.filter(id__in=[1, 2]).update(reviewer=999)  # no constraint looks before the end
+    kind = serializer(Article, "id", "it", it=field)
+    assert_same_answer(view_of(Spec(rows=rows), serializer_class=kind))
+    Article.objects.filter(id__in=[1, 2]).update(reviewer=None)
+
+
+class Needing(serializers.CharField):
+    """Says so in the language in which the answer is rendered."""
+
+    def to_representation(self, _value):
+        """Return a text of any language."""
+        return NEEDED
+
+
+@pytest.mark.urls("tests.speedups.representation.language_urls")
+def test_a_text_is_in_the_language_in_which_the_answer_is_rendered(settings):
+    kind = serializer(Article, "id", "title", title=Needing())
+    with languages(settings):
+        assert_same(view_of(serializer_class=kind, mixin=InGerman))
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Pacific/Kwajalein"])
+def test_a_day_that_a_zone_has_skipped_is_that_day(zone):
+    sql(f"SET LOCAL TIME ZONE '{zone}'")
+    Article.objects.filter(id=1).update(day="2011-12-30")
+    Article.objects.filter(id=3).update(day="1993-08-21")
+    assert_same(view_of(Spec(shown=("id", "day"))))
+
+
+@pytest.mark.parametrize("shown", ["first link", "topic links"])
+@pytest.mark.urls("tests.speedups.representation.padded_urls")
+def test_a_link_may_depend_on_how_long_a_key_is(shown):
+    Topic.objects.filter(id=-1).delete()
+    view = view_of(Spec(shown=("id", shown)))
+
+    def ask():
+        return view(factory.get("/", HTTP_ACCEPT="application/json")).render().content
+
+    stock = outcome(ask)
+    with installed():
+        ours = outcome(ask)
+    assert ours == stock if isinstance(stock, str) else ours[0] == stock[0]
+
+
+@pytest.mark.parametrize(("kind", "value"), [
+    ("date", "infinity"), ("date", "12000-01-01"), ("date", "0044-03-15 BC"),
+    ("timestamptz", "-infinity"), ("time", "24:00"),
+])  # fmt: skip
+def test_a_time_that_python_has_not_is_python_s_where_a_driver_makes_another_of_it(kind, value):
+    shown = {"date": "day", "timestamptz": "made_at", "time": "hour"}[kind]
+    view = view_of(Spec(shown=("id", shown)))
+    field = view.cls.serializer_class().fields[shown]
+    with mock.patch.object(driver, "MISSING", "psycopg 3 is not installed"):
+        text = columns.written(field, Article._meta.get_field(shown), '"it"')
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {text} FROM (VALUES ('{value}'::{kind})) AS it(it)")
+        assert cursor.fetchone() == (columns.ODD,)
