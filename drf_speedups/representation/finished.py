@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.models import prefetch_related_objects
+from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
 from django.utils import timezone, translation
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
@@ -16,18 +18,20 @@ from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation import rows, shapes
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.plain_rows import own_code
-from drf_speedups.representation.reading import is_wanted
+from drf_speedups.representation.reading import from_context, is_wanted
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer
+SHOWS_ALL: Any = vars(LIST)["to_representation"]
 OF_QUERY_SETS = "SELECT q.*", 'SELECT "', 'SELECT DISTINCT "', "SELECT COUNT(", "SELECT 1 AS "
 
 
 class Page(LazyList):
     """The rows of one page: a query set that is not evaluated before somebody looks."""
 
-    def __init__(self, chosen: models.QuerySet[Any]) -> None:
-        super().__init__(functools.partial(shapes.fetched, chosen))
+    def __init__(self, chosen: Any) -> None:
+        waits = isinstance(chosen, models.QuerySet)
+        super().__init__(functools.partial(shapes.fetched, chosen) if waits else chosen)
         self.chosen = chosen
         self.waiting: Any = None  # who watches what happens before somebody looks
 
@@ -127,8 +131,8 @@ def finished_data(serializer: Any) -> Finished | None:
     own = vars(serializer)
     if "_data" in own or "initial_data" in own or not _gives_json(serializer):
         return None
-    chosen = _chosen(own.get("instance"))
-    child = serializer.child
+    chosen: Any = _chosen(own.get("instance"))
+    child, whole = serializer.child, _class(serializer)
     kind = type(child)
     if (
         chosen is None
@@ -136,16 +140,20 @@ def finished_data(serializer: Any) -> Finished | None:
         or not is_wanted(serializer)
         or ROW.to_representation not in STAND_INS  # somebody has put theirs in its place
         or kind.to_representation is not ROW.to_representation
-        or type(serializer).to_representation is not LIST.to_representation
+        or whole.to_representation is not SHOWS_ALL
+        or "to_representation" in own_code(whole, LIST)
     ):
         return None
     texts = rows.finished(chosen, child)
     if texts is None:
         return None
-    where = timezone.get_current_timezone(), translation.get_language()
     objects: Any = chosen._result_cache
-    said = functools.partial(_said, texts) if objects.plan.gives_data else None
-    data = serializer._data = LazyList(said or functools.partial(_made, serializer, where))
+    if objects.plan.gives_data:
+        make = functools.partial(_said, texts)
+    else:
+        lookups = () if chosen._prefetch_done else chosen._prefetch_related_lookups
+        make = functools.partial(_made, serializer, objects, lookups, _where())
+    data = serializer._data = LazyList(make)
     objects.then = data.fill  # before whoever looks at them can change them
     data.lock = objects.lock
     return Finished(serializer, data, texts)
@@ -176,7 +184,7 @@ def _chosen(instance: Any) -> models.QuerySet[Any] | None:
 
 def _gives_json(serializer: Any) -> bool:
     """Tell whether the framework's own renderer is going to write the answer as usual."""
-    request = serializer.context.get("request")
+    request = from_context(serializer, "request")
     renderer = getattr(request, "accepted_renderer", None)
     kind: Any = type(renderer)
     render = getattr(kind, "render", None)
@@ -192,8 +200,36 @@ def _said(texts: list[str]) -> list[Any]:
     return json.loads(f"[{','.join(texts)}]")  # type: ignore[no-any-return]
 
 
-def _made(serializer: Any, where: tuple[Any, Any]) -> list[Any]:
-    """Return what the framework makes of the rows that were fetched."""
-    zone, language = where
-    with timezone.override(zone), translation.override(language):
-        return LIST.to_representation(serializer, serializer.instance)  # type: ignore[no-any-return]
+def _made(serializer: Any, objects: list[Any], lookups: Any, where: Any) -> list[Any]:
+    """Return what the framework makes of the rows that were fetched.
+
+    The query set may have forgotten them meanwhile: it does when it updates or deletes its rows.
+    """
+    zone, language, *routes = where
+    with timezone.override(zone), translation.override(language), _routed(*routes):
+        if lookups:
+            prefetch_related_objects(objects, *lookups)
+        return LIST.to_representation(serializer, objects)  # type: ignore[no-any-return]
+
+
+def _class(value: Any) -> Any:
+    return type(value)
+
+
+def _where() -> tuple[Any, ...]:
+    """Return what is true of a thread now, and what values and URLs follow from."""
+    zone, language = timezone.get_current_timezone(), translation.get_language()
+    return zone, language, get_urlconf(), get_script_prefix()
+
+
+@contextlib.contextmanager
+def _routed(urlconf: Any, prefix: str) -> Iterator[None]:
+    """Let URLs lead where they did."""
+    now = get_urlconf(), get_script_prefix()
+    set_urlconf(urlconf)
+    set_script_prefix(prefix)
+    try:
+        yield
+    finally:
+        set_urlconf(now[0])
+        set_script_prefix(now[1])

@@ -5,6 +5,7 @@ not known.
 """
 
 import functools
+import itertools
 import secrets
 import types
 from collections import OrderedDict
@@ -41,6 +42,7 @@ PIECE = "representation"
 DICTIONARIES = {dict, OrderedDict, ReturnDict}
 MOST_ENVELOPES = 4  # one within the other
 LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
+SECRET, NUMBERS = secrets.token_hex(16), itertools.count()  # for tokens that nobody can foresee
 
 _stock: dict[str, Any] = {}
 
@@ -107,7 +109,7 @@ def _paginating(stock: Any) -> Any:
 
     @functools.wraps(stock)
     def paginate_queryset(self: Any, queryset: Any, request: Any, view: Any = None) -> Any:
-        if view is not None and LAZILY in vars(view) and _alone(self, view):
+        if LAZILY in getattr(view, "__dict__", ()) and _alone(self, view):
             with counting(queryset):
                 page = lazily(self, queryset, request, view)
             if type(page) is Page:
@@ -202,7 +204,7 @@ def _render(stock: Any) -> Any:
 def _marked(data: Any, places: dict[str, Finished], depth: int) -> Any:
     """Return data with a token for each finished list that dictionaries lead to."""
     if type(data) is Finished and data.unread():
-        token = secrets.token_hex(16)
+        token = f"{SECRET}-{next(NUMBERS)}"
         places[token] = data
         return token
     marked = data

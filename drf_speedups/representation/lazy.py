@@ -1,6 +1,7 @@
 """A list that is filled when somebody looks."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,14 +14,18 @@ class Unread:
 
 
 class LazyList(list[Any]):
-    """A list whose items are made when it is first touched; with a lock, by one thread."""
+    """A list whose items are made when it is first touched; with a lock, by one thread.
+
+    Given items instead of what makes them, it is an ordinary list: Django makes lists anew by the
+    class of what it was given.
+    """
 
     lock: Any = contextlib.nullcontext()
 
-    def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
-        list.__init__(self, [Unread()])
-        self.full = False
-        self.make: Callable[[], Iterable[Any]] | None = make
+    def __init__(self, make: Callable[[], Iterable[Any]] | Iterable[Any] = ()) -> None:
+        self.full = not callable(make)
+        self.make: Callable[[], Iterable[Any]] | None = make if callable(make) else None
+        list.__init__(self, [Unread()] if callable(make) else make)
         self.then: Callable[[], None] | None = None  # done when it is filled, before who looks
 
     def fill(self) -> None:
@@ -41,9 +46,14 @@ class LazyList(list[Any]):
                 self.then()
             self.full = True
 
-    def __radd__(self, other: Any) -> Any:
+    def count(self, value: Any) -> int:
+        """Count a value. That it wants one tells it from a query set's method, for paginators."""
         self.fill()
-        return list.__add__(other, self) if isinstance(other, list) else NotImplemented
+        return list.count(self, value)
+
+    def __radd__(self, _other: Any) -> Any:
+        self.fill()
+        return NotImplemented  # Python adds it to a list as it does any other, or into that list
 
     def __reduce__(self) -> Any:
         self.fill()
@@ -51,13 +61,17 @@ class LazyList(list[Any]):
 
 
 def _filled_first(method: Any) -> Any:
+    @functools.wraps(method)
     def touched(self: LazyList, *args: Any, **kwargs: Any) -> Any:
         self.fill()
+        for one in args:
+            if isinstance(one, LazyList):  # two lists are added and compared past their methods
+                one.fill()
         return method(self, *args, **kwargs)
 
     return touched
 
 
 for _name, _method in vars(list).items():
-    if callable(_method) and _name not in BLIND:
+    if callable(_method) and _name not in BLIND | {"count"}:
         setattr(LazyList, _name, _filled_first(_method))

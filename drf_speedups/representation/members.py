@@ -11,12 +11,13 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query_utils import DeferredAttribute
 from rest_framework import fields, relations, serializers
-from rest_framework.fields import empty
+from rest_framework.fields import SkipField, empty
 from rest_framework.relations import PKOnlyObject
 
 from drf_speedups.eligibility.members import is_code, own_members
@@ -47,6 +48,7 @@ OF_RELATIONS = frozenset(
 OF_KEYS = frozenset({"pk", "serializable_value"})
 KEPT = "_speedups_reads"  # where a serializer keeps what reads its rows
 MOST_CLASSES = 4096  # some projects make serializer classes for each request
+LEFT_OUT: Any = object()  # what is read where a row has nothing for a field that needs nothing
 
 
 class Member:
@@ -176,19 +178,24 @@ def reading(field: Any, column: Any) -> Read:
         return functools.partial(_shown, field.get_attribute, show)
     get = attrgetter(column.attname)
     if isinstance(field, relations.PrimaryKeyRelatedField):
-        if field.pk_field is None:
-            return get
-        show = field.pk_field.to_representation
+        key = field.pk_field
+        return get if key is None else functools.partial(_shown, get, key.to_representation)
 
     def read(row: Any) -> Any:
-        value = get(row)
+        try:
+            value = get(row)
+        except ObjectDoesNotExist:  # it was deferred, and the row is gone
+            return None
         return None if value is None else show(value)
 
     return read
 
 
 def _shown(get: Read, show: Read, row: Any) -> Any:
-    value = get(row)
+    try:
+        value = get(row)
+    except SkipField:
+        return LEFT_OUT
     none = value.pk if isinstance(value, PKOnlyObject) else value
     return None if none is None else show(value)
 

@@ -1,17 +1,19 @@
 """How one serializer reads rows: by what is known of its class, or by fields of its own."""
 
 import functools
+from collections.abc import Mapping
+from types import NoneType
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import models
-from rest_framework.fields import SkipField
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.serializers import FRAMEWORK_S
 from drf_speedups.representation.members import (
     KEPT,
+    LEFT_OUT,
     LIST,
     LOOKING_AROUND,
     MOST_CLASSES,
@@ -21,6 +23,7 @@ from drf_speedups.representation.members import (
     members,
     reading,
 )
+from drf_speedups.representation.plain_rows import own_code
 
 
 def is_wanted(serializer: Any) -> bool:
@@ -28,8 +31,14 @@ def is_wanted(serializer: Any) -> bool:
     named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
     if named is None:
         return True
-    kind = type(serializer.context.get("view"))
+    kind = type(from_context(serializer, "view"))
     return any(f"{one.__module__}.{one.__qualname__}" in named for one in kind.__mro__)
+
+
+def from_context(serializer: Any, name: str) -> Any:
+    """Return what a serializer is told, if anything: a context may be None, or what not."""
+    context = serializer.context
+    return context.get(name) if isinstance(context, Mapping) else None
 
 
 def represented(serializer: Any, row: Any) -> Any:
@@ -44,10 +53,9 @@ def represented(serializer: Any, row: Any) -> Any:
         own[KEPT] = kept
     values = {}
     for name, read in kept.reads:
-        try:
-            values[name] = read(row)
-        except SkipField:
-            continue
+        value = read(row)
+        if value is not LEFT_OUT:
+            values[name] = value
     return values
 
 
@@ -70,7 +78,7 @@ def _reads(serializer: Any, kind: Any, row_class: Any) -> Kept | None:
     """Return how a serializer reads rows of a class; None if it is not known or does not pay."""
     own = vars(serializer)
     plain = kind.to_representation is ROW.to_representation
-    if not is_wanted(serializer):
+    if row_class is NoneType or not is_wanted(serializer) or _chooses_fields(kind):
         return None
     found = None if "fields" in own else members(kind, row_class)
     if found is None:
@@ -101,6 +109,13 @@ def _gets_as_stock(kind: Any) -> bool:
     return not own & {"get_attribute", "use_pk_only_optimization", "__getattribute__"}
 
 
+@functools.lru_cache(MOST_CLASSES)
+def _chooses_fields(kind: Any) -> bool:
+    """Tell whether code of a class says for each row which fields show something."""
+    return "_readable_fields" in own_code(kind, ROW)
+
+
 def forget() -> None:
     """Let all classes be looked at anew."""
     _gets_as_stock.cache_clear()
+    _chooses_fields.cache_clear()

@@ -24,6 +24,7 @@ from drf_speedups.representation.conditions import Shape, same_values
 from drf_speedups.representation.plain_rows import (
     OF_ITERATION,
     compiles,
+    evaluates,
     own_code,
     plain_copy,
 )
@@ -31,6 +32,7 @@ from drf_speedups.representation.plain_rows import (
 MOST_SHAPES = 1024  # clients choose filters, and the order
 # What a compiler knows of the columns that it selects, for who makes objects of rows.
 SELECTED = "select", "klass_info", "annotation_col_map", "col_count", "has_extra_select"
+STOCK = {name: vars(models.QuerySet)[name] for name in ("count", "get")}
 _known: dict[Shape, Any] = {}
 
 
@@ -96,7 +98,8 @@ def lent(rows: Any, name: str, method: Any) -> Iterator[None]:
     """Let a query set do something by remembered SQL for a while, if Django's own code does it."""
     kind: Any = type(rows)
     query_set = isinstance(rows, models.QuerySet)
-    if not query_set or name in vars(rows) or name in own_code(kind, models.QuerySet):
+    stock = query_set and getattr(getattr(rows, name), "__func__", None) is STOCK[name]
+    if not stock or name in own_code(kind, models.QuerySet):
         yield
         return
     # Always the same function: Django reads its parameters once.
@@ -164,7 +167,7 @@ def fetched(rows: Any) -> Any:
     """
     kind: Any = type(rows)
     there = rows._result_cache is not None or rows._iterable_class is not ModelIterable
-    if there or own_code(kind, models.QuerySet) & OF_ITERATION:
+    if there or not evaluates(rows) or own_code(kind, models.QuerySet) & OF_ITERATION:
         return rows
     using = rows.db  # a router is asked once
     connection = connections[using]

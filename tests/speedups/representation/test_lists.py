@@ -7,6 +7,7 @@ import operator
 import pickle
 import random
 import struct
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -81,6 +82,13 @@ def test_one_query_answers_and_serves_who_looks_at_the_data(django_assert_num_qu
         assert type(response.data) is Finished
         assert response.data[0]["title"].startswith("t1")
         assert json.loads(response.content) == response.data
+
+
+def test_a_page_draws_no_random_bytes_that_somebody_may_count_on(written):
+    view = drawn.view_of(Spec(pages="numbers")).as_view({"get": "list"})
+    with installed(), mock.patch("random._urandom", side_effect=AssertionError):
+        view(factory.get("/", HTTP_ACCEPT="application/json")).render()
+    assert written[0] is not None
 
 
 def test_remembered_sql_is_that_of_the_page_and_of_the_rows_of_now(django_assert_num_queries):

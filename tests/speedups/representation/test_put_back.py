@@ -51,7 +51,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
     "the zone of a request is not looked at": (
         (columns, "writes_utc", lambda: True), Spec(shown=("made_at",), zone="lisbon")),
     "data are made in the zone of who looks": (
-        (finished, "_made", lambda one, _zone: finished.LIST.to_representation(one, one.instance)),
+        (finished, "_made", lambda one, rows, *_: finished.LIST.to_representation(one, rows)),
         Spec(shown=("id", "made_at"), view="abroad")),
     "what is to be left out is null": (
         (rows, "SKIPPED", re.compile("\x03")), Spec(shown=("id", "reviewer_town"))),
