@@ -58,15 +58,21 @@ def _forget_queries(**_kwargs: Any) -> None:
 
 
 def _close_what_is_old(**_kwargs: Any) -> None:
-    """Do what the time since the last request makes due."""
+    """Do what the time since the last request makes due, and what was done meanwhile."""
     for connection in connections.all(initialized_only=True):
-        _look_at(connection, odd=False)
+        _look_at(connection, _is_odd(connection))
 
 
 def _close_what_needs_it(**_kwargs: Any) -> None:
-    """Do the same, and what the request itself has made due."""
+    """Do the same for what the request itself has made due."""
     for connection in connections.all(initialized_only=True):
-        _look_at(connection, connection.errors_occurred or not connection.autocommit)
+        _look_at(connection, _is_odd(connection))
+
+
+def _is_odd(connection: Any) -> bool:
+    """Tell whether a connection has erred, or is left otherwise than it is to be."""
+    usual = connection.settings_dict["AUTOCOMMIT"]
+    return bool(connection.errors_occurred or connection.autocommit != usual)
 
 
 def _look_at(connection: Any, odd: bool) -> None:

@@ -1,10 +1,16 @@
 """The helper for a project's own tests: it finds what differs, and leaves nothing behind."""
 
+from secrets import token_hex
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test import override_settings
+from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from crud.models import Item
+from drf_speedups import testing
 from drf_speedups.answers.action import json_answer
 from drf_speedups.testing import Request, assert_same_answers
 
@@ -48,3 +54,18 @@ def test_a_request_that_is_answered_otherwise_is_named(client, monkeypatch):
 def test_pieces_that_a_project_leaves_out_stay_out(client, monkeypatch):
     monkeypatch.setattr("drf_speedups.answers.reading.json_answer", None)
     assert_same_answers(client, REQUESTS)
+
+
+@pytest.mark.parametrize("make", [timezone.now, lambda: get_random_string(9), uuid4, token_hex])
+def test_time_and_random_bytes_are_the_same_for_whoever_asks(make):
+    found, now = [], timezone.now()
+    for _ in range(2):
+        with testing._from_here(now, "default"):
+            found.append(make())
+    assert found[0] == found[1]
+
+
+def test_rows_whose_values_are_no_numbers_are_the_same(client):
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO crud_item (name, price) VALUES ('lamp', 'NaN')")
+    assert_same_answers(client, [Request("POST", "/items/", ITEM)])
