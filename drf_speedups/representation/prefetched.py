@@ -22,6 +22,7 @@ from django.db.models.sql import Query
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.representation import shapes
 from drf_speedups.representation.columns import ODD
 from drf_speedups.representation.plain_rows import Relation, plain_copy
 from drf_speedups.representation.texts import Part, Scope, Texts
@@ -186,7 +187,8 @@ class Level:
         """Return what stands before and after the keys."""
         before, _, after = self._sql.partition(self._piece)
         shown = ", ".join(["q.*", *(one.sql.replace("%", "%%") for one in self.shows)])
-        return f"SELECT {shown} FROM ({before}", f'{after}) "q"'  # noqa: S608
+        limits = "" if self._ordered else shapes.ALL
+        return f"SELECT {shown} FROM ({before}", f'{after}{limits}) "q"'  # noqa: S608
 
     def _prepared(self, keys: Any, connection: Any) -> list[Any]:
         return [self._key.get_db_prep_value(one, connection, prepared=True) for one in keys]
@@ -206,6 +208,7 @@ class Level:
         found = self.relation.found
         asked = found.__get__(instances[0]) if self.many else found
         rows = asked.get_prefetch_querysets(instances, [self.rows(())])[0]
+        self._ordered = rows.ordered
         compiler = rows.query.get_compiler(self._using)
         plain = type(compiler) is SQLCompiler and not compiler.connection.ops.max_in_list_size()
         unless(plain, "the query is compiled in its own way")

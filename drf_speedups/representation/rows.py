@@ -127,7 +127,8 @@ def _prepared(
         if key and conditions.same_values(parameters, values):
             shapes.remember(key, found)
         values = parameters
-    return f'{found[0]}{shapes.limits(rows.query, connection)}) "q"', values, found[1]
+    limits = shapes.limits(rows.query, connection) or ("" if rows.ordered else shapes.ALL)
+    return f'{found[0]}{limits}) "q"', values, found[1]
 
 
 def _noted(seen: list[Any], find: Callable[..., list[Any]], *asked: Any) -> list[Any]:

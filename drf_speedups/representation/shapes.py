@@ -30,6 +30,8 @@ from drf_speedups.representation.plain_rows import (
 )
 
 MOST_SHAPES = 1024  # clients choose filters, and the order
+# Keeps PostgreSQL from choosing rows that have no order otherwise for what stands around them.
+ALL = " LIMIT 9223372036854775807"
 # What a compiler knows of the columns that it selects, for who makes objects of rows.
 SELECTED = "select", "klass_info", "annotation_col_map", "col_count", "has_extra_select"
 STOCK = {name: vars(models.QuerySet)[name] for name in ("count", "get")}

@@ -1,6 +1,8 @@
 """What has a name in SQL: columns, what a query computes, and what rows are ordered by."""
 
+import contextlib
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection, models
@@ -9,9 +11,9 @@ from django.db.models.functions import Lower, Upper
 from django.test.utils import isolate_apps
 from rest_framework import serializers
 
-from tests.speedups.library.related_models import Article
-from tests.speedups.representation.asking import outcome, view_of
-from tests.speedups.representation.comparing import answered, installed, seed
+from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.representation.asking import outcome, sql, view_of
+from tests.speedups.representation.comparing import answered, factory, installed, seed
 from tests.speedups.representation.shown import serializer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
@@ -75,3 +77,30 @@ def test_rows_are_ordered_by_a_column_that_is_called_so(sheets, choose):
 def test_rows_are_ordered_by_what_is_computed_under_such_a_name():
     kind = serializer(Article, "id", "title")
     assert_same_rows(kind, Article.objects.alias(col1=F("title")).order_by("-col1"))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_rows_without_an_order_are_chosen_as_for_django_s_own_query(beside):
+    """Workers that share the work would give them in another order."""
+    cheap = "parallel_setup_cost = 0", "min_parallel_table_scan_size = 0", "parallel_tuple_cost = 1"
+    sql("".join(f"SET LOCAL {one};" for one in cheap) + "ANALYZE library_article")
+    names = {f"name{number}": serializers.CharField(source="title") for number in range(200)}
+    kind = serializer(Article, *names, **names)
+    rows: Any = Article.objects.order_by()
+    if beside:
+        kind = serializer(Editor, "articles", articles=kind(many=True))
+        rows = Editor.objects.prefetch_related("articles")
+    plans = []
+
+    def explain(execute: Any, text: str, *others: Any) -> Any:
+        execute(f"EXPLAIN {text}", *others)
+        plans.append(others[-1]["cursor"].fetchall())
+        return execute(text, *others)
+
+    view = view_of(serializer_class=kind, get_queryset=lambda _self: rows.all())
+    with mock.patch.object(Article._meta, "ordering", []):
+        for doing in (contextlib.nullcontext, installed):
+            with doing(), connection.execute_wrapper(explain):
+                view(factory.get("/", HTTP_ACCEPT="application/json")).render()
+    assert "Gather" not in repr(plans)
+    assert len(plans) == (4 if beside else 2)
