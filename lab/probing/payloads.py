@@ -10,6 +10,9 @@ from lab.probing.document import Document, Schema
 NAMED = re.compile(r"name|title|label|subject", re.IGNORECASE)
 PRICED = re.compile(r"price|amount|cost|total", re.IGNORECASE)
 COUNTED = re.compile(r"quantity|stock|count|qty", re.IGNORECASE)
+UNIQUE = re.compile(
+    r"(^|_)(slug|sku|code|username|login|handle|serial|isbn|ean|barcode|key)$", re.IGNORECASE
+)
 MADE = re.compile(r"(^|_)(id|uuid|pk|url|created|updated|modified)(_|$)|_at$|At$|_on$")
 LONGEST = {"$name": 20, "$unique": 16, "$text": 64}  # characters that take their places
 FORMATS = {
@@ -104,6 +107,8 @@ def _text(name: str, schema: Schema) -> str:
     if PRICED.search(name):
         return "$price"
     longest = schema.get("maxLength") or 10**6
+    if UNIQUE.search(name) and longest >= LONGEST["$unique"]:
+        return "$unique"  # the second one with the same would be refused
     for word in ("$name",) if NAMED.search(name) else ("$text", "$name"):
         if LONGEST[word] <= longest:
             return word
@@ -124,6 +129,8 @@ def from_item(item: Mapping[str, Any], id_field: str) -> dict[str, Any]:
 def _like(name: str, value: Any) -> Any:
     if isinstance(value, str) and NAMED.search(name):
         return "$name"
+    if isinstance(value, str) and UNIQUE.search(name):
+        return "$unique"
     if isinstance(value, float | str) and PRICED.search(name):
         return "$price" if isinstance(value, str) else Bare("$price")
     if isinstance(value, int) and not isinstance(value, bool) and COUNTED.search(name):

@@ -1,6 +1,7 @@
 """Carry out a plan: each step a trial, each trial a record as soon as it is complete."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -125,12 +126,29 @@ def _bench(wanted: Plan, folder: Path) -> Iterator[Bench]:
 def _scratch(folder: Path) -> Iterator[Path]:
     """Give a place for files that are not whole yet; nothing of it stays."""
     scratch = folder / SCRATCH
-    shutil.rmtree(scratch, ignore_errors=True)  # left by one that was killed
-    scratch.mkdir()
+    with _alone(folder):
+        shutil.rmtree(scratch, ignore_errors=True)  # left by one that was killed
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep another lab out of a folder: both would write the same files. Raises `LabError`."""
+    held = os.open(folder, os.O_RDONLY)
     try:
-        yield scratch
+        with contextlib.suppress(OSError):  # where files cannot be locked nobody is kept out
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                said = f"another lab measures in {folder}: wait until it ends"
+                raise LabError(said) from error
+        yield
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(held)
 
 
 @contextlib.contextmanager

@@ -264,3 +264,37 @@ def test_a_prefix_of_a_proxy_and_a_scheme_of_others_are_overruled(capsys, monkey
     _, options = probed(capsys, url, "--read-only", "--auth-header", "X-Key")
     assert options[options.index("--auth-header") + 1] == "X-Key"
     assert "--base-path" not in options  # it is /items
+
+
+def catalogue():
+    """A service that refuses a second product of the same `sku`."""
+    app = Flask("catalogue")
+    rows = [{"id": 1, "sku": "first", "title": "x"}]
+
+    @app.get("/products")
+    def listed():
+        return rows[: int(request.args.get("limit", 50))]
+
+    @app.post("/products")
+    def created():
+        new = request.get_json()
+        if any(row["sku"] == new["sku"] for row in rows):
+            return {"sku": "is taken"}, 409
+        rows.append({**new, "id": len(rows) + 1})
+        return rows[-1], 201
+
+    @app.get("/products/<int:own>")
+    def read(own):
+        return rows[own - 1]
+
+    return app
+
+
+def test_what_must_not_repeat_does_not(capsys, stack):
+    url = stack.enter_context(serving_flask(catalogue()))
+    _, options = probed(capsys, f"{url}/products")
+    payload = json.loads(options[options.index("--payload") + 1])
+    assert payload == {"sku": "$unique", "title": "$name"}
+    document = Document({}, "")
+    asked = {"properties": {"slug": {"type": "string"}, "code": {"type": "string", "maxLength": 4}}}
+    assert from_schema(document, asked) == {"slug": "$unique", "code": "x"}

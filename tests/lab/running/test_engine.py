@@ -85,3 +85,14 @@ def _first(seed):
     settings = [PlannedSetting("sweep", "django", "django", Conditions(workers=count))
                 for count in (1, 2, 3)]  # fmt: skip
     return shuffled(settings, 1, seed)[0].conditions.workers
+
+
+def test_two_labs_do_not_measure_in_one_folder(tmp_path):
+    with (
+        engine._scratch(tmp_path),
+        pytest.raises(LabError, match="another lab measures in"),
+        engine._scratch(tmp_path),
+    ):
+        pass
+    with engine._scratch(tmp_path) as again:
+        assert again.exists()
