@@ -282,6 +282,8 @@ def test_who_stops_reading_is_no_error(tmp_path):
         [sys.executable, "-m", "lab", "compare", folder, folder],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
     ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
         said = process.stderr.read().decode()
     assert (process.returncode, said) == (141, "")
@@ -301,7 +303,7 @@ def test_another_machine_is_named_where_something_is_worse(tmp_path, capsys):
     fast, slow = written(tmp_path / "fast", 100), tmp_path / "slow"
     slow.mkdir()
     for one in jsonlines.completed(Path(written(tmp_path / "as-slow", 150))):
-        other = replace(one, machine=one.machine | {"cpu": "Another CPU"})
+        other = replace(one, machine={**one.machine, "cpu": "Another CPU"})
         jsonlines.append(slow / jsonlines.FILE, other)
     assert main(["compare", fast, str(slow)]) == 1
     assert "(on another machine: cpu: before Example CPU, now Another CPU)" in (

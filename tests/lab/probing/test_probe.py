@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from flask import Flask, request
@@ -227,8 +228,7 @@ def test_a_key_is_sent_as_programs_are_meant_to(schemes, header):
     ([{"url": "https://x/{base}", "variables": {"base": {"default": "v3"}}}], "/v3"),
 ])  # fmt: skip
 def test_paths_begin_where_the_document_says(servers, prefix):
-    item = {"get": {}}
-    paths = {"/items": {"get": {}}, "/items/{id}": item, "/none": None}
+    paths: dict[str, Any] = {"/items": {"get": {}}, "/items/{id}": {"get": {}}, "/none": None}
     (found,) = Document({"servers": servers, "paths": paths}, "/api/openapi.json").collections()
     assert (found.path, found.item_path) == (f"{prefix}/items", f"{prefix}/items/{{}}")
     assert found.bare.path == "/items"

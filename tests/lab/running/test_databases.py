@@ -1,6 +1,6 @@
 """Databases of others: none is dropped, and what they refuse is said as it is."""
 
-from types import SimpleNamespace
+import os
 from urllib.parse import urlsplit
 
 import psycopg
@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Identifier
 from lab.errors import LabError
 from lab.running import monitoring
 from lab.running.database import pgstat, postgres
+from lab.running.sampling import Sampler
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def server(database_url, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("made_by_us", [False, True])
 def test_a_database_that_the_lab_has_not_made_is_not_dropped(server, tmp_path, made_by_us):
-    name = urlsplit(postgres.os.environ["DATABASE_URL"]).path[1:] + "_lab"
+    name = urlsplit(os.environ["DATABASE_URL"]).path[1:] + "_lab"
     drop = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name))
     server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
     try:
@@ -46,7 +47,7 @@ def test_a_database_that_the_lab_has_not_made_is_not_dropped(server, tmp_path, m
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_the_lab_makes_is_known_to_the_next_one(server):
-    name = urlsplit(postgres.os.environ["DATABASE_URL"]).path[1:] + "_lab"
+    name = urlsplit(os.environ["DATABASE_URL"]).path[1:] + "_lab"
     try:
         postgres._own(server, name, is_theirs=True)
         postgres._own(server, name, is_theirs=True)
@@ -79,7 +80,7 @@ def test_a_database_that_refuses_is_not_said_to_have_stopped(error, said):
         raise error
 
     with pytest.raises(LabError, match=said):
-        monitoring._sample(SimpleNamespace(sample=refuse))
+        monitoring._sample(Sampler({}, {"machine": refuse}))
 
 
 @pytest.mark.django_db

@@ -185,6 +185,7 @@ def test_a_process_of_a_service_that_left_its_group_is_ended_too(tmp_path):
     service = Service(f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} {{port}}")
     target = Target("service", service.words, service=service)
     with serving(target, "", log=tmp_path / "log") as server:
+        assert server.pid
         (apart,) = psutil.Process(server.pid).children()
         assert os.getpgid(apart.pid) != os.getpgid(server.pid)
     psutil.wait_procs([apart], timeout=5)
