@@ -155,6 +155,8 @@ class _Code:
     def _check_step(self, step: Any, after: Any, then: Any) -> None:
         if step.opname in CHANGES:
             self._refuse(f"changes something ({step.argval})")
+        if step.opname == "STORE_DEREF" and step.argval in self.function.__code__.co_freevars:
+            self._refuse(f"changes something ({step.argval})")  # of a function around it
         if step.opname in LOOKS and step.argval in OF_ONE_USE - self.reading.of_self:
             self._refuse(f"looks at its {step.argval}")
         if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
