@@ -11,21 +11,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from drf_speedups.eligibility.adapters import KNOWN, read_as_ever
 from drf_speedups.eligibility.driver import CURSORS, oid
 
-LOADERS = {
-    "BoolLoader": ("bool",), "IntLoader": ("int2", "int4", "int8"), "UUIDLoader": ("uuid",),
-    "FloatLoader": ("float4", "float8"), "NumericLoader": ("numeric",), "ByteaLoader": ("bytea",),
-    "TextLoader": ("text", "varchar", "bpchar", "jsonb", "inet", "cidr"),
-    "DateLoader": ("date",), "TimeLoader": ("time",), "TimestampLoader": ("timestamp",),
-    "SpecificTzLoader": ("timestamptz",),  # Django's, where USE_TZ is on
-}  # fmt: skip
-KNOWN = {oid(kind): name for name, kinds in LOADERS.items() for kind in kinds}
 OF_TIME = frozenset(map(oid, ("date", "timestamp", "timestamptz", "time")))
 # PostgreSQL has days and hours that Python has not. These both have.
 TIMES = re.compile(rb"(?:(?:[12]\d{3}-[^C\n]*|(?:[01]\d|2[0-3]):[^\n]*)?\n)*")
-NAIVE = {"SpecificTzLoader": "TimestamptzLoader"}  # where it is off
-LIBRARIES = {"psycopg", "psycopg_c", "psycopg_binary", "django"}
 
 
 def fetch(
@@ -51,7 +42,7 @@ def fetch(
 def _reads_as_ever(cursor: Any) -> bool:
     """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
     adapters = getattr(getattr(cursor, "cursor", None), "adapters", None)  # psycopg 3 has them
-    return adapters is None or _are_known(tuple([adapters.get_loader(kind, 0) for kind in KNOWN]))
+    return adapters is None or read_as_ever(adapters)
 
 
 def _texts(cursor: Any) -> list[str] | None:
@@ -74,14 +65,3 @@ def _texts(cursor: Any) -> list[str] | None:
 
 def _are_times(values: list[bytes]) -> bool:
     return TIMES.fullmatch(b"\n".join([*values, b""])) is not None
-
-
-@functools.lru_cache(64)  # some are made for each connection
-def _are_known(loaders: tuple[Any, ...]) -> bool:
-    return all(map(_is_known, loaders, KNOWN.values()))
-
-
-def _is_known(loader: Any, name: str) -> bool:
-    """Tell whether the driver's own code, or Django's, makes values of a type, as ever."""
-    own = loader.__module__.partition(".")[0] not in LIBRARIES
-    return not own and loader.__name__ in {name, NAIVE.get(name)}

@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.models import QuerySet, Value
 
 from drf_speedups.database.pooler import prepares
-from drf_speedups.eligibility.database import needs_cursor
+from drf_speedups.eligibility.database import is_watched, needs_cursor
 from drf_speedups.eligibility.driver import (
     ConnStatus,
     DiagnosticField,
@@ -135,7 +135,7 @@ class Statement:
     def _result(self, values: Sequence[Any]) -> PGresult | None:
         """Run; None where Django's own cursor has to: somebody counts, or a rollback may be due."""
         connection: Any = connections[self.using]
-        watched = connection.execute_wrappers or connection.queries_logged
+        watched = is_watched(connection) or connection.queries_logged
         if watched or connection.in_atomic_block:
             return None
         connection.close_if_health_check_failed()

@@ -8,14 +8,17 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
+from django.db.models.sql import Query
 
 from drf_speedups.eligibility import driver
+from drf_speedups.eligibility.adapters import read_as_ever, write_as_ever
 from drf_speedups.eligibility.driver import (
     CURSORS,
     DatabaseOperations,
     DatabaseWrapper,
     ExecStatus,
     error_from_result,
+    psycopg,
 )
 from drf_speedups.eligibility.members import Role, check_members, is_genuine
 from drf_speedups.eligibility.reasons import unless
@@ -31,17 +34,22 @@ BACKEND = Role(
     }),
 )  # fmt: skip
 # In `tgtype`, 1 is FOR EACH ROW and 2 is BEFORE: only both together can change what is stored. 4 is
-# INSERT; a key of another table has such a trigger, too.
+# INSERT; a key of another table has such a trigger, too. Parts of a table have their own.
 TABLE = b"""
+WITH RECURSIVE parts AS (
+    SELECT to_regclass($1)::oid AS oid
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN parts p ON i.inhparent = p.oid
+)
 SELECT c.relkind, a.attname, format_type(a.atttypid, a.atttypmod),
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 3 = 3),
-       c.relhasrules,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 4 = 4) OR
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary
+       EXISTS (SELECT FROM pg_trigger t JOIN parts p ON t.tgrelid = p.oid WHERE t.tgtype & 3 = 3),
+       EXISTS (SELECT FROM pg_class r JOIN parts p ON r.oid = p.oid WHERE r.relhasrules),
+       EXISTS (SELECT FROM pg_trigger t JOIN parts p ON t.tgrelid = p.oid WHERE t.tgtype & 4 = 4) OR
+       EXISTS (SELECT FROM pg_index i JOIN parts p ON i.indrelid = p.oid WHERE NOT i.indisprimary
                AND (i.indisunique OR i.indisexclusion))
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.oid = to_regclass($1)
 """
+COMPILERS = ("SQLCompiler", "SQLInsertCompiler", "SQLUpdateCompiler", "SQLDeleteCompiler")
 PLAIN_TABLES = {"r", "p"}  # also those in partitions
 
 
@@ -53,21 +61,36 @@ def check_database(using: str) -> None:
     unless(not driver.MISSING, driver.MISSING)
     check_members(type(connection), BACKEND)
     unless(type(connection.ops) is DatabaseOperations, "the backend has its own operations")
+    for kind in (Query, *map(connection.ops.compiler, COMPILERS)):
+        check_members(kind, Role(kind))  # unless somebody has changed how queries become SQL
+
+
+def is_watched(connection: Any) -> bool:
+    """Tell whether somebody wants to see all statements of a connection of Django's.
+
+    Who puts another `cursor` there may refuse them all, as Django's tests without databases do.
+    """
+    own = connection.__dict__.get("cursor")
+    replaced = own is not None and getattr(own, "__func__", None) is not type(connection).cursor
+    return bool(replaced or connection.execute_wrappers or connection.force_debug_cursor)
 
 
 def needs_cursor(link: Any) -> bool:
     """Tell whether no statement may be sent past Django's cursor over a psycopg connection.
 
-    Somebody's code may run there for each, a cache's, say, or a tenant's; or other greenlets while
-    it waits, one of which may hold the lock that it waits for.
+    Somebody's code may run there for each, a cache's, say, or a tenant's, or stand before the
+    connection; or other greenlets while it waits, one of which may hold the lock that it waits for.
     """
-    return not _is_stock(link.cursor_factory, CursorWrapper.execute, select.select)
+    execute: Any = CursorWrapper.execute
+    kinds: Any = type(link), type(execute)  # a proxy equals what it stands before
+    return not _is_stock(kinds, link.cursor_factory, execute, select.select)
 
 
 @functools.lru_cache(16)
-def _is_stock(of_driver: Any, execute: Any, waiting: Any) -> bool:
+def _is_stock(kinds: tuple[Any, Any], of_driver: Any, execute: Any, waiting: Any) -> bool:
     return (
-        of_driver in CURSORS
+        kinds[0] is psycopg.Connection
+        and of_driver in CURSORS
         and is_genuine(CursorWrapper, execute)
         and isinstance(waiting, BuiltinFunctionType)
     )
@@ -107,6 +130,8 @@ def _columns(connection: Any, table: str) -> dict[str, tuple[str, ...]]:
     """Return what the catalogue says of each column; no query of the project's, so not counted."""
     connection.ensure_connection()
     link = connection.connection
+    as_ever = read_as_ever(link.adapters) and write_as_ever(link.adapters)
+    unless(as_ever, "values are read or written by adapters of the project's own")
     with connection.wrap_database_errors:
         result = link.pgconn.exec_params(TABLE, [table.encode()])
         if result.status != ExecStatus.TUPLES_OK:

@@ -1,0 +1,45 @@
+"""What is known of a driver's adapters: what makes values of texts, and texts of values."""
+
+import functools
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from drf_speedups.eligibility.driver import PyFormat, oid
+
+LOADERS = {
+    "BoolLoader": ("bool",), "IntLoader": ("int2", "int4", "int8"), "UUIDLoader": ("uuid",),
+    "FloatLoader": ("float4", "float8"), "NumericLoader": ("numeric",), "ByteaLoader": ("bytea",),
+    "TextLoader": ("text", "varchar", "bpchar", "jsonb", "inet", "cidr"),
+    "DateLoader": ("date",), "TimeLoader": ("time",), "TimestampLoader": ("timestamp",),
+    "SpecificTzLoader": ("timestamptz",),  # Django's, where USE_TZ is on
+}  # fmt: skip
+KNOWN = {oid(kind): name for name, kinds in LOADERS.items() for kind in kinds}
+NAIVE = {"SpecificTzLoader": "TimestamptzLoader"}  # where it is off
+DUMPED = (str, int, bool, Decimal, datetime, date, uuid.UUID)
+LIBRARIES = {"psycopg", "psycopg_c", "psycopg_binary", "django"}
+
+
+def read_as_ever(adapters: Any) -> bool:
+    """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
+    return _are_known(tuple([adapters.get_loader(kind, 0) for kind in KNOWN]))
+
+
+def write_as_ever(adapters: Any) -> bool:
+    """Tell whether the driver's own code, or Django's, writes the values of plain columns."""
+    dumpers = [adapters.get_dumper(kind, PyFormat.TEXT) for kind in DUMPED]
+    return not any(map(_is_own, dumpers))
+
+
+@functools.lru_cache(64)  # some are made for each connection
+def _are_known(loaders: tuple[Any, ...]) -> bool:
+    return all(map(_is_known, loaders, KNOWN.values()))
+
+
+def _is_known(loader: Any, name: str) -> bool:
+    return not _is_own(loader) and loader.__name__ in {name, NAIVE.get(name)}
+
+
+def _is_own(adapter: Any) -> bool:
+    return adapter.__module__.partition(".")[0] not in LIBRARIES
