@@ -18,7 +18,6 @@ from django.db import OperationalError, connections, models
 from django.db.models.signals import ModelSignal
 from django.db.models.sql import UpdateQuery
 from django.http import Http404
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -80,10 +79,7 @@ class SingleStatementWrites:
             check_updating(serializer, rows.model)
         except StepAside:
             return super().update(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
-        if not serializer.is_valid():
-            self.get_object()
-            raise ValidationError(serializer.errors)
-        values = serializer.validated_data
+        values = _validated(self, serializer)
         row = once_more_after_deadlock(lambda: update_returning(rows, values))
         if row is None:  # says what is wrong with it, if it is there
             return super().update(request, *args, **kwargs)  # type: ignore[misc, no-any-return]
@@ -116,11 +112,20 @@ def _read(view: Any, request: Request, partial: bool) -> Any:
     """Return a serializer of what was sent; a row that is not there comes before all errors."""
     check_request(request)  # before a body is read for a row that may not be there
     try:
-        data = request.data
+        return view.get_serializer(data=request.data, partial=partial)
     except Exception:
         view.get_object()
         raise
-    return view.get_serializer(data=data, partial=partial)
+
+
+def _validated(view: Any, serializer: Any) -> Any:
+    """Return what was sent as values; a row that is not there comes before all errors."""
+    try:
+        serializer.is_valid(raise_exception=True)
+    except Exception:
+        view.get_object()
+        raise
+    return serializer.validated_data
 
 
 def _target(view: Any, action: str, heard: tuple[ModelSignal, ...]) -> models.QuerySet[Any]:

@@ -14,7 +14,13 @@ from rest_framework.fields import empty
 from rest_framework.utils.formatting import lazy_format
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
-from drf_speedups.eligibility.members import Role, check_members, function_of, own_members
+from drf_speedups.eligibility.members import (
+    PYTHON_S,
+    Role,
+    check_members,
+    function_of,
+    own_members,
+)
 from drf_speedups.eligibility.own_code import check_computes, is_constant
 from drf_speedups.eligibility.reasons import StepAside, named, unless
 
@@ -77,9 +83,19 @@ def check_serializer(kind: Any, matters: frozenset[str]) -> None:
     if "validate" not in matters:
         beside |= {name for name in dir(kind) if name.startswith("validate_")}
     check_members(kind, SERIALIZER, beside)
+    _check_meta(kind)
     if matters >= READING:
         own_list = getattr(kind.Meta, "list_serializer_class", serializers.ListSerializer)
         unless(own_list is serializers.ListSerializer, "lists have a serializer of their own")
+
+
+def _check_meta(kind: Any) -> None:
+    """Raise `StepAside` if what a serializer class says of its fields is computed."""
+    for one in getattr(getattr(kind, "Meta", None), "__mro__", ())[:-1]:
+        unless(type(one) is type, f"{kind.__name__}.Meta has a metaclass of its own")
+        for name, member in vars(one).items():
+            computed = name not in PYTHON_S and hasattr(type(member), "__get__")
+            unless(not computed, f"{kind.__name__}.Meta.{name} is computed")
 
 
 def check_conversion(kind: Any) -> None:
@@ -87,6 +103,31 @@ def check_conversion(kind: Any) -> None:
     for owner, name, member in own_members(kind, SERIALIZER.known()):
         if name == "to_internal_value":
             check_computes(member, OF_A_SERIALIZER, owner)
+
+
+class OfFields:
+    """Whether a serializer class still says the same of its fields: some projects change that.
+
+    Asking costs a comparison of the same objects.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+        self._meta = getattr(kind, "Meta", None)
+        said = [vars(one) for one in getattr(self._meta, "__mro__", ()) if one is not object]
+        said += [one for one in (getattr(kind, "_declared_fields", None),) if one is not None]
+        self._seen = [(one, {name: _copy(value) for name, value in one.items()}) for one in said]
+
+    def __bool__(self) -> bool:
+        same = getattr(self._kind, "Meta", None) is self._meta
+        return same and all(now == seen for now, seen in self._seen)
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of what may be changed in its place."""
+    if type(value) is dict:
+        return {key: _copy(one) for key, one in value.items()}
+    return [*value] if type(value) is list else value
 
 
 def check_shareable(kind: Any, fields: Mapping[str, Any]) -> None:
@@ -129,7 +170,7 @@ def check_field_code(kind: Any) -> None:
     """Raise `StepAside` if a field's class, be it one with relations, looks at more than values."""
     known = frozenset(one for one in kind.__mro__ if one in FRAMEWORK_S)
     for owner, name, member in own_members(kind, known):
-        if isinstance(function_of(member), FunctionType):
+        if type(function_of(member)) is FunctionType:
             check_computes(function_of(member), OF_A_FIELD, owner)
         elif hasattr(serializers.Field, name):
             unless(_frozen(member), f"{owner.__name__}.{name} is its own")

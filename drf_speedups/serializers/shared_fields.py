@@ -6,17 +6,24 @@ a class share: only fields that compute from their value and whose parts can nev
 else asks a serializer for its fields gets them built for this serializer, as ever.
 """
 
+import sys
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from django.core.signals import setting_changed
 from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from drf_speedups.eligibility.members import piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on
-from drf_speedups.eligibility.serializers import check_serializer, check_shareable, unremembering
+from drf_speedups.eligibility.serializers import (
+    OfFields,
+    check_serializer,
+    check_shareable,
+    unremembering,
+)
 
 _stock: Any = vars(serializers.Serializer)["fields"].func
 _NOTHING: frozenset[str] = frozenset()
@@ -36,14 +43,14 @@ class SharedFields:
 
     @property
     def _readable_fields(self: Any) -> Any:
-        shared = _used(self)
+        shared = _used(self) if _asks_the_framework() else None
         if shared is None:
             return super()._readable_fields  # type: ignore[misc]
         return (field for field in shared.fields.values() if not field.write_only)
 
     @property
     def _writable_fields(self: Any) -> Any:
-        shared = _used(self)
+        shared = _used(self) if _asks_the_framework() else None
         if shared is None:
             return super()._writable_fields  # type: ignore[misc]
         return (field for field in shared.fields.values() if not field.read_only)
@@ -65,6 +72,7 @@ class Shared:
     """The fields of a class, and what the framework wants to know of all of them."""
 
     def __init__(self, template: Any) -> None:
+        self.said = OfFields(type(template))
         self.fields: dict[str, Any] = _stock(template).fields
         template.__dict__["fields"] = self.fields
         check_shareable(type(template), self.fields)
@@ -108,13 +116,31 @@ def _used(serializer: Any) -> Shared | None:
     return fields.shared if isinstance(fields, Fields) and fields.are_shared else None
 
 
+def _asks_the_framework() -> bool:
+    """Tell whether the framework's own code, or ours, goes through a serializer's fields.
+
+    Others may change them, or ask them for their context.
+    """
+    module = sys._getframe(2).f_globals.get("__name__", "")
+    return bool(module == serializers.__name__ or module.startswith("drf_speedups."))
+
+
 def shared_by(serializer: Any) -> Shared | None:
     """Return what all serializers of a class share; None if that is not safe."""
     # Fields ask their root whether it is partial.
     key = (type(serializer), bool(getattr(serializer.root, "partial", False)))
     if key not in _shared:
         _shared[key] = _built(*key)
-    return _shared[key]
+    shared = _shared[key]
+    return shared if shared is not None and shared.said else None
+
+
+def _forget(**_kwargs: Any) -> None:
+    """Let all be looked at anew: a test has changed a setting."""
+    _shared.clear()
+
+
+setting_changed.connect(_forget)
 
 
 def _built(kind: Any, partial: bool) -> Shared | None:

@@ -35,7 +35,7 @@ class Validation:
 
     def __init__(self, serializer: Any) -> None:
         switched_on("validation")
-        self.takes: Callable[[Any], bool] | None = getattr(serializer, "takes", None)
+        self.takes = _taking(serializer)
         check_serializer(type(serializer), CHECKING | (frozenset() if self.takes else CONVERTING))
         unless(not serializer.validators, "the serializer validates rows as a whole")
         partial = bool(serializer.partial)
@@ -55,6 +55,16 @@ class Validation:
         except (serializers.ValidationError, DjangoValidationError, ValueError):
             return None
         return values
+
+
+def _taking(serializer: Any) -> Callable[[Any], bool] | None:
+    """Return `takes` of whoever has the serializer's `to_internal_value`, or of a class before it.
+
+    It says nothing of what a class that inherits it does itself.
+    """
+    names = {"takes", "to_internal_value"}
+    first = next((one for one in type(serializer).__mro__ if names & vars(one).keys()), object)
+    return serializer.takes if "takes" in vars(first) else None
 
 
 class _Field:
