@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -39,6 +40,15 @@ def _headers(secure: bool, framed: bool) -> tuple[tuple[str, tuple[str, str]], .
     SecurityMiddleware(lambda _: response).process_response(request, response)
     XFrameOptionsMiddleware(lambda _: response).process_response(request, response)
     return tuple((name.lower(), (name, value)) for name, value in response.headers.items())
+
+
+def _forget(**_kwargs: Any) -> None:
+    """Ask the middleware anew: a test has changed a setting."""
+    security_headers.cache_clear()
+    _headers.cache_clear()
+
+
+setting_changed.connect(_forget)
 
 
 class _Request(HttpRequest):

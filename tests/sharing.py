@@ -31,6 +31,7 @@ LONG = (  # ten seconds and more, for which others would wait if they began last
     "tests/speedups/test_drawn.py",
     "tests/speedups/test_every_method.py",
     "tests/speedups/test_library.py",
+    "tests/speedups/test_ways_around.py",
 )
 
 

@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from inspect import getattr_static
-from types import FunctionType, SimpleNamespace
+from types import CodeType, FunctionType
 from typing import Any
 
 from django.db import models
@@ -30,6 +30,8 @@ from drf_speedups.writes import SingleStatementWrites
 
 MOST_STATEMENTS = 64  # one for each set of columns that clients send; each connection prepares it
 OF_A_VIEW = frozenset({"request", "path", "META"})  # what the lane has of a view and its request
+# Headers that the framework puts in the place of those of a new row, or adds to.
+SAID_LATER = frozenset({"allow", "content-length", "content-type", "vary"})
 
 
 class Create(Writing):
@@ -87,6 +89,7 @@ class Headers:
     """The headers of a new row: by the framework's method or by the view set's own."""
 
     def __init__(self, view_class: Any, serializer: Any) -> None:
+        self._kind = view_class
         self._method = view_class.get_success_headers
         self._stock = self._method is CreateModelMixin.get_success_headers
         self._none = self._stock and api_settings.URL_FIELD_NAME not in serializer.fields
@@ -98,7 +101,7 @@ class Headers:
 
     def _is_light(self, view_class: Any) -> bool:
         """Tell whether the method needs no more of the view than the request's path."""
-        if not isinstance(getattr_static(view_class, HEADERS), FunctionType):
+        if type(getattr_static(view_class, HEADERS)) is not FunctionType:
             return False
         try:
             check_success_headers(self._method, view_class)
@@ -116,22 +119,34 @@ class Headers:
     def _made(self, request: LightRequest, row: Any) -> Any:
         if request.view is not None:
             return request.view.get_success_headers(row)
-        whole = request.whole() if self._needs_whole else request
-        return self._method(SimpleNamespace(request=whole), row)
+        view = self._kind.__new__(self._kind)  # with what its class has, and this request alone
+        view.request = request.whole() if self._needs_whole else request
+        return self._method(view, row)
+
+
+def _codes(method: Any) -> list[CodeType]:
+    """Return the code of a function and of those within it; nothing of what is no function."""
+    codes = [one for one in (getattr(method, "__code__", None),) if one is not None]
+    for code in codes:
+        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
+    return codes
 
 
 def _said(method: Any) -> set[Any]:
     """Return the names and texts in the code of a function."""
-    code = getattr(method, "__code__", None)
-    return {*code.co_names, *code.co_consts} if code else set()
+    said = [word for code in _codes(method) for word in (*code.co_names, *code.co_consts)]
+    said += [one for word in said if isinstance(word, tuple) for one in word]  # a dictionary's keys
+    return set(said)
 
 
 def check_success_headers(method: Any, view_class: Any) -> None:
     """Raise `StepAside` if a method that makes headers looks at more than the request's path."""
     check_computes(method, OF_A_VIEW, view_class)
-    words = set(method.__code__.co_names)
+    words = {word for code in _codes(method) for word in code.co_names}
     plain = OF_A_VIEW.union(*(dir(kind) for kind in (str, dict, int)))
     unless(words <= plain, f"{method.__qualname__} needs more than the path of the request")
+    texts = {one.lower() for one in _said(method) if isinstance(one, str)}
+    unless(not texts & SAID_LATER, f"{method.__qualname__} says what is said once more")
 
 
 def _safe(name: str, value: Any) -> str:
@@ -155,7 +170,7 @@ class Update(Writing):
         unless(
             single, "rows are fetched before they are changed: add the base SingleStatementWrites"
         )
-        self.automatic = [field for field in self.fields if getattr(field, "auto_now", False)]
+        self.dated = [field for field in self.fields if hasattr(field, "auto_now")]
         where, self.where_parameters = self.condition()
         self.where = f"{where} AND {self.json.foreseen}"
         self.statements: dict[tuple[str, ...], Statement] = {}
@@ -166,7 +181,8 @@ class Update(Writing):
         values = self.values_of(request) if key is not None else None
         if values is None:
             return None
-        values |= {field.name: field.pre_save(self.blank, add=False) for field in self.automatic}
+        values |= {field.name: field.pre_save(self.blank, add=False)
+                   for field in self.dated if field.auto_now}  # fmt: skip
         changed = [field for field in self.fields if field.name in values]
         statement = self._statement(changed)
         parameters = self.parameters(changed, values)

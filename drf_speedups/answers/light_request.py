@@ -1,11 +1,15 @@
 """What an action looks at of a request and what it answers, whether Django is asked or not."""
 
+import copy
 import functools
 import io
 import time
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
+from django.core.signals import setting_changed
 from django.http import HttpRequest, QueryDict
 from django.utils.datastructures import MultiValueDict
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -14,6 +18,8 @@ from rest_framework.response import Response
 from drf_speedups.answers.response import FinishedResponse
 
 JSON = "application/json"
+REQUESTS = {ASGIRequest, WSGIRequest}
+OF_A_URL = {"build_absolute_uri", "get_full_path", "get_host", "is_secure"}
 Headers = list[tuple[str, str]]
 
 
@@ -92,8 +98,12 @@ class DjangoRequest(LightRequest):
     def query(self) -> MultiValueDict[str, str]:
         """Return the parameters in the URL.
 
-        Raises `ValueError` where somebody has put others in their place: links repeat the URL's.
+        Raises `ValueError` where somebody has put others, or another URL, in their place: links
+        repeat the URL's.
         """
+        plain = type(self._django) in REQUESTS and OF_A_URL.isdisjoint(vars(self._django))
+        if not plain:
+            raise ValueError("who says what the URL is is not known")
         given, query = self._django.GET, self.META.get("QUERY_STRING", "").encode("latin-1")
         if (given or query) and given != _parameters(query, self._django.encoding):
             raise ValueError("the parameters are not those of the URL")
@@ -111,7 +121,7 @@ class DjangoRequest(LightRequest):
         if self._request.parser_context["encoding"] != settings.DEFAULT_CHARSET:
             raise ValueError("this request has an encoding of its own")
         if isinstance(vars(self._request).get("_full_data"), dict | list):
-            return self._request.data
+            return copy.deepcopy(self._request.data)  # the serializer may change it, twice
         return super().data(parser, context)
 
     def content(self) -> bytes:
@@ -147,3 +157,11 @@ def _allowed(host: str) -> str:
     request = HttpRequest()
     request.META["HTTP_HOST"] = host
     return request.get_host()
+
+
+def _forget(**_kwargs: Any) -> None:
+    """Ask for hosts anew: a test has changed a setting."""
+    _allowed.cache_clear()
+
+
+setting_changed.connect(_forget)

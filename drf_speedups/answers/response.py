@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from drf_speedups.eligibility.views import JSON
@@ -35,10 +36,17 @@ class FinishedResponse(Response):
 
     @property
     def rendered_content(self) -> Any:
-        """The content: the finished one, as long as nobody can have changed the data."""
-        if self._finished is None:
+        """The content: the finished one, unless somebody has changed the data or its form."""
+        if self._finished is None or not self._is_json():
             return super().rendered_content
         self.headers["Content-Type"] = JSON
         if not self._finished:
             del self.headers["Content-Type"]
         return self._finished
+
+    def _is_json(self: Any) -> bool:
+        """Tell whether plain JSON is asked for still: whoever gets an answer may choose."""
+        renderer: Any = getattr(self, "accepted_renderer", None)
+        if type(renderer) is not JSONRenderer or vars(renderer) or self.content_type is not None:
+            return False
+        return self.accepted_media_type == JSON and "indent" not in self.renderer_context

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
+from django.core.signals import setting_changed
 from django.http import HttpRequest
 
 from drf_speedups.answers.action import Action
@@ -14,6 +15,7 @@ from drf_speedups.answers.light_request import DjangoRequest
 from drf_speedups.answers.reading import List, Retrieve
 from drf_speedups.eligibility.members import Unchanged, piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on
+from drf_speedups.eligibility.serializers import OfFields
 from drf_speedups.eligibility.views import (
     DESCRIBING,
     OF_A_REQUEST,
@@ -60,7 +62,7 @@ def _finished(
     known = knowledge(kind)
     same = view.request is request and known.describes(view)
     if same and gives_json(request) and in_default_timezone():
-        known.remember(action, request.META)
+        known.remember(action, view)
         answer = action.answer(DjangoRequest(view), view.kwargs)
         if answer is not None:
             return answer.response()
@@ -74,8 +76,10 @@ class Knowledge:
         self.actions: dict[str, Action | StepAside] = {}
         for action_class in ACTIONS:
             self.actions[action_class.name] = _looked_at(action_class, view_class)
-        self._described = [getattr(view_class, name, None) for name in DESCRIBING]
+        self._kind = view_class
+        self._described = tuple([_kept(getattr(view_class, name, None)) for name in DESCRIBING])
         self._unchanged = Unchanged(_on_the_way(view_class), OF_A_ROUTE)
+        self._fields = OfFields(getattr(view_class, "serializer_class", None))
         self.deciding = _deciding(view_class)
         self._let_in: set[tuple[Any, ...]] = set()
 
@@ -88,13 +92,21 @@ class Knowledge:
 
     def describes(self, view: Any) -> bool:
         """Tell whether a view still is what was looked at."""
-        same = all(map(operator.is_, self._described, _describing(view)))
-        return same and OF_A_REQUEST.issuperset(vars(view)) and bool(self._unchanged)
+        return OF_A_REQUEST.issuperset(vars(view)) and self.holds(view)
 
-    def remember(self, action: Action, environ: dict[str, Any]) -> None:
-        """Keep that the framework has let in such a request, if that can be told by its headers."""
-        if self.deciding is not None:
-            verdict = self._verdict(action, environ)
+    def holds(self, view: Any = None) -> bool:
+        """Tell whether a view, or its class, still has what was looked at."""
+        same = _describing(self._kind if view is None else view) == self._described
+        return same and bool(self._unchanged) and bool(self._fields)
+
+    def remember(self, action: Action, view: Any) -> None:
+        """Keep that the framework has let in such a request, if that can be told by its headers.
+
+        Not who was let in by another way than the view set's own, as with `force_authenticate`.
+        """
+        asked = map(type, view.request.authenticators)
+        if self.deciding is not None and [*asked] == [*view.authentication_classes]:
+            verdict = self._verdict(action, view.request.META)
             if any(len(said) > LONGEST_REMEMBERED for said in verdict if said):
                 return
             if len(self._let_in) >= MOST_REMEMBERED:
@@ -115,6 +127,14 @@ def knowledge(view_class: Any) -> Knowledge:
     return Knowledge(view_class)
 
 
+def _forget(**_kwargs: Any) -> None:
+    """Let all be looked at anew: a test has changed a setting."""
+    knowledge.cache_clear()
+
+
+setting_changed.connect(_forget)
+
+
 def _looked_at(action_class: type[Action], view_class: Any) -> Action | StepAside:
     try:
         switched_on("answers")
@@ -128,6 +148,11 @@ def _looked_at(action_class: type[Action], view_class: Any) -> Action | StepAsid
         )
     except Exception as error:  # noqa: BLE001  (if it matters, the framework meets it)
         return StepAside(f"Django cannot build it: {type(error).__name__}: {error}")
+
+
+def _kept(value: Any) -> Any:
+    """Return a copy of what may be changed in its place."""
+    return [*value] if type(value) is list else value
 
 
 def _on_the_way(kind: Any) -> Iterator[Any]:

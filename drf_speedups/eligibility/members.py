@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial, partialmethod
+from itertools import chain
+from operator import is_
 from types import FunctionType
 from typing import Any
 
@@ -28,7 +30,9 @@ PYTHON_S = frozenset({
 
 
 FRAMEWORKS = {"django", "rest_framework", "drf_speedups", *sys.stdlib_module_names}
+USED_BY_FRAMEWORKS = FRAMEWORKS | {"asgiref", "psycopg"}
 _nothing = object()
+WITHIN = ("fget", "func", "__func__")  # where a property, a class method and the like have theirs
 PIECES: set[type] = set()  # our own mixins: their code is known wherever they stand
 STAND_INS: set[Any] = set()  # our functions in the place of the framework's, which do the same
 
@@ -113,9 +117,20 @@ class Unchanged:
         self._ignored = PYTHON_S | ignored
         bases = {base for one in classes for base in getattr(one, "__mro__", ())}
         self._seen = {one: dict(vars(one)) for one in bases if not is_framework_s(one)}
+        self._now = [*map(vars, self._seen)]
+        self._keep()
 
     def __bool__(self) -> bool:
-        return all(vars(one) == seen or self._is_same(one) for one, seen in self._seen.items())
+        # By identity: a proxy says that it equals what it stands before.
+        found = chain.from_iterable([members.values() for members in self._now])
+        if sum(map(len, self._now)) == len(self._members) and all(map(is_, found, self._members)):
+            return True
+        same = [self._is_same(one) for one in self._seen]
+        self._keep()
+        return all(same)
+
+    def _keep(self) -> None:
+        self._members = [*chain.from_iterable(seen.values() for seen in self._seen.values())]
 
     def _is_same(self, kind: type) -> bool:
         """Look again, at code only."""
@@ -154,6 +169,8 @@ def is_genuine(kind: type, member: Any) -> bool:
 
     Values count as genuine: whoever depends on one looks at it.
     """
+    if is_proxy(member) or any(is_proxy(getattr(member, name, None)) for name in WITHIN):
+        return False
     code = function_of(member)
     if isinstance(code, FunctionType):
         if code in STAND_INS:
@@ -163,7 +180,37 @@ def is_genuine(kind: type, member: Any) -> bool:
         within = code.__code__.co_qualname.startswith(f"{kind.__qualname__}.")
         compared = code.__globals__ is vars(functools)  # by total_ordering
         return (code.__globals__ is source and within) or compared
-    return isinstance(code, type) or not callable(code) or type(code) is type(len)
+    if not callable(code):  # a value, unless looking at it runs code
+        return not hasattr(type(code), "__get__") or _calls_itself_framework_s(type(code))
+    return isinstance(code, type) or type(code) is type(len)
+
+
+def check_globals(*modules: Any) -> None:
+    """Raise `StepAside` if somebody has put a function or class of his own into a module.
+
+    The framework's own code, unchanged as it is, then uses that.
+    """
+    for module in modules:
+        for name, value in vars(module).items():
+            if callable(value) and not _is_known(value):
+                raise StepAside(f"{module.__name__}.{name} is somebody's own")
+
+
+def _is_known(value: Any) -> bool:
+    if type(value) is FunctionType:
+        where = value.__globals__.get("__name__", "")
+    else:
+        where = getattr(value, "__module__", "") if isinstance(value, type) else ""
+    return not is_proxy(value) and (not where or where.partition(".")[0] in USED_BY_FRAMEWORKS)
+
+
+def is_proxy(value: Any) -> bool:
+    """Tell whether something stands before code and says that it were of the code's class.
+
+    What `wrapt` puts around a function, as packages that watch or guard an application do, has its
+    code, its module and its name, and equals it.
+    """
+    return callable(value) and value.__class__ is not type(value)
 
 
 def _undecorated(function: Any) -> Any:
@@ -176,9 +223,9 @@ def _undecorated(function: Any) -> Any:
 
 def function_of(member: Any) -> Any:
     """Return the function in a property, a class method and the like; else the member."""
-    if isinstance(member, FunctionType):
+    if type(member) is FunctionType or is_proxy(member):
         return member  # whatever it says of another one
     if isinstance(member, partial | partialmethod):
         return member.func
-    within = (getattr(member, name, None) for name in ("fget", "func", "__func__"))
-    return next((one for one in within if isinstance(one, FunctionType)), member)
+    within = (getattr(member, name, None) for name in WITHIN)
+    return next((one for one in within if type(one) is FunctionType), member)

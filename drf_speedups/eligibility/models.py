@@ -37,7 +37,9 @@ COLUMNS = frozenset({
 })  # fmt: skip
 AUTO = frozenset({models.AutoField, models.BigAutoField, models.SmallAutoField})
 DESCRIPTORS = frozenset({DeferredAttribute, ForeignKeyDeferredAttribute})
-OF_COLUMNS = frozenset({"from_db_value"})  # asked for where a column has one
+OF_COLUMNS = frozenset({  # asked for where a column has one
+    "from_db_value", "get_placeholder", "get_placeholder_sql",
+})  # fmt: skip
 FIELD = frozenset({"description", "deconstruct", "formfield", "check", "clean", "validate"})
 
 NAMES = {
@@ -142,8 +144,10 @@ def check_rows(rows: Any) -> None:
     joins = query.select_related or rows._prefetch_related_lookups or len(query.alias_map) > 1
     unless(not joins, "the queryset joins tables")
     unless(not (query.is_sliced or query.combinator or query.distinct), "the queryset is cut")
-    unless(not (query.annotations or query.deferred_loading[0]), "the queryset is annotated")
-    unless(not (query.extra or query.select_for_update), "the queryset locks or selects more")
+    annotated = query.annotations or query.deferred_loading[0] or query.group_by is not None
+    unless(not annotated, "the queryset is annotated")
+    more = query.extra or query.extra_tables or query.select_for_update
+    unless(not more, "the queryset locks or selects more")
     unless(rows._iterable_class is models.query.ModelIterable, "the queryset gives no objects")
     unless(not rows._sticky_filter and not rows._hints, "the queryset carries hints")
     unless(not router.routers, "a database router chooses the database")

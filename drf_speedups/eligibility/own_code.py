@@ -33,7 +33,7 @@ import django.utils.text
 import django.utils.timezone
 import django.utils.translation
 from django.conf import LazySettings
-from django.utils.functional import Promise
+from django.utils.functional import Promise, SimpleLazyObject
 from rest_framework.settings import APISettings
 
 from drf_speedups.eligibility.reasons import StepAside
@@ -89,9 +89,9 @@ class _Reading:
         self.seen: set[Any] = set()
 
     def read(self, function: Any) -> None:
-        if isinstance(function, functools._lru_cache_wrapper):
+        if type(function) is functools._lru_cache_wrapper:
             function = function.__wrapped__
-        if not isinstance(function, types.FunctionType):
+        if type(function) is not types.FunctionType:
             raise StepAside(f"{function!r} is no plain function")
         kept = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         if not all(is_constant(one) or is_harmless(one) for one in kept):
@@ -180,7 +180,7 @@ class _Code:
         if name in self.reading.of_self or after.opname.startswith("LOAD_SUPER"):
             return
         found = getattr(self.reading.owner, name, None)
-        if isinstance(found, types.FunctionType):
+        if type(found) is types.FunctionType:
             self.reading.read(found)
         elif not is_constant(found) or found is None:
             self._refuse(f"looks at its {name}")
@@ -210,7 +210,7 @@ class _Code:
             name, value = f"{name}.{inner}", found
         if is_harmless(value):
             return
-        if isinstance(value, types.FunctionType | functools._lru_cache_wrapper):
+        if type(value) in {types.FunctionType, functools._lru_cache_wrapper}:
             if after is not None and after.opname in LOOKS:
                 self._refuse(f"keeps something at {name}")
             self.reading.read(value)
@@ -230,22 +230,23 @@ def _reads(name: str, step: _Step) -> bool:
 
 
 def is_constant(value: Any) -> bool:
-    """Tell whether a value can never change."""
+    """Tell whether a value can never change; a proxy of one says that it were of its class."""
     if isinstance(value, tuple | frozenset):
         return all(map(is_constant, value))
-    return isinstance(value, (*CONSTANT, type))
+    kind = value.__class__ if type(value) is SimpleLazyObject else type(value)
+    return issubclass(kind, (*CONSTANT, type))
 
 
 def is_harmless(value: Any) -> bool:
     """Tell whether whoever uses a value, or calls it, changes nothing and learns nothing."""
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return value in BUILTINS or _is_error(value) or issubclass(value, CONSTANT)
-    if isinstance(value, types.BuiltinFunctionType):
+    if type(value) is types.BuiltinFunctionType:
         owner = getattr(value, "__self__", None)
         return value in BUILTINS or owner in LIBRARIES or is_harmless(owner)
-    if isinstance(value, types.FunctionType):
+    if type(value) is types.FunctionType:
         return any(value.__globals__ is vars(one) for one in LIBRARIES)
-    if isinstance(value, functools._lru_cache_wrapper):
+    if type(value) is functools._lru_cache_wrapper:
         return is_harmless(value.__wrapped__)
     return is_constant(value)
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.utils import timezone
+from rest_framework import generics, mixins, views, viewsets
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny, BasePermission
@@ -13,7 +15,14 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet, ViewSetMixin
 
-from drf_speedups.eligibility.members import PYTHON_S, Role, check_members, is_code, own_members
+from drf_speedups.eligibility.members import (
+    PYTHON_S,
+    Role,
+    check_globals,
+    check_members,
+    is_code,
+    own_members,
+)
 from drf_speedups.eligibility.reasons import StepAside, named, unless
 
 JSON = "application/json"
@@ -21,6 +30,8 @@ JSON = "application/json"
 DESCRIBING = (
     "queryset", "serializer_class", "pagination_class", "filter_backends", "lookup_field",
     "lookup_url_kwarg", "parser_classes", "http_method_names", "permission_classes",
+    "authentication_classes", "throttle_classes", "versioning_class", "renderer_classes",
+    "content_negotiation_class",
 )  # fmt: skip
 # What routers and `as_view` give a view, and leave in its class.
 OF_A_ROUTE = frozenset({"basename", "detail", "suffix", "name", "description"})
@@ -47,9 +58,11 @@ VIEW_SET = Role(
     values=frozenset({
         *DESCRIBING, "renderer_classes", "authentication_classes", "throttle_classes",
         "versioning_class", "content_negotiation_class", "metadata_class", "settings", "schema",
-        "basename", "detail", "suffix", "name", "description", "_paginator", "view_is_async",
+        "basename", "detail", "suffix", "name", "description", "view_is_async",
     }),
-    asked_for=frozenset({"get", "post", "put", "patch", "delete", "head", "trace"}),
+    asked_for=frozenset({
+        "get", "post", "put", "patch", "delete", "head", "trace", "_paginator", "_negotiator",
+    }),
 )  # fmt: skip
 OF_ROWS = frozenset({"get_object", "check_object_permissions", "get_permissions"})
 OF_BODIES = frozenset({"get_parsers", "get_parser_context"})
@@ -82,6 +95,7 @@ def check_view_set(kind: Any, name: str) -> None:
     check_members(kind, VIEW_SET, of_others)
     unless(kind.queryset is not None, "there is no queryset")
     unless(kind.serializer_class is not None, "there is no serializer_class")
+    unless(isinstance(kind.serializer_class, type), "the serializer_class is no class")
     unless(
         not kind.filter_backends,
         "there are filter backends: set filter_backends = [] where it filters nothing",
@@ -164,7 +178,8 @@ def gives_json(request: Any) -> bool:
 
 def check_framework() -> None:
     """Raise `StepAside` if somebody has changed what the framework reads and writes JSON with."""
-    for kind in (Request, Response, JSONRenderer):
+    check_globals(generics, mixins, views, viewsets)
+    for kind in (Request, Response, JSONRenderer, WSGIRequest):
         check_members(kind, Role(kind))
     plain = (
         JSONRenderer.media_type == JSON and JSONRenderer.charset is None

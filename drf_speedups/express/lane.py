@@ -5,7 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers import base, wsgi
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import setting_changed
 from django.db import connections
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
@@ -13,7 +15,7 @@ from django.utils.module_loading import import_string
 from drf_speedups.answers.light_request import Answer, LightRequest
 from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
-from drf_speedups.eligibility.members import PYTHON_S, Role, check_members
+from drf_speedups.eligibility.members import PYTHON_S, Role, check_globals, check_members
 from drf_speedups.eligibility.reasons import StepAside, named, switched_on, unless
 from drf_speedups.express.routes import Endpoint, Routes
 
@@ -21,6 +23,9 @@ from drf_speedups.express.routes import Endpoint, Routes
 IDLE_MIDDLEWARE = {"whitenoise.middleware.WhiteNoiseMiddleware"}
 STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
 
+# What Django gives its handler when it loads the middleware.
+OF_A_HANDLER = frozenset({"_middleware_chain", "_view_middleware", "_template_response_middleware",
+                          "_exception_middleware"})  # fmt: skip
 STARTED = "drf_speedups.started"  # when the lane took up what it leaves to Django with an error
 
 Environ = dict[str, Any]
@@ -33,6 +38,7 @@ class ExpressLane:
         self.application = application
         self._lane: Lane | None = None
         get_resolver().url_patterns  # noqa: B018  (loads the routes: before a fork all share them)
+        setting_changed.connect(self._look_again)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -42,6 +48,10 @@ class ExpressLane:
             return self.application(environ, start_response)
         start_response(STATUS[answer.status], answer.headers)
         return [answer.body]
+
+    def _look_again(self, **_kwargs: Any) -> None:
+        """Open the lane anew: a test has changed a setting."""
+        self._lane = None
 
     def open(self) -> "Lane":
         """Look at all routes, at the first request or before: needs no database."""
@@ -69,7 +79,7 @@ class Lane:
         """Return the answer; None if it is Django's to give."""
         if FAILED in environ:  # the worker's lane has tried: what was sent must not be sent again
             return None
-        path = environ["PATH_INFO"]
+        path = environ.get("PATH_INFO", "")
         query = environ.get("QUERY_STRING", "")
         plain = path.isascii() and is_plain(environ) and not is_refused(query)
         if not plain or not old_connections.alone() or not self.admits(environ):
@@ -130,9 +140,12 @@ def closed_because() -> str:
 
 def _check_handler(application: Any) -> None:
     """Raise `StepAside` unless Django alone stands behind the lane, as Django wrote it."""
-    plain = application is None or type(application) is WSGIHandler
+    plain = application is None or (
+        type(application) is WSGIHandler and OF_A_HANDLER.issuperset(vars(application))
+    )
     unless(plain, f"a {named(application)} stands behind the lane: put it around the lane, so that "
            "it sees all requests")  # fmt: skip
+    check_globals(base, wsgi)
     for kind in (WSGIHandler, WSGIRequest):
         check_members(kind, Role(kind))
 

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import DEFAULT_CONVERTERS
 from django.urls.resolvers import LocalePrefixPattern, RegexPattern, RoutePattern
 from rest_framework.exceptions import APIException
+from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
 from drf_speedups.answers.action import Action
@@ -43,6 +44,8 @@ class Endpoint:
         extra = set(given["initkwargs"]) - OF_A_ROUTE
         unless(not extra, f"as_view() was given {', '.join(sorted(extra))}")
         check_lane(kind)
+        unless(kind.dispatch is not APIView.dispatch, "FinishedAnswers stands behind what it is to "
+               "replace: put it first")  # fmt: skip
         deciding(kind)
         self.route = route
         self._make: Callable[[], Any] = lambda: kind(**given["initkwargs"])
@@ -76,7 +79,7 @@ class Endpoint:
     def action(self, environ: dict[str, Any]) -> Action | None:
         """Return the action of a request that may be answered; None if it is Django's."""
         action = self._by_method.get(environ["REQUEST_METHOD"])
-        if action is None or not in_default_timezone():
+        if action is None or not in_default_timezone() or not self.known.holds():
             return None
         if self._gated and not self.known.lets_in(action, environ):
             return None  # and if the framework lets it in, it remembers that
@@ -238,6 +241,8 @@ def _endpoint(chain: tuple[Any, ...], odd: str) -> Endpoint | StepAside:
         return Endpoint(last.callback, _route(chain))
     except StepAside as reason:
         return reason
+    except Exception as error:  # noqa: BLE001  (if it matters, the framework meets it)
+        return StepAside(f"its view cannot be made: {type(error).__name__}: {error}")
 
 
 def _route(chain: tuple[Any, ...]) -> str:
@@ -262,7 +267,7 @@ def _given(callback: Any) -> dict[str, Any]:
 
 def _enclosed(function: Any, like: Any) -> dict[str, Any] | None:
     """Return what a function has enclosed if its code is the very code of another one."""
-    same = isinstance(function, FunctionType) and function.__code__ is like.__code__
+    same = type(function) is FunctionType and function.__code__ is like.__code__
     if not same:
         return None
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)

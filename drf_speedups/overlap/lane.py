@@ -25,7 +25,7 @@ from drf_speedups.database.statements import (
     text_of,
 )
 from drf_speedups.eligibility import driver
-from drf_speedups.eligibility.database import needs_cursor
+from drf_speedups.eligibility.database import is_watched, needs_cursor
 from drf_speedups.eligibility.driver import psycopg
 from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
@@ -72,6 +72,7 @@ class OverlapLane:
         self.under_way = 0
         self._is_watched = False  # somebody wraps the statements of each new connection
         self._done: list[Pending] = []
+        self._held: dict[Endpoint, bool] = {}  # in this turn of the loop
         self._waiting: tuple[deque[Pending], ...] = (deque(), deque())  # reads, changes
         self.links: LinkPool
 
@@ -95,6 +96,7 @@ class OverlapLane:
 
     def patience(self, seconds: float) -> float:
         """Return for how long the poller may wait, at most `seconds`."""
+        self._held.clear()
         if (now := time.monotonic()) >= self._look_at:
             self._look_at = now + LOOK
             self.links.replace_old(now)
@@ -108,7 +110,7 @@ class OverlapLane:
         `waited` is how long it has waited in the worker, in seconds.
         """
         link = self.links.connection
-        if link is None or self._is_watched or self._connection.execute_wrappers:
+        if link is None or self._is_watched or is_watched(self._connection):
             return None
         if not old_connections.alone() or not in_default_timezone():
             return None
@@ -248,6 +250,8 @@ class OverlapLane:
         head = request.head
         key = (request.method, endpoint)
         action: Action | None = head.verdicts.get(key)
+        if action is not None and not self._holds(endpoint):
+            return None
         if action is None:
             environ = request.environ()
             if is_plain(environ) and self.lane.admits(environ):
@@ -259,12 +263,19 @@ class OverlapLane:
                 head.verdicts[key] = action
         return action
 
+    def _holds(self, endpoint: Endpoint) -> bool:
+        """Tell whether a view set is what it was; looked at once in a turn of the worker's loop."""
+        found = self._held.get(endpoint)
+        if found is None:
+            found = self._held[endpoint] = endpoint.known.holds()
+        return found
+
     def _connect(self) -> Link:
         """Connect as Django does, with the same parameters and session settings."""
         wrapper: Any = connections.create_connection(self.alias)
         wrapper.connect()
         # By who hears of new connections, or stands in the way of all statements.
-        self._is_watched = bool(wrapper.execute_wrappers) or needs_cursor(wrapper.connection)
+        self._is_watched = is_watched(wrapper) or needs_cursor(wrapper.connection)
         wrapper.connection.set_autocommit(True)
         return Link(wrapper.connection, prepares=prepares(), ends_at=wrapper.close_at)
 

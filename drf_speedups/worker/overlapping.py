@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
+from inspect import getattr_static
 from typing import Any
 
 from drf_speedups.worker.answering import Answering
@@ -17,6 +18,18 @@ from drf_speedups.worker.http.reply import Reply, whole
 STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
 
 
+def own_lane(application: Any) -> Any:
+    """Return the lane of an application, None if that is one of another that stands within it.
+
+    Who wraps an application wants to see its requests: `functools.wraps` copies all attributes, and
+    a proxy has them.
+    """
+    has = getattr_static(application, "overlap", None) is not None
+    lane = getattr(application, "overlap", None) if has else None
+    within = getattr(application, "__wrapped__", None)
+    return None if lane is getattr(within, "overlap", None) else lane
+
+
 class Overlapping(Answering):
     """Asks the lane before it makes a WSGI environment."""
 
@@ -24,7 +37,7 @@ class Overlapping(Answering):
 
     def open_lane(self) -> None:
         """Use the application's lane, unless somebody's hooks want to see each request."""
-        lane = getattr(self.wsgi, "overlap", None)
+        lane = own_lane(self.wsgi)
         if lane is not None and not self.hooks.want_all:
             lane.open(self.poller, self.LONGEST_WAIT)
             self.lane = lane

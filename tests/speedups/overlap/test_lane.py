@@ -52,18 +52,32 @@ class Action:
 KINDS = {"read": Action(False, False), "insert": Action(True, False), "update": Action(True, True)}
 
 
+class Endpoint:
+    """One whose view set changes as it is told."""
+
+    def __init__(self):
+        self.known, self.still = self, True
+
+    def holds(self):
+        return self.still
+
+
+ENDPOINT: Any = Endpoint()
+
+
 @pytest.fixture
 def lane(monkeypatch):
     monkeypatch.setattr(old_connections, "alone", lambda: True)
-    routes = SimpleNamespace(find=lambda path: (None, {}))
+    routes = SimpleNamespace(find=lambda path: (ENDPOINT, {}))
     made = OverlapLane(SimpleNamespace(routes=routes), "default", 1)  # type: ignore[arg-type]
     made.links, made._longest_wait = Links(), float("inf")  # type: ignore[assignment]
-    made._connection = SimpleNamespace(execute_wrappers=[])
+    made._look_at = float("inf")
+    made._connection = SimpleNamespace(execute_wrappers=[], force_debug_cursor=False)
     return made
 
 
 def begin(lane, kind):
-    head = SimpleNamespace(environ={}, chunked=None, verdicts={(kind, None): KINDS[kind]})
+    head = SimpleNamespace(environ={}, chunked=None, verdicts={(kind, ENDPOINT): KINDS[kind]})
     request = SimpleNamespace(path="/", method=kind, query="", spool=None, head=head)
     return lane.begin(request, 0.0)
 
@@ -102,6 +116,17 @@ def test_what_is_lost_in_sending_is_told_in_the_same_turn(lane):
 def test_who_wraps_the_statements_of_djangos_connection_sees_all_of_them(lane):
     assert begin(lane, "read")
     lane._connection.execute_wrappers.append(print)
+    assert begin(lane, "read") is None
+    lane._connection.execute_wrappers.clear()
+    lane._connection.force_debug_cursor = True  # for a log of all SQL
+    assert begin(lane, "read") is None
+
+
+def test_a_view_set_that_was_changed_is_not_answered_by_what_was_known_of_it(lane, monkeypatch):
+    lane.patience(0.0)
+    assert begin(lane, "read")
+    monkeypatch.setattr(ENDPOINT, "still", False)
+    lane.patience(0.0)
     assert begin(lane, "read") is None
 
 

@@ -1,10 +1,13 @@
 """A lane of an application: what it answers is framed as any answer, whatever its headers are."""
 
+import functools
 from types import SimpleNamespace
 
 import pytest
 
+from drf_speedups.worker.overlapping import own_lane
 from tests.contract.raw import HOST, head
+from tests.speedups.library.standing_before import Before
 from tests.speedups.worker.applications import answering
 from tests.speedups.worker.serving import inside, talk
 
@@ -58,3 +61,30 @@ def test_an_answer_without_content_says_no_length():
     text = answered(Lane(status=204, content=b""))
     assert text.count(b"HTTP/1.1 204 No Content\r\n") == 2
     assert b"Content-Length" not in text
+
+
+class Wall:
+    """Stands around an application and says that it had all that the application has."""
+
+    def __init__(self, application):
+        self.application = application
+
+    def __call__(self, *args):
+        return self.application(*args)
+
+    def __getattr__(self, name):
+        return getattr(self.application, name)
+
+
+def test_a_lane_is_not_that_of_who_stands_around_its_application():
+    application = answering([b"not by the lane"])
+    application.overlap = lane = Lane()
+
+    @functools.wraps(application)
+    def around(*args):
+        return application(*args)
+
+    assert own_lane(application) is lane
+    assert vars(around)["overlap"] is lane
+    for one in (around, Wall(application), Before(application, print)):
+        assert own_lane(one) is None

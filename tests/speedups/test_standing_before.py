@@ -1,0 +1,197 @@
+"""What stands before functions, connections and modules, or in their place, is not passed by."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection, connections
+from django.db.backends.utils import CursorWrapper
+from django.db.models.sql.compiler import SQLCompiler, SQLDeleteCompiler, SQLInsertCompiler
+from django.test import SimpleTestCase
+from rest_framework import generics, mixins, permissions
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from drf_speedups.answers.view import knowledge
+from drf_speedups.eligibility.members import Unchanged, is_genuine
+from drf_speedups.express import ExpressLane
+from tests.speedups.library.comparing import Request, answer, assert_same, only, served
+from tests.speedups.library.models import Shelf
+from tests.speedups.library.standing_before import Before
+from tests.speedups.library.ways_around import Plain, Rows, Titled, refuse
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
+    pytest.mark.urls(__name__),
+]
+ALL = tuple(settings.SPEEDUPS)
+BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'
+router = SimpleRouter()
+for view_set in (Plain, Rows):
+    router.register(view_set.__name__.lower(), view_set, basename=view_set.__name__)
+urlpatterns = router.urls
+
+
+def test_what_stands_before_a_framework_s_method_is_not_the_framework_s():
+    stock = vars(APIView)["check_permissions"]
+    for proxy in (Before(stock, refuse), classmethod(Before(stock, refuse)),
+                  property(Before(stock, refuse))):  # fmt: skip
+        assert not is_genuine(APIView, proxy)
+    assert is_genuine(APIView, stock)
+
+
+def test_a_class_whose_method_got_a_proxy_has_changed():
+    unchanged, stock = Unchanged([Titled]), Titled.get_success_headers
+    assert unchanged
+    with mock.patch.object(Titled, "get_success_headers", Before(stock, refuse)):
+        assert not unchanged
+    with mock.patch.object(Titled, "title", "another value"):
+        assert unchanged
+
+
+def test_a_package_that_stands_before_a_method_of_the_framework_is_asked():
+    stock = APIView.check_permissions
+    with mock.patch.object(APIView, "check_permissions", Before(stock, refuse)):
+        answers = assert_same([Request("GET", "/plain/1/"), Request("POST", "/plain/", BODY)], ALL)
+    assert {one[0][:3] for one in answers} == {"403"}
+
+
+def test_a_package_that_stands_before_djangos_cursors_sees_all_statements():
+    seen: list[str] = []
+    proxy = Before(CursorWrapper.execute, lambda _self, sql, *_: seen.append(sql))
+    Shelf.objects.create(id=1, label="one")
+    with only(ALL), served() as application:
+        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+        with mock.patch.object(CursorWrapper, "execute", proxy):
+            assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+    assert any(sql.startswith("SELECT") for sql in seen)
+
+
+class Link:
+    """Stands before a driver's connection, as packages have it that trace what goes through one."""
+
+    def __init__(self, within: Any) -> None:
+        self.within, self.cursors = within, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.within, name)
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a cursor, and count."""
+        self.cursors += 1
+        return self.within.cursor(*args, **kwargs)
+
+
+def test_what_stands_before_a_driver_s_connection_sees_all_statements():
+    Shelf.objects.create(id=1, label="one")
+    link = Link(connection.connection)
+    put = mock.patch.object(connections["default"], "connection", link)
+    with only(ALL), served() as application, put:
+        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+        before = link.cursors
+        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+        assert link.cursors == before + 1
+
+
+class NoDatabase(SimpleTestCase):
+    pass
+
+
+def test_a_test_that_may_not_ask_a_database_asks_none():
+    Shelf.objects.create(id=1, label="one")
+    with only(ALL), served() as application:
+        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+        NoDatabase.setUpClass()
+        try:
+            with pytest.raises(Exception, match="not allowed in SimpleTestCase"):
+                knowledge(Plain).actions["retrieve"].statement.rows([1])  # type: ignore[union-attr]
+        finally:
+            NoDatabase.doClassCleanups()
+        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+
+
+class Enveloped(Response):
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__({"result": data}, **kwargs)
+
+
+@pytest.mark.parametrize(("module", "name", "other"), [
+    (mixins, "Response", Enveloped), (generics, "get_object_or_404", refuse),
+])  # fmt: skip
+def test_what_a_project_puts_into_a_module_of_the_framework_is_used(module, name, other):
+    with mock.patch.object(module, name, other):
+        assert_same([Request("GET", "/plain/1/"), Request("POST", "/plain/", BODY)], ALL)
+
+
+def test_a_handler_that_got_a_method_of_its_own_closes_the_lane():
+    with only(ALL), served():
+        django: Any = WSGIHandler()
+        assert ExpressLane(django).open().is_open
+        django.get_response = refuse
+        assert not ExpressLane(django).open().is_open
+
+
+class Locked:
+    """A descriptor that is no property."""
+
+    def __get__(self, _view: Any, _kind: Any) -> Any:
+        return [permissions.IsAdminUser]
+
+
+def test_a_descriptor_in_the_place_of_a_framework_s_value_is_not_the_framework_s():
+    assert is_genuine(APIView, vars(APIView)["permission_classes"])
+    assert is_genuine(APIView, vars(APIView)["schema"])
+    assert not is_genuine(APIView, Locked())
+
+
+@contextlib.contextmanager
+def in_a_part_with_a_trigger() -> Iterator[None]:
+    """Let a row lie in a part of its table, which changes what is written."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            CREATE TABLE part () INHERITS (library_bigkey);
+            CREATE FUNCTION louder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                NEW.name = upper(NEW.name);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER louder BEFORE UPDATE ON part
+                FOR EACH ROW EXECUTE FUNCTION louder();
+            INSERT INTO part (id, name, rank, price) VALUES (50, 'quiet', 1, 1)""")
+        try:
+            yield
+        finally:
+            cursor.execute("DROP TABLE part; DROP FUNCTION louder")
+
+
+def test_a_part_of_a_table_that_changes_what_is_written_leaves_changes_to_the_framework():
+    told = []
+    for pieces in (None, ALL):
+        with in_a_part_with_a_trigger(), only(pieces), served() as application:
+            told.append(answer(application, Request("PATCH", "/rows/50/", b'{"name": "low"}')))
+    assert told[1] == told[0]
+    assert b'"name":"low"' in told[0][2]
+
+
+@pytest.mark.parametrize(("kind", "method"), [
+    (SQLCompiler, "GET"), (SQLInsertCompiler, "POST"), (SQLDeleteCompiler, "DELETE"),
+])  # fmt: skip
+def test_who_changes_how_queries_become_sql_changes_it_for_all(kind, method):
+    seen: list[str] = []
+
+    def as_sql(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(method)
+        return stock(self, *args, **kwargs)
+
+    stock: Any = kind.as_sql
+    to = "/plain/" if method == "POST" else "/plain/1/"
+    with only(ALL), served() as application, mock.patch.object(kind, "as_sql", as_sql):
+        for _ in range(2):
+            Shelf.objects.get_or_create(id=1, label="one")
+            seen.clear()
+            assert answer(application, Request(method, to, BODY))[0][0] == "2"
+        assert seen
