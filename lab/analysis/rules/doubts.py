@@ -234,7 +234,7 @@ def others(trials: Trials) -> Iterator[str]:
 def _among(trial: Trial) -> str:
     """Say what of the service itself may be counted as other programs."""
     if trial.is_foreign and "server" not in trial.cores:
-        return ", the service itself among them if it is here (--pid),"
+        return f", the service itself among them if it is here{' (--pid)' * trial.is_external},"
     return ", a database of the service among them if it is here," * trial.hides_its_database
 
 
