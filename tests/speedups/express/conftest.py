@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
 
 from crud.models import Item
 from drf_speedups.database import old_connections
@@ -13,8 +14,10 @@ from tests.speedups.express.asking import PLAIN
 
 
 @pytest.fixture
-def production(settings):
-    """Settings and signals as in production."""
+def production(settings, monkeypatch):
+    """Settings and signals as in production, but for what Django's test clients leave out."""
+    # Between requests Django closes a connection that is in a transaction, as that of a test is.
+    monkeypatch.setattr(connections["default"], "close_if_unusable_or_obsolete", lambda: None)
     settings.MIDDLEWARE = [
         "project.requests.context.RequestContext", "whitenoise.middleware.WhiteNoiseMiddleware"
     ]  # fmt: skip
