@@ -29,7 +29,7 @@ METHOD = (
     f"{percent(MAX_MIX_ERROR)}, the memory cap does not hold, a worker stayed silent, the "
     "lab did not look where the window begins or ends, or fewer "
     f"than {FEW_REQUESTS:,} requests were seen. Only valid trials count "
-    "towards advice or a ranking; the others are shown hollow.",
+    "towards advice or a ranking, others at most as a bound; they are shown hollow.",
     f"Latency grows when the slope's interval excludes 0 and the change is above "
     f"{percent(MATTERS)}; whether by its queue or by its table is told by Little's law.",
     f"A part of the system is the limit when it is used for more than {percent(BUSY)} of what it "
