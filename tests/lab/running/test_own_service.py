@@ -27,7 +27,8 @@ from tests.load.test_strangers import SHOP
 
 ROOT = Path(__file__).parents[3]
 STUB = Path(__file__).parents[1] / "stub.py"
-COMMAND = "{python} -m uvicorn tests.lab.stranger:app --port {port} --workers {workers}"
+PYTHON = shlex.quote(sys.executable)  # its folder may have blanks
+COMMAND = f"{PYTHON} -m uvicorn tests.lab.stranger:app --port {{port}} --workers {{workers}}"
 SHORT = ("--users", "4", "--repeats", "1", "--seconds", "2", "--warm-up", "1", "--open", "none")
 
 
@@ -47,9 +48,8 @@ def test_a_service_is_started_with_each_number_of_workers_and_leaves_nothing(
     tmp_path, database_url
 ):
     file = tmp_path / "shop.toml"
-    command = COMMAND.replace("{python}", sys.executable)
     file.write_text(
-        f"command = {json.dumps(command)}\nfolder = {json.dumps(str(ROOT))}\nready = '/health'\n"
+        f"command = {json.dumps(COMMAND)}\nfolder = {json.dumps(str(ROOT))}\nready = '/health'\n"
         f"database = '$SHOP_DATABASE'\nbefore = 'touch {tmp_path}/prepared'\n"
         "[env]\nSECRET = 'nobody-sees-this'\nMANY = '{workers}'\n"
     )
@@ -78,7 +78,7 @@ def servers(trial):
 
 
 def test_a_command_is_enough(tmp_path):
-    command = COMMAND.replace("{python}", sys.executable).replace("{workers}", "1")
+    command = COMMAND.replace("{workers}", "1")
     run = lab("--command", command, "--workers", "1", "--results", str(tmp_path))
     assert run.returncode == 0, run.stderr
     (folder,) = tmp_path.iterdir()
@@ -159,7 +159,7 @@ def container(tmp_path):
     """A command whose service is no process of its own, as a container's is none."""
     script, number = tmp_path / "client.py", tmp_path / "pid"
     script.write_text(BEHIND)
-    client = f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}"
+    client = f"{PYTHON} {shlex.quote(str(script))}"
     yield f"sh -c '{client} {{port}} > {number}; exec sleep 60'"
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int(number.read_text()), signal.SIGKILL)
@@ -182,7 +182,7 @@ def test_a_service_in_a_container_is_not_said_to_be_pinned_capped_or_measured(co
 def test_a_process_of_a_service_that_left_its_group_is_ended_too(tmp_path):
     script = tmp_path / "apart.py"
     script.write_text(f"{BEHIND}\ntime.sleep(600)")
-    service = Service(f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} {{port}}")
+    service = Service(f"{PYTHON} {shlex.quote(str(script))} {{port}}")
     target = Target("service", service.words, service=service)
     with serving(target, "", log=tmp_path / "log") as server:
         assert server.pid
