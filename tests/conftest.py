@@ -2,6 +2,7 @@
 
 import functools
 import signal
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -42,3 +43,12 @@ def database_url(django_db_setup: None) -> str:
     """
     url = settings.DATABASE_URL or SERVER.url()
     return urlsplit(url)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay() -> Iterator[None]:
+    """Blame the test that leaves a setting behind, not those that come after it."""
+    before = vars(settings)["_wrapped"]
+    yield
+    now = vars(settings)["_wrapped"]
+    assert now is before, "a setting stayed changed: end overrides in reverse order"

@@ -30,6 +30,8 @@ def _keep_the_signals_of_pytest(monkeypatch):
 def test_a_closed_terminal_and_sigterm_take_the_way_of_ctrl_c(monkeypatch):
     taken = {}
     monkeypatch.setattr(signal, "signal", lambda number, handler: taken.update({number: handler}))
+    # Whoever runs these tests by nohup has SIGHUP ignored.
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
     main(["report", "nowhere"])
     assert set(taken) == {signal.SIGTERM, signal.SIGHUP}
     for handler in taken.values():
