@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_nothing_is_written_under_read_only(capsys, stack):
 
 def append_only():
     """A log of events: no delete, no update, ids in a field of its own, an empty table."""
-    app, found = Flask("events"), list[dict[str, str]]()
+    app, found, numbers = Flask("events"), list[dict[str, str]](), count()
 
     @app.get("/log/events")
     def listed():
@@ -90,8 +91,9 @@ def append_only():
 
     @app.post("/log/events")
     def created():
-        found.append({"event_id": f"e-{len(found)}", **request.get_json()})
-        return {"event": found[-1]}, 201
+        made = {"event_id": f"e-{next(numbers)}", **request.get_json()}  # of several at once
+        found.append(made)
+        return {"event": made}, 201
 
     @app.get("/log/events/<own>")
     def read(own):
@@ -269,7 +271,7 @@ def test_a_prefix_of_a_proxy_and_a_scheme_of_others_are_overruled(capsys, monkey
 def catalogue():
     """A service that refuses a second product of the same `sku`."""
     app = Flask("catalogue")
-    rows = [{"id": 1, "sku": "first", "title": "x"}]
+    rows, numbers = [{"id": 1, "sku": "first", "title": "x"}], count(2)
 
     @app.get("/products")
     def listed():
@@ -280,12 +282,13 @@ def catalogue():
         new = request.get_json()
         if any(row["sku"] == new["sku"] for row in rows):
             return {"sku": "is taken"}, 409
-        rows.append({**new, "id": len(rows) + 1})
-        return rows[-1], 201
+        made = {**new, "id": next(numbers)}
+        rows.append(made)
+        return made, 201
 
     @app.get("/products/<int:own>")
     def read(own):
-        return rows[own - 1]
+        return next(row for row in rows if row["id"] == own)
 
     return app
 
