@@ -21,13 +21,12 @@ from django.db.models import QuerySet, Value
 from drf_speedups.database.pooler import prepares
 from drf_speedups.eligibility.database import is_watched, needs_cursor
 from drf_speedups.eligibility.driver import (
-    ConnStatus,
-    DiagnosticField,
     ExecStatus,
     PyFormat,
     Transformer,
-    error_from_result,
+    error_of,
     psycopg,
+    sqlstate,
 )
 from drf_speedups.eligibility.reasons import unless
 
@@ -181,14 +180,6 @@ def rows_of(result: PGresult) -> Rows:
     return [tuple([value(row, column) for column in columns]) for row in range(result.ntuples)]
 
 
-def error_of(result: PGresult, link: Any) -> psycopg.Error:
-    """Return what psycopg would raise for a failed result."""
-    # libpq may say so by the status only later, by a result of its own at once
-    if link.pgconn.status != ConnStatus.OK or sqlstate(result) is None:
-        return psycopg.OperationalError("the connection is lost")
-    return error_from_result(result)
-
-
 def text_of(value: Any, link: Any) -> Any:
     """Return a value as PostgreSQL reads it; NotImplemented for what Django's cursor refuses."""
     kind = type(value)
@@ -248,7 +239,3 @@ def _known(link: Any) -> set[bytes]:
         known: set[bytes] = set()
         link.__dict__["speedups_prepared"] = known
         return known
-
-
-def sqlstate(result: PGresult) -> bytes | None:
-    return result.error_field(DiagnosticField.SQLSTATE)

@@ -17,7 +17,7 @@ from drf_speedups.eligibility.driver import (
     DatabaseOperations,
     DatabaseWrapper,
     ExecStatus,
-    error_from_result,
+    error_of,
     psycopg,
 )
 from drf_speedups.eligibility.members import Role, check_members, is_genuine
@@ -135,7 +135,7 @@ def _columns(connection: Any, table: str) -> dict[str, tuple[str, ...]]:
     with connection.wrap_database_errors:
         result = link.pgconn.exec_params(TABLE, [table.encode()])
         if result.status != ExecStatus.TUPLES_OK:
-            raise error_from_result(result)
+            raise error_of(result, link)
     rows = [tuple(result.get_value(row, column).decode() for column in range(result.nfields))
             for row in range(result.ntuples)]  # fmt: skip
     return {row[1]: row for row in rows}

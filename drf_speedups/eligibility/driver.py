@@ -48,8 +48,21 @@ def oid(name: str) -> int:
     return 0 if MISSING else psycopg.postgres.types[name].oid
 
 
+def error_of(result: Any, link: Any) -> Any:
+    """Return what psycopg would raise for a failed result; a lost connection has no SQLSTATE."""
+    # libpq may say so by the status only later, by a result of its own at once
+    if link.pgconn.status != ConnStatus.OK or sqlstate(result) is None:
+        return psycopg.OperationalError("the connection is lost")
+    return error_from_result(result)
+
+
+def sqlstate(result: Any) -> bytes | None:
+    """Return the SQLSTATE of a failed result, or None."""
+    return result.error_field(DiagnosticField.SQLSTATE)  # type: ignore[no-any-return]
+
+
 __all__ = [
     "CURSORS", "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations", "DatabaseWrapper",
-    "DiagnosticField", "ExecStatus", "PyFormat", "Transformer", "error_from_result", "oid",
-    "psycopg",
+    "DiagnosticField", "ExecStatus", "PyFormat", "Transformer", "error_from_result", "error_of",
+    "oid", "psycopg", "sqlstate",
 ]  # fmt: skip

@@ -19,14 +19,12 @@ from drf_speedups.database.pooler import prepares
 from drf_speedups.database.statements import (
     DONE,
     PREPARE_AGAIN,
-    error_of,
     rows_of,
-    sqlstate,
     text_of,
 )
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.database import is_watched, needs_cursor
-from drf_speedups.eligibility.driver import psycopg
+from drf_speedups.eligibility.driver import error_of, psycopg, sqlstate
 from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
 from drf_speedups.express.lane import ExpressLane, Lane, is_plain, is_refused

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from drf_speedups.database.statements import ALREADY_PREPARED, DONE, Native, sqlstate
-from drf_speedups.eligibility.driver import ConnStatus, ExecStatus, psycopg
+from drf_speedups.database.statements import ALREADY_PREPARED, DONE, Native
+from drf_speedups.eligibility.driver import ConnStatus, ExecStatus, psycopg, sqlstate
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from drf_speedups.database.statements import DONE, Native, rows_of, sqlstate
+from drf_speedups.database.statements import DONE, Native, rows_of
+from drf_speedups.eligibility.driver import sqlstate
 from drf_speedups.overlap.link import Call, Link, was_aborted
 
 pytestmark = pytest.mark.django_db(transaction=True)
