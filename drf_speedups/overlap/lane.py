@@ -157,12 +157,14 @@ class OverlapLane:
 
     def done(self) -> Iterator[Pending]:
         """Yield the requests that can be answered now."""
-        for waiting in self._waiting:
-            if waiting:
-                self._send_waiting(waiting)
-        self.links.flush()
-        for call in self.links.lost():  # also in sending: nothing else may wake us for it
+        for call in self.links.lost():
             self._take(call)
+        self._send_all()
+        lost = [*self.links.lost()]  # in sending: nothing else may wake us for them
+        for call in lost:
+            self._take(call)
+        if lost:
+            self._send_all()
         done, self._done = self._done, []
         self.under_way -= len(done)
         yield from done
@@ -260,6 +262,12 @@ class OverlapLane:
             if changing.isdisjoint(endpoint.known.deciding or ()):
                 head.verdicts[key] = action
         return action
+
+    def _send_all(self) -> None:
+        for waiting in self._waiting:
+            if waiting:
+                self._send_waiting(waiting)
+        self.links.flush()
 
     def _holds(self, endpoint: Endpoint) -> bool:
         """Tell whether a view set is what it was; looked at once in a turn of the worker's loop."""
