@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from psycopg.adapt import PyFormat, Transformer
     from psycopg.errors import error_from_result
     from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+    from psycopg.pq.abc import PGresult
 else:
     from django.core.exceptions import ImproperlyConfigured
 
@@ -48,7 +49,7 @@ def oid(name: str) -> int:
     return 0 if MISSING else psycopg.postgres.types[name].oid
 
 
-def error_of(result: Any, link: Any) -> Any:
+def error_of(result: "PGresult", link: Any) -> "psycopg.Error":
     """Return what psycopg would raise for a failed result; a lost connection has no SQLSTATE."""
     # libpq may say so by the status only later, by a result of its own at once
     if link.pgconn.status != ConnStatus.OK or sqlstate(result) is None:
@@ -56,9 +57,9 @@ def error_of(result: Any, link: Any) -> Any:
     return error_from_result(result)
 
 
-def sqlstate(result: Any) -> bytes | None:
+def sqlstate(result: "PGresult") -> bytes | None:
     """Return the SQLSTATE of a failed result, or None."""
-    return result.error_field(DiagnosticField.SQLSTATE)  # type: ignore[no-any-return]
+    return result.error_field(DiagnosticField.SQLSTATE)
 
 
 __all__ = [

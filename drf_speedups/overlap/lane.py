@@ -16,12 +16,7 @@ from drf_speedups.answers.light_request import Answer
 from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
 from drf_speedups.database.pooler import prepares
-from drf_speedups.database.statements import (
-    DONE,
-    PREPARE_AGAIN,
-    rows_of,
-    text_of,
-)
+from drf_speedups.database.statements import DONE, PREPARE_AGAIN, rows_of, text_of
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.database import is_watched, needs_cursor
 from drf_speedups.eligibility.driver import error_of, psycopg, sqlstate
@@ -169,6 +164,12 @@ class OverlapLane:
         self.under_way -= len(done)
         yield from done
 
+    def _send_all(self) -> None:
+        for waiting in self._waiting:
+            if waiting:
+                self._send_waiting(waiting)
+        self.links.flush()
+
     def _send_waiting(self, waiting: "deque[Pending]") -> None:
         """Send those for which a link is free, oldest first; refuse who has waited too long."""
         nobody = self.links.connection is None  # then Django says that the database is away
@@ -262,12 +263,6 @@ class OverlapLane:
             if changing.isdisjoint(endpoint.known.deciding or ()):
                 head.verdicts[key] = action
         return action
-
-    def _send_all(self) -> None:
-        for waiting in self._waiting:
-            if waiting:
-                self._send_waiting(waiting)
-        self.links.flush()
 
     def _holds(self, endpoint: Endpoint) -> bool:
         """Tell whether a view set is what it was; looked at once in a turn of the worker's loop."""
