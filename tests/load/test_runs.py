@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean, stdev
@@ -14,7 +15,6 @@ from tests.load.conftest import Case, Outcome, finish, free_port, start, started
 from tests.load.log_reader import read_log
 from tests.load.stub import Stub
 
-PORT = free_port()
 CASES = {
     "steps": Case("-u 10 -r 100 -t 4 --think-time 0.1 --seeded-rows 200 --shape steps"),
     "spike": Case("-u 10 -r 100 -t 5 --think-time 0.1 --seeded-rows 200 --shape spike"),
@@ -27,7 +27,7 @@ CASES = {
     "interrupt": Case("-t 60 --seeded-rows 200", Stub(delay=0.7)),
     # The worker learns the mix from its master.
     "master": Case(
-        f"--master --master-bind-port {PORT} --mix 1/1/1/1 --seeded-rows 200 --max-p95 0.001",
+        "--master --mix 1/1/1/1 --seeded-rows 200 --max-p95 0.001 --master-bind-port",
         Stub(delay=0.9),
     ),
 }
@@ -35,8 +35,10 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def runs(logs: Path) -> Iterator[dict[str, Outcome]]:
-    with started(CASES, logs) as processes:
-        processes["worker"] = start("--worker", "--master-port", PORT)
+    port = free_port()  # not before: other tests take ports meanwhile
+    master = replace(CASES["master"], arguments=f"{CASES['master'].arguments} {port}")
+    with started(CASES | {"master": master}, logs) as processes:
+        processes["worker"] = start("--worker", "--master-port", port)
         stub = CASES["interrupt"].stub
         wait_until(lambda: stub.finished >= 5 and stub.started > stub.finished)
         os.kill(processes["interrupt"].pid, signal.SIGINT)
