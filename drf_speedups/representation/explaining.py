@@ -6,7 +6,7 @@ from django.db import models
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
 from drf_speedups.representation.members import template
-from drf_speedups.representation.rows import why_not
+from drf_speedups.representation.sql.rows import why_not
 
 EACH_TIME = "as each request's serializer allows: the view set chooses it"
 

@@ -15,10 +15,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.eligibility.members import STAND_INS
-from drf_speedups.representation import rows, shapes
 from drf_speedups.representation.lazy import LazyList
-from drf_speedups.representation.plain_rows import own_code
 from drf_speedups.representation.reading import from_context, is_wanted
+from drf_speedups.representation.sql import rows, shapes
+from drf_speedups.representation.sql.plain_rows import own_code
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer

@@ -27,7 +27,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
-from drf_speedups.representation import members, negotiating, reading, rows
+from drf_speedups.representation import members, negotiating, reading
 from drf_speedups.representation.finished import (
     Finished,
     Page,
@@ -35,8 +35,9 @@ from drf_speedups.representation.finished import (
     fetch_first,
     finished_data,
 )
-from drf_speedups.representation.plain_rows import own_code
-from drf_speedups.representation.shapes import counting, getting
+from drf_speedups.representation.sql import rows
+from drf_speedups.representation.sql.plain_rows import own_code
+from drf_speedups.representation.sql.shapes import counting, getting
 
 PIECE = "representation"
 DICTIONARIES = {dict, OrderedDict, ReturnDict}

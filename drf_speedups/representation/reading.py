@@ -23,7 +23,7 @@ from drf_speedups.representation.members import (
     members,
     reading,
 )
-from drf_speedups.representation.plain_rows import own_code
+from drf_speedups.representation.sql.plain_rows import own_code
 
 
 def is_wanted(serializer: Any) -> bool:

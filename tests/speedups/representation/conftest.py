@@ -2,7 +2,7 @@
 
 import pytest
 
-from drf_speedups.representation import rows
+from drf_speedups.representation.sql import rows
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from django.test.utils import register_lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drf_speedups.representation import conditions, shapes
-from drf_speedups.representation.rows import forget
+from drf_speedups.representation.sql import conditions, shapes
+from drf_speedups.representation.sql.rows import forget
 from tests.speedups.library.related_models import Article, Editor
 from tests.speedups.representation.comparing import seed
 from tests.speedups.representation.odd import louder

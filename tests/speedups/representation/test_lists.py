@@ -13,10 +13,10 @@ import pytest
 from django.db import connection
 from rest_framework.utils.serializer_helpers import ReturnList
 
-from drf_speedups.representation import columns
 from drf_speedups.representation.explaining import EACH_TIME, rows_of
 from drf_speedups.representation.finished import Finished, Page
 from drf_speedups.representation.lazy import LazyList
+from drf_speedups.representation.sql import columns
 from tests.speedups.library.related_models import Article
 from tests.speedups.representation import drawn
 from tests.speedups.representation.comparing import answered, factory, installed, seed

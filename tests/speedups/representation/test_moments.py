@@ -11,7 +11,7 @@ from django.utils import translation
 from rest_framework import renderers, serializers
 
 from drf_speedups.eligibility.reasons import StepAside
-from drf_speedups.representation import columns
+from drf_speedups.representation.sql import columns
 from tests.speedups.library.related_models import Article, Editor
 from tests.speedups.representation.asking import assert_same, outcome, sql, view_of
 from tests.speedups.representation.comparing import answered, factory, installed, seed

@@ -7,17 +7,8 @@ from unittest import mock
 import pytest
 
 from drf_speedups.eligibility import models
-from drf_speedups.representation import (
-    columns,
-    finished,
-    installing,
-    members,
-    plain_rows,
-    prefetched,
-    reading,
-    rows,
-    texts,
-)
+from drf_speedups.representation import finished, installing, members, reading
+from drf_speedups.representation.sql import columns, plain_rows, prefetched, rows, texts
 from tests.speedups.representation.comparing import seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.test_drawn import assert_same

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from rest_framework import renderers, serializers, viewsets
 
-from drf_speedups.representation import rows
+from drf_speedups.representation.sql import rows
 from tests.speedups.library.club_models import (
     Bar,
     Booking,

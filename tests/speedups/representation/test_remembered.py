@@ -12,7 +12,7 @@ from rest_framework import reverse as reversing
 from rest_framework.settings import api_settings
 
 from drf_speedups.eligibility.members import STAND_INS
-from drf_speedups.representation import links, shapes
+from drf_speedups.representation.sql import links, shapes
 from tests.speedups.library.related_models import Article
 from tests.speedups.representation import drawn
 from tests.speedups.representation.comparing import answered, factory, installed, seed

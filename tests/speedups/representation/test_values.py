@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from drf_speedups.eligibility import driver
-from drf_speedups.representation import columns
+from drf_speedups.representation.sql import columns
 from tests.speedups.library.related_models import Article, Topic
 from tests.speedups.representation.asking import assert_same, outcome, sql, view_of
 from tests.speedups.representation.comparing import answered, factory, installed, seed

@@ -14,9 +14,6 @@ from rest_framework import relations, serializers
 
 from drf_speedups.database.statements import Slot
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import columns
-from drf_speedups.representation.columns import HOLE, ODD, SKIP
-from drf_speedups.representation.links import Link
 from drf_speedups.representation.members import (
     Member,
     descriptor,
@@ -24,7 +21,10 @@ from drf_speedups.representation.members import (
     members,
     shows_as_ever,
 )
-from drf_speedups.representation.plain_rows import (
+from drf_speedups.representation.sql import columns
+from drf_speedups.representation.sql.columns import HOLE, ODD, SKIP
+from drf_speedups.representation.sql.links import Link
+from drf_speedups.representation.sql.plain_rows import (
     Relation,
     check_manager,
     check_objects,

@@ -22,10 +22,10 @@ from django.db.models.sql import Query
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation import shapes
-from drf_speedups.representation.columns import ODD
-from drf_speedups.representation.plain_rows import Relation, plain_copy
-from drf_speedups.representation.texts import Part, Scope, Texts
+from drf_speedups.representation.sql import shapes
+from drf_speedups.representation.sql.columns import ODD
+from drf_speedups.representation.sql.plain_rows import Relation, plain_copy
+from drf_speedups.representation.sql.texts import Part, Scope, Texts
 
 Fetched = dict["Level", list[Any]]  # rows, by the level whose statement fetched them
 Written = dict[tuple["Level", int], dict[Any, str]]  # texts, by what shows them, and by key

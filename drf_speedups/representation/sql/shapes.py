@@ -19,9 +19,9 @@ from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 
 from drf_speedups.eligibility.reasons import StepAside
-from drf_speedups.representation import conditions
-from drf_speedups.representation.conditions import Shape, same_values
-from drf_speedups.representation.plain_rows import (
+from drf_speedups.representation.sql import conditions
+from drf_speedups.representation.sql.conditions import Shape, same_values
+from drf_speedups.representation.sql.plain_rows import (
     OF_ITERATION,
     compiles,
     evaluates,

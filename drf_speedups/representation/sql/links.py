@@ -18,8 +18,8 @@ from rest_framework.settings import api_settings
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation.columns import ODD
 from drf_speedups.representation.members import copied
+from drf_speedups.representation.sql.columns import ODD
 
 NUMBERED = 1234567, 7654321  # keys that no URL pattern for numbers refuses
 SHORT = 3  # is written as it is, and fills nothing

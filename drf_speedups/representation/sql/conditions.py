@@ -22,7 +22,7 @@ from django.db.models.sql.where import AND, OR, WhereNode
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import MOST_CLASSES
-from drf_speedups.representation.plain_rows import own_code
+from drf_speedups.representation.sql.plain_rows import own_code
 
 Shape = tuple[Any, ...]
 EXACT = {lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact}

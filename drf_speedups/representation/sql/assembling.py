@@ -1,0 +1,108 @@
+"""The JSON of rows, put together from what the database has written and what Python writes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.functional import Promise
+from rest_framework.utils.encoders import JSONEncoder
+
+from drf_speedups.representation.sql.columns import HOLE, ODD, SKIP
+from drf_speedups.representation.sql.prefetched import Fetched, Written
+from drf_speedups.representation.sql.texts import Hole, Texts
+
+KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
+SKIPPED = re.compile(rf",{KEY}|(?<=\{{)(?:{KEY},?)+")
+Rows = Callable[[], list[Any]]
+# By what is written: pairs of marks, and what they stand for.
+Around = dict[Texts, list[tuple[tuple[str, str], tuple[str, str]]]]
+
+
+class Lasting(JSONEncoder):
+    """Writes what is the same whenever it is written; the language may be another one later."""
+
+    def default(self, obj: Any) -> Any:
+        """Return what is written for an object. Raises `ValueError` for texts of any language."""
+        if isinstance(obj, Promise):
+            raise ValueError(obj)
+        return super().default(obj)
+
+
+_encode = Lasting(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def around(plan: Texts, serializer: Any) -> Around:
+    """Return what stands around the keys in this request's URLs. Raises `StepAside`."""
+    return {
+        one: [(link.marks, link.around(serializer)) for link in one.links]
+        for one in (plan, *plan.beside())
+    }
+
+
+def assembled(
+    rows: Any, plan: Texts, texts: list[str], fetched: Rows, beside: Fetched, urls: Around
+) -> list[str] | None:
+    """Return the finished JSON of each row; None if one is not foreseen."""
+    parts: Written = {}
+    for level in reversed(plan.levels):  # what a row has comes before the row
+        found = beside[level]
+        for number, one in enumerate(level.shows):
+            own = [row[number - len(level.shows)] for row in found]
+            filled = _filled_in(rows, one, own, found.copy, parts)
+            if filled is None:
+                return None
+            parts[level, number] = level.together(found, _linked(filled, urls[one]))
+    filled = _filled_in(rows, plan, texts, fetched, parts)
+    return None if filled is None else _linked(filled, urls[plan])
+
+
+def _filled_in(
+    rows: Any, plan: Texts, texts: list[str], fetched: Rows, parts: Written
+) -> list[str] | None:
+    """Return the JSON of each row with what Python writes; None if one is not foreseen."""
+    if any(ODD in text for text in texts):
+        return None
+    if any(SKIP in text for text in texts):
+        texts = [SKIPPED.sub("", text) for text in texts]
+    if not plan.holes:
+        return texts
+    compiler = rows.query.get_compiler(plan.using)
+    writes = [
+        _writing(compiler, hole) if isinstance(hole, Hole)
+        else hole.level.writing(hole, parts[hole.level, hole.number])
+        for hole in plan.holes
+    ]  # fmt: skip
+    try:
+        return [
+            _filled(text.split(HOLE), [write(row) for write in writes])
+            for text, row in zip(texts, fetched(), strict=True)
+        ]
+    except (ValueError, TypeError):  # the renderer says what is wrong with it, if it is
+        return None
+
+
+def _linked(texts: list[str], urls: list[Any]) -> list[str]:
+    for marks, parts in urls:
+        texts = [one.replace(marks[0], parts[0]).replace(marks[1], parts[1]) for one in texts]
+    return texts
+
+
+def _writing(compiler: Any, hole: Hole) -> Callable[[Any], str]:
+    """Return what writes the value that the driver gives for a column."""
+    expression, connection = hole.expression, compiler.connection
+    converters = compiler.get_converters([expression]).get(0, ((), None))[0]
+
+    def write(row: Any) -> str:
+        value = row[hole.place]
+        for one in converters:
+            value = one(value, expression, connection)
+        return _encode(hole.show(value))
+
+    return write
+
+
+def _filled(parts: list[str], values: list[str]) -> str:
+    filled = parts[0]
+    for value, part in zip(values, parts[1:], strict=True):
+        filled += value + part
+    return filled

@@ -1,0 +1,171 @@
+"""A query that is run once, its rows both finished JSON and ordinary objects.
+
+The query is the project's own, whole and in its order; around it stands a SELECT that adds a column
+with the JSON of each row. What was fetched becomes objects, by Django's own code, only if somebody
+looks at the rows.
+"""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, models, router
+from django.db.models.query import ModelIterable
+from django.db.models.sql import Query
+from rest_framework.utils.encoders import JSONEncoder
+
+from drf_speedups.database.fetched import fetch
+from drf_speedups.eligibility.changes import silence
+from drf_speedups.eligibility.models import READ
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.representation.lazy import LazyList
+from drf_speedups.representation.members import MOST_CLASSES, members
+from drf_speedups.representation.sql import (
+    assembling,
+    columns,
+    conditions,
+    links,
+    plain_rows,
+    prefetched,
+    selection,
+    shapes,
+)
+from drf_speedups.representation.sql.plain_rows import (
+    COLUMN,
+    check_objects,
+    check_query_set,
+    compiles,
+    evaluates,
+    own_code,
+)
+from drf_speedups.representation.sql.texts import Scope, Texts
+
+
+class Objects(LazyList):
+    """The objects of a query's rows."""
+
+    def __init__(self, make: Callable[[], Any], plan: Texts) -> None:
+        super().__init__(make)
+        self.lock = threading.RLock()  # some projects' requests share a query set
+        self.plan = plan  # what was written of them
+
+
+def finished(rows: Any, serializer: Any) -> list[str] | None:
+    """Run a query and return the JSON of each row, as a serializer of one row shows it.
+
+    Whoever looks at the query set then gets the same rows as objects. Returns None where the
+    framework has to write them; the query may have been run. Raises Django's database errors.
+    """
+    kind: Any = type(serializer)
+    try:
+        using = rows.db  # a router is asked once
+        connection = connections[using]
+        names = _check(rows, kind, connection)
+        sql, parameters, plan = _prepared(rows, kind, names, connection)
+        _check_related(rows, plan)
+        urls = assembling.around(plan, serializer)
+    except (StepAside, EmptyResultSet):
+        return None
+    whole = bool(plan.holes or plan.levels)
+    texts, all_rows = fetch(connection, sql, parameters, whole=whole)
+    beside = prefetched.fetched(plan, all_rows)
+    objects = functools.partial(prefetched.objects, rows, using, all_rows, names, beside)
+    rows._result_cache = Objects(objects, plan)
+    rows._prefetch_done |= bool(beside)
+    if texts is None:
+        return None
+    return assembling.assembled(rows, plan, texts, all_rows, beside, urls)
+
+
+def _prepared(
+    rows: Any, kind: Any, names: tuple[str, ...], connection: Any
+) -> tuple[str, Any, Texts]:
+    """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
+    using = connection.alias
+    shape, values = shapes.shape(rows.query, connection) or (None, ())
+    key = shape and (using, kind, names, columns.writes_utc(), *shape)
+    found: tuple[str, Texts] | None = shapes.recalled(key) if key else None
+    if found is None:
+        compiler, sql, parameters = selection.compiled(rows.query, using)
+        plan = selection.plan_of(compiler, kind, names, using)
+        written = plan.sql.replace("%", "%%")
+        found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
+        if key and conditions.same_values(parameters, values):
+            shapes.remember(key, found)
+        values = parameters
+    limits = shapes.limits(rows.query, connection) or ("" if rows.ordered else shapes.ALL)
+    return f'{found[0]}{limits}) "q"', values, found[1]
+
+
+def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
+    """Return the relations whose rows a query set is to fetch beside its own.
+
+    Raises `StepAside` unless its rows may be finished in the database.
+    """
+    check_query_set(type(rows))
+    unless(evaluates(rows), "the query set is not to be evaluated")
+    query: Any = rows.query
+    unless(type(query) is Query, "the query is of another kind")
+    unless(rows._result_cache is None, "the rows are there")
+    unless(rows._iterable_class is ModelIterable, "the query set gives no objects")
+    odd = query.combinator or query.select_for_update or query.extra or query.distinct_fields
+    unless(not odd, "the query combines, locks or has extra parts")
+    plain = all(type(lookup) is str for lookup in rows._prefetch_related_lookups)
+    same = any(map(COLUMN.fullmatch, query.annotations))
+    unless(not same, "the query computes what is called as a column is in SQL")
+    names = () if plain and fewer_queries() else prefetched.paths(rows)
+    unless(connection.vendor == "postgresql", "only PostgreSQL writes JSON so")
+    unless(compiles(connection), "queries are compiled or run in a way of their own")
+    unless(not own_code(JSONEncoder, JSONEncoder), "somebody has changed how JSON is written")
+    model: Any = rows.model
+    check_objects(model)
+    added = frozenset(query.annotation_select)
+    unless(not why_not(kind, model, added, names), "the serializer shows what only Python knows")
+    return names
+
+
+def fewer_queries() -> bool:
+    """Tell whether rows that are prefetched may come with the query itself."""
+    return bool(getattr(settings, "SPEEDUPS_FEWER_QUERIES", False))
+
+
+def _check_related(rows: Any, plan: Texts) -> None:
+    for kind, model in plan.kinds:
+        unless(members(kind, model), f"the fields of {kind.__name__} have changed")
+    for model in plan.models:
+        unless(silence(model, READ), "something listens to the model's signals")
+    raises = getattr(rows, "_fetch_mode", None) is prefetched.FETCH_RAISE
+    own = rows._known_related_objects or router.routers or raises
+    unless(not (plan.follows and own), "related rows are known, refused, or chosen by a router")
+
+
+@functools.lru_cache(MOST_CLASSES)
+def why_not(
+    kind: Any, model: Any, added: frozenset[str] = frozenset(), names: tuple[str, ...] = ()
+) -> str:
+    """Return why no query's rows can be written for serializers of a class; else nothing.
+
+    `added` are the names of what the query computes, `names` the relations that it fetches beside.
+    """
+    refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
+    scope = Scope(model, refs)
+    scope.places = dict.fromkeys(refs, 0)
+    scope.annotations = {name: (models.IntegerField(), '"q"."col"') for name in added}
+    try:
+        prefetched.planned(kind, scope, names, models.QuerySet(model).db)
+    except StepAside as reason:
+        return "" if added else str(reason)
+    return ""
+
+
+def forget() -> None:
+    """Let everything be looked at anew."""
+    shapes.forget()
+    conditions.forget()
+    links.forget()
+    selection.forget()
+    why_not.cache_clear()
+    plain_rows.forget()
