@@ -56,6 +56,10 @@ OF_INPUT = frozenset({  # of a field: what has no part in showing a value
     "default_validators", "default_empty_html", "initial", "fail", "__repr__",
     "get_queryset", "get_choices", "display_value", "iter_options",
 })  # fmt: skip
+OF_A_LIST = frozenset({  # what goes through the rows of a list, and finds them
+    "to_representation", "data", "__init__", "bind", "__deepcopy__", "child", "get_attribute",
+    "context", "root", "__getattribute__",
+})  # fmt: skip
 UNSHARED = ("_readable_fields", "_writable_fields")  # who goes through them gets shared fields
 
 READING = frozenset({"to_representation", "data", "__iter__", "__getitem__"})
@@ -87,6 +91,13 @@ def check_serializer(kind: Any, matters: frozenset[str]) -> None:
     if matters >= READING:
         own_list = getattr(kind.Meta, "list_serializer_class", serializers.ListSerializer)
         unless(own_list is serializers.ListSerializer, "lists have a serializer of their own")
+
+
+def check_list(kind: Any) -> None:
+    """Raise `StepAside` unless a list serializer of this class goes through its rows as stock."""
+    known = frozenset(serializers.ListSerializer.__mro__)
+    own = [name for _, name, _ in own_members(kind, known) if name in OF_A_LIST]
+    unless(not own, f"{kind.__name__} has its own {own}")
 
 
 def _check_meta(kind: Any) -> None:

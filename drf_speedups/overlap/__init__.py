@@ -10,6 +10,7 @@ and answered as their results come. Everything else goes the WSGI way, alone, as
 servers never see it.
 """
 
-from drf_speedups.overlap.lane import OverlapLane, overlapping, stays_closed
+from drf_speedups.overlap.lane import OverlapLane
+from drf_speedups.overlap.opening import overlapping, stays_closed
 
 __all__ = ["OverlapLane", "overlapping", "stays_closed"]

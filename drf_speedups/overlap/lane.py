@@ -17,12 +17,10 @@ from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
 from drf_speedups.database.pooler import prepares
 from drf_speedups.database.statements import DONE, PREPARE_AGAIN, rows_of, text_of
-from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.database import is_watched, needs_cursor
 from drf_speedups.eligibility.driver import error_of, psycopg, sqlstate
-from drf_speedups.eligibility.reasons import wanted
 from drf_speedups.eligibility.views import in_default_timezone
-from drf_speedups.express.lane import ExpressLane, Lane, is_plain, is_refused
+from drf_speedups.express.lane import Lane, is_plain, is_refused
 from drf_speedups.express.routes import Endpoint
 from drf_speedups.overlap.link import Call, Link, is_prepared_already, was_aborted
 from drf_speedups.overlap.link_pool import LinkPool
@@ -285,26 +283,3 @@ def _is_lost(result: Any) -> bool:
     """Tell whether a statement has failed because its link is lost."""
     state = None if result is None else sqlstate(result)
     return state is None or state.startswith((b"57P", b"08"))
-
-
-def overlapping(express: ExpressLane, links: int = 4, alias: str = "default") -> OverlapLane | None:
-    """Return the lane of an application, None where its requests cannot overlap."""
-    lane = express.open()
-    return None if stays_closed(lane, links, alias) else OverlapLane(lane, alias, links)
-
-
-def stays_closed(lane: Lane, links: int, alias: str = "default") -> str:
-    """Return why requests cannot overlap, nothing if they can."""
-    database: Any = connections[alias]
-    reasons = {
-        f"the express lane is closed: {lane.closed_because}": not lane.is_open,
-        "the setting SPEEDUPS leaves out 'overlap'": not wanted("overlap"),
-        "no links are allowed": links < 1,
-        "the database is not PostgreSQL": database.vendor != "postgresql",
-        driver.MISSING: bool(driver.MISSING),
-        "CONN_MAX_AGE is 0: connections end with each request":
-            database.settings_dict["CONN_MAX_AGE"] == 0,
-        "AUTOCOMMIT is off: changes are somebody's to commit":
-            not database.settings_dict["AUTOCOMMIT"],
-    }  # fmt: skip
-    return next((reason for reason, holds in reasons.items() if holds), "")

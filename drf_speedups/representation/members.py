@@ -27,6 +27,7 @@ from drf_speedups.eligibility.serializers import (
     FRAMEWORK_S,
     OF_A_FIELD,
     OF_INPUT,
+    check_list,
     check_serializer,
 )
 
@@ -229,14 +230,6 @@ def _check_field(field: Any) -> None:
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer
-
-
-def check_list(kind: Any) -> None:
-    """Raise `StepAside` unless a list serializer of this class goes through its rows as stock."""
-    own = [name for _, name, member in own_members(kind, frozenset(LIST.__mro__))
-           if name in {"to_representation", "data", "__init__", "bind", "__deepcopy__", "child",
-                       "get_attribute", "context", "root", "__getattribute__"}]  # fmt: skip
-    unless(not own, f"{kind.__name__} has its own {own}")
 
 
 def check_class(kind: Any) -> None:

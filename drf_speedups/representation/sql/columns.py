@@ -27,6 +27,7 @@ Write = Callable[[Any, Any, str], str]
 # and here is one that the model does not foresee.
 HOLE, ODD = "\x01", "\x02"
 SKIP = "\x03"  # in the place of a value whose field is left out
+NULL = "'null'"
 DATE = "to_char({}::timestamp, 'YYYY-MM-DD')"  # some zones have skipped a day
 TIME = "to_char({}::interval, 'HH24:MI:SS.US')"
 MOMENT = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
@@ -59,6 +60,13 @@ def _readable(known: Any, ref: str, text: str) -> str:
         return text
     limit = PYTHON_S[known].format(ref)
     return f"CASE WHEN coalesce({limit}, true) THEN {text} ELSE '{ODD}' END"
+
+
+def missing(field: Any) -> str:
+    """Return what stands for a field whose path of relations ends early, in SQL."""
+    if field.allow_null:
+        return NULL
+    return f"'{ODD}'" if field.required else f"'{SKIP}'"
 
 
 def is_data(field: Any, column: Any) -> bool:
@@ -232,3 +240,8 @@ KINDS: tuple[tuple[Any, Any, Write], ...] = (
     ({serializers.DecimalField}, {models.DecimalField}, _decimal),
     ({serializers.FloatField}, {models.FloatField}, _float),
 )
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL."""
+    return "'{}'".format(text.replace("'", "''"))

@@ -119,6 +119,14 @@ def check_manager(manager: Any) -> None:
     unless(not own, f"the manager {kind.__name__} has its own {_named(own)}")
 
 
+def stored_column(model: Any, name: str, relation: bool = False) -> Any:
+    """Return the column whose value, or whose related row, an object has under a name."""
+    for column in model._meta.concrete_fields:
+        if name == (column.name if relation else column.attname) and relation <= column.is_relation:
+            return column if is_stored(column, model) else None
+    return None
+
+
 def rows_to(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
     """Return of a relation to many rows: lookup, model, the column it ends at, our own column.
 

@@ -17,23 +17,22 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import (
     Member,
     descriptor,
-    is_stored,
     members,
     shows_as_ever,
 )
 from drf_speedups.representation.sql import columns
-from drf_speedups.representation.sql.columns import HOLE, ODD, SKIP
+from drf_speedups.representation.sql.columns import HOLE, NULL, ODD, SKIP
 from drf_speedups.representation.sql.links import Link
 from drf_speedups.representation.sql.plain_rows import (
     Relation,
     check_manager,
     check_objects,
     rows_to,
+    stored_column,
 )
 
 ROW: Any = serializers.Serializer
 LIST: Any = serializers.ListSerializer
-NULL = "'null'"
 Leaf = Callable[["Texts", "Scope"], str]
 
 
@@ -127,7 +126,7 @@ class Texts:
         found = members(kind, scope.model)
         unless(found, "the serializer's fields are not known")
         parts = [
-            _literal(json.dumps(member.name, ensure_ascii=False) + ":")
+            columns.literal(json.dumps(member.name, ensure_ascii=False) + ":")
             + f" || {self._value(member, scope)}"
             for member in found or ()
         ]
@@ -167,7 +166,7 @@ class Texts:
         """Return what stands at the end of a path of relations to one row each."""
         if not names:
             return leaf(self, scope)
-        return self._one(names[0], scope, _missing(field), lambda texts, end: texts._along(
+        return self._one(names[0], scope, columns.missing(field), lambda texts, end: texts._along(
             names[1:], end, field, leaf))  # fmt: skip
 
     def _end(self, field: Any, name: str, scope: Scope) -> str:
@@ -183,7 +182,7 @@ class Texts:
             return self._one(name, scope, NULL, lambda texts, end: texts._object(kind, end))
         if isinstance(field, relations.RelatedField):
             return self._relation(field, name, scope)
-        column = _column(scope.model, name)
+        column = stored_column(scope.model, name)
         unless(column is not None, f"{name} is no column of {scope.model.__name__}")
         return self._written(field, column, scope)
 
@@ -192,7 +191,7 @@ class Texts:
         return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
 
     def _relation(self, field: Any, name: str, scope: Scope) -> str:
-        column = _column(scope.model, name, relation=True)
+        column = stored_column(scope.model, name, relation=True)
         by_key = field.use_pk_only_optimization()
         if column is not None and by_key:
             if isinstance(field, relations.HyperlinkedRelatedField):
@@ -215,7 +214,7 @@ class Texts:
         *through, last = field.slug_field.replace("__", ".").split(".")
 
         def leaf(_texts: Texts, end: Scope) -> str:
-            column = _column(end.model, last)
+            column = stored_column(end.model, last)
             unless(column is not None, f"{last} is no column of {end.model.__name__}")
             self.is_data &= columns.is_data(field, column)
             return f"coalesce({columns.plain(column, end.ref(column))}, {NULL})"
@@ -295,22 +294,3 @@ class Texts:
             for place in compiler.klass_info["select_fields"]
         }
         return Scope(model, refs), f"({sql.replace('%s', ref)}) {name}"
-
-
-def _column(model: Any, name: str, relation: bool = False) -> Any:
-    """Return the column whose value, or whose related row, an object has under a name."""
-    for column in model._meta.concrete_fields:
-        if name == (column.name if relation else column.attname) and relation <= column.is_relation:
-            return column if is_stored(column, model) else None
-    return None
-
-
-def _missing(field: Any) -> str:
-    """Return what stands for a field whose path of relations ends early."""
-    if field.allow_null:
-        return NULL
-    return f"'{ODD}'" if field.required else f"'{SKIP}'"
-
-
-def _literal(text: str) -> str:
-    return "'{}'".format(text.replace("'", "''"))
