@@ -8,7 +8,14 @@ import pytest
 
 from drf_speedups.eligibility import models
 from drf_speedups.representation import finished, installing, members, reading
-from drf_speedups.representation.sql import columns, plain_rows, prefetched, rows, texts
+from drf_speedups.representation.sql import (
+    assembling,
+    columns,
+    plain_rows,
+    prefetched,
+    rows,
+    texts,
+)
 from tests.speedups.representation.comparing import seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.test_drawn import assert_same
@@ -45,7 +52,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
         (finished, "_made", lambda one, rows, *_: finished.LIST.to_representation(one, rows)),
         Spec(shown=("id", "made_at"), view="abroad")),
     "what is to be left out is null": (
-        (rows, "SKIPPED", re.compile("\x03")), Spec(shown=("id", "reviewer_town"))),
+        (assembling, "SKIPPED", re.compile("\x03")), Spec(shown=("id", "reviewer_town"))),
     "related rows are in another order": (
         (texts.Texts, "_rows", _unordered(texts.Texts._rows)), Spec(shown=("topics",))),
     "from_db is not looked at": (
