@@ -13,7 +13,6 @@ from project.access.keys import read_keys
 from project.database.url import database
 from project.observability.logs import logging_settings
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASE_URL = environment.text("DATABASE_URL")
 
 # Development is `python manage.py …` on a machine where nothing else was said.

@@ -57,14 +57,8 @@ def _forget_queries(**_kwargs: Any) -> None:
             connection.queries_log.clear()
 
 
-def _close_what_is_old(**_kwargs: Any) -> None:
-    """Do what the time since the last request makes due, and what was done meanwhile."""
-    for connection in connections.all(initialized_only=True):
-        _look_at(connection, _is_odd(connection))
-
-
-def _close_what_needs_it(**_kwargs: Any) -> None:
-    """Do the same for what the request itself has made due."""
+def _close_what_is_due(**_kwargs: Any) -> None:
+    """Do what the time since the last request makes due, or the request, or who was between."""
     for connection in connections.all(initialized_only=True):
         _look_at(connection, _is_odd(connection))
 
@@ -88,10 +82,10 @@ def _close_caches(**_kwargs: Any) -> None:
 
 IN_PLACE: tuple[tuple[Any, Any, Any], ...] = (
     (signals.request_started, db.reset_queries, _forget_queries),
-    (signals.request_started, db.close_old_connections, _close_what_is_old),
-    (signals.request_finished, db.close_old_connections, _close_what_needs_it),
+    (signals.request_started, db.close_old_connections, _close_what_is_due),
+    (signals.request_finished, db.close_old_connections, _close_what_is_due),
     (signals.request_finished, cache.close_caches, _close_caches),
 )
-AT_THE_BEGIN = {_forget_queries, _close_what_is_old}
+AT_THE_BEGIN = {_forget_queries, _close_what_is_due}
 # Django's resets what a middleware may have chosen for one request.
-AT_THE_END = {_close_what_needs_it, _close_caches, reset_urlconf}
+AT_THE_END = {_close_what_is_due, _close_caches, reset_urlconf}

@@ -76,7 +76,6 @@ class _Field:
         self.name: str = field.field_name
         self.source: str = field.source
         self.convert: Callable[[Any], Any] = field.to_internal_value
-        self.is_text = isinstance(field, serializers.CharField)
         self.skips = partial or (not field.required and field.default is empty)
         self.default = None if field.required else field.get_default
         self.checks = [_check(validator) for validator in field.validators]

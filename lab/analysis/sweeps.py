@@ -9,14 +9,6 @@ from lab.analysis.settings import Setting, closed, conditions_except, throughput
 from lab.errors import CannotTellError
 
 
-def worker_sweeps(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Return valid closed settings that differ in workers only, few workers first."""
-    found: dict[object, list[Setting]] = {}
-    for setting in valid(closed(settings)):
-        found.setdefault(conditions_except(setting, "workers"), []).append(setting)
-    return [sorted(row, key=lambda setting: setting.conditions.workers) for row in found.values()]
-
-
 def grids(settings: Sequence[Setting]) -> list[list[Setting]]:
     """Return valid closed settings that differ in workers and threads, the smallest first."""
     found: dict[object, list[Setting]] = {}

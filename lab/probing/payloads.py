@@ -31,7 +31,7 @@ FORMATS = {
 }
 EXAMPLES = {"$name": "Oak chair 0001", "$text": "Made to order.", "$price": "12.50",
             "$quantity": "3", "$unique": "0123456789abcdef"}  # fmt: skip
-DEEPEST, MOST_ITEMS = 5, 9
+DEEPEST = 5
 
 
 class Bare(str):

@@ -51,7 +51,6 @@ class Operation:
     p95_ms: float
     p99_ms: float
     max_ms: float
-    mean_bytes: float = 0.0  # of an answer's body
     latencies: Histogram = field(default_factory=lambda: Histogram.merged(()), repr=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +114,5 @@ def total_of(name: str, seconds: Sequence[Second]) -> Operation:
         p95_ms=p95,
         p99_ms=p99,
         max_ms=whole.max_ms,
-        mean_bytes=whole.bytes / whole.requests,
         latencies=whole.latencies,
     )

@@ -16,7 +16,6 @@ from lab.report.blocks import Table
 MIB = 1024 * 1024
 FEW_ROWS = 4
 RARE = 99.9  # percentile
-Named = Mapping[str, Setting]  # settings, by what tells them apart
 PARTIES = {
     "server": "server",
     "database": "database",

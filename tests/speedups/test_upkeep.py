@@ -12,15 +12,14 @@ AS_EVER = {"errors_occurred": False, "autocommit": True, "settings_dict": {"AUTO
 OFF = {"settings_dict": {"AUTOCOMMIT": False}}
 
 
-@pytest.mark.parametrize("around", ["_close_what_is_old", "_close_what_needs_it"])
 @pytest.mark.parametrize(("left", "due"), [
     ({}, False), ({"errors_occurred": True}, True), ({"autocommit": False}, True),
     ({"autocommit": False, **OFF}, False), (OFF, True),
 ])  # fmt: skip
-def test_a_connection_is_looked_at_where_django_would_close_it(monkeypatch, around, left, due):
+def test_a_connection_is_looked_at_where_django_would_close_it(monkeypatch, left, due):
     look = mock.Mock()
     connection = SimpleNamespace(**{**AS_EVER, **left}, close_if_unusable_or_obsolete=look)
     every = SimpleNamespace(all=lambda **_: [connection])
     monkeypatch.setattr(old_connections, "connections", every)
-    getattr(old_connections, around)()
+    old_connections._close_what_is_due()
     assert look.called is due
