@@ -118,6 +118,14 @@ def test_a_room_is_seen_at_a_glance(folder):
     assert {room: size for room, size in sizes.items() if size > 15} == {}
 
 
+def test_a_room_whose_docstring_lists_its_modules_lists_them_all():
+    for room in {path.parent for path in (ROOT / "drf_speedups").rglob("*.py")}:
+        said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+        listed = set(re.findall(r"^ *([a-z_]+) {2,}\S", said, re.MULTILINE))
+        there = {path.stem for path in room.glob("[a-z]*") if path.suffix == ".py" or path.is_dir()}
+        assert not listed or listed == there, room
+
+
 def test_the_load_knows_locust_and_its_siblings_only():
     siblings = {path.stem for path in (ROOT / "locust").glob("*.py")}
     assert tops("locust") <= sys.stdlib_module_names | siblings | LOCUST

@@ -9,8 +9,13 @@ no list makes the piece step aside with a reason.
 
     members       whose code a class runs
     own_code      code of a project's own that may run because nobody can tell
-    views, serializers, models, database
-                  the roles
+    views         the roles of view sets, pages and requests
+    serializers   those of serializers, fields, validators and parsers
+    models        those of models, columns, managers, query sets and signals
+    database      those of a backend and its tables
+    driver        psycopg 3, or why it is missing
+    adapters      what psycopg makes values of texts with, and texts of values
+    changes       when one statement does all that a change is
     reasons       `StepAside`
 
 All of it is looked at once for each class. What may change later costs next to nothing to look at:

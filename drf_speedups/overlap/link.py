@@ -1,6 +1,7 @@
 """One connection to PostgreSQL that keeps many statements under way: libpq's pipeline mode.
 
-Each statement has a Sync of its own, so it is a transaction of its own and its error is its own.
+A change has a Sync of its own, so it is a transaction of its own and its error is its own. Reads of
+one turn share a Sync: what an error of one of them aborts was not begun, and may be sent again.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from lab.experiments.services import BY_COMMAND, SUFFIX, Service
 
 @dataclass(frozen=True)
 class Target:
-    """How to start one implementation of docs' contract and how to aim the load at it.
+    """How to start one implementation of `tests/contract` and how to aim the load at it.
 
     `command` and the values of `env` may use {python}, {port}, {workers}, {threads},
     {database_url} and {secret}. Every target gets `COMMON_ENV` too. `ready` is the path that
