@@ -16,8 +16,7 @@ class SpeedupsConfig(AppConfig):
 
         checks.register(check_settings)
         checks.register(check_database)
-        if check_pieces():
-            self.stepped_aside = "the setting SPEEDUPS is wrong"
+        if check_pieces():  # which is said once, by that check
             return
         from drf_speedups.representation import install  # the framework looks at all settings
 

@@ -12,6 +12,8 @@ from django.utils.module_loading import import_string
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import PIECES, wanted
 
+DATABASE = "Pieces that need the database step aside"
+ROWS = "Django REST framework serializes all rows"
 FLAGS = ("PREPARED_STATEMENTS", "SPEEDUPS_FEWER_QUERIES")
 
 
@@ -23,11 +25,13 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
 def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Say so where no piece can speak to the database; connects to none."""
     if not any(connections[alias].vendor == "postgresql" for alias in connections):
-        return [_aside("W001", "no database is PostgreSQL", "Nothing, or use PostgreSQL.")]
+        hint = "Nothing, or use PostgreSQL."
+        return [_aside("W001", DATABASE, "no database is PostgreSQL", hint)]
     if driver.MISSING:
-        return [_aside("W002", driver.MISSING, "psycopg2 may stay: Django prefers psycopg 3.")]
+        hint = "psycopg2 may stay: Django prefers psycopg 3."
+        return [_aside("W002", DATABASE, driver.MISSING, hint)]
     if reason := getattr(apps.get_app_config("drf_speedups"), "stepped_aside", ""):
-        return [_aside("W004", reason, "Find out which package changes the framework so.")]
+        return [_aside("W004", ROWS, reason, "Find out which package changes the framework so.")]
     return []
 
 
@@ -90,9 +94,5 @@ def _wrong(number: str, name: str, value: object, allowed: str) -> Error:
     )
 
 
-def _aside(number: str, why: str, hint: str) -> checks.Warning:
-    return checks.Warning(
-        f"Pieces that need the database step aside: {why}.",
-        hint=hint,
-        id=f"drf_speedups.{number}",
-    )
+def _aside(number: str, what: str, why: str, hint: str) -> checks.Warning:
+    return checks.Warning(f"{what}: {why}.", hint=hint, id=f"drf_speedups.{number}")

@@ -80,7 +80,7 @@ def _python() -> Finding:
 def _packages() -> Finding:
     found = versions(PACKAGES)
     if missing := [name for name in PACKAGES if name not in found]:
-        return Finding(BAD, f"not installed: {', '.join(missing)}; `make help` installs all")
+        return Finding(BAD, f"not installed: {', '.join(missing)}; `make install` installs all")
     return Finding(GOOD, ", ".join(f"{name} {version}" for name, version in found.items()))
 
 

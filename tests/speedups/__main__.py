@@ -36,9 +36,12 @@ def main() -> int:
     parser.add_argument("--drf", nargs="+", default=DRF, metavar="SERIES")
     parser.add_argument("tests", nargs="*", default=["tests/speedups"], help="for pytest")
     options = parser.parse_args()
+    pairs = sorted({*product(options.django, options.drf)} - APART)
+    if not pairs:
+        parser.error("none of these versions of REST framework can be imported under that Django")
     failed = [
         f"Django {django} with REST framework {drf}"
-        for django, drf in sorted({*product(options.django, options.drf)} - APART)
+        for django, drf in pairs
         if not passes(options.python, {"Django": django, "djangorestframework": drf}, options.tests)
     ]
     print("failed: " + ", ".join(failed) if failed else "passed under all")  # noqa: T201

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core import checks
 from django.db import connections
 from django.test import override_settings
@@ -90,4 +91,15 @@ def test_only_a_wrong_list_of_pieces_keeps_rows_with_the_framework(settings, ins
             assert is_installed() is installed
     finally:
         uninstall()
-    assert app.stepped_aside == ("" if installed else "the setting SPEEDUPS is wrong")
+    assert app.stepped_aside == ""  # the check of SPEEDUPS says so, and no other
+
+
+def test_a_method_that_somebody_has_changed_is_named_where_rows_are_said_to_be_the_framework_s(
+    monkeypatch,
+):
+    app = apps.get_app_config("drf_speedups")
+    monkeypatch.setattr(app, "stepped_aside", "JSONRenderer.render was changed by somebody")
+    (said,) = ours.check_database()
+    assert said.id == "drf_speedups.W004"
+    rows = "Django REST framework serializes all rows"
+    assert said.msg == f"{rows}: JSONRenderer.render was changed by somebody."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -15,7 +16,7 @@ from drf_speedups.express import closed_because, stepped_aside
 from drf_speedups.express.lane import Lane
 from drf_speedups.overlap import stays_closed
 from drf_speedups.representation.explaining import rows_of
-from drf_speedups.representation.installing import is_installed
+from drf_speedups.representation.installing import PIECE, is_installed
 
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
@@ -35,8 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if driver.MISSING:
             self.stdout.write(f"pieces that need the database step aside: {driver.MISSING}")
-        rows = "on" if is_installed() else "off"
-        self.stdout.write(f"rows of any view set (representation): {rows}")
+        self.stdout.write(f"rows of any view set (representation): {_why_off() or 'on'}")
         look_before_closing()  # as whoever has an express lane does it
         self.stdout.write(f"express lane: {closed_because() or 'on'}")
         for route, reason in stepped_aside():
@@ -50,6 +50,14 @@ class Command(BaseCommand):
             for action, state in explained(view_set) if _has_mixin(view_set) else ():
                 self.stdout.write(f"  {action:<16}{state}")
         self.stdout.write(LEGEND.rstrip())
+
+
+def _why_off() -> str:
+    """Return why rows are the framework's, nothing if they are ours."""
+    if is_installed():
+        return ""
+    aside = getattr(apps.get_app_config("drf_speedups"), "stepped_aside", "")
+    return f"off, {aside or f'the setting SPEEDUPS leaves out {PIECE!r}'}"
 
 
 def _has_mixin(view_set: type) -> bool:
