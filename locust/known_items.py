@@ -28,16 +28,14 @@ class KnownItems:
     """The rows that were there at the start, and this process's own creations.
 
     A change never meets an id that another user or process changes: creations are known to their
-    process only; of the rows of the start each process has every `processes`-th, counted from
-    `process`. What is being changed is not picked meanwhile.
+    process only; of the rows of the start `own` are this process's, and those of `lasting` are
+    changed by nobody else. What is being changed is not picked meanwhile.
     """
 
     def __init__(
-        self, ids: Sequence[Id], *, process: int | None = 0, processes: int = 1, rng: random.Random
+        self, ids: Sequence[Id], *, own: Sequence[Id], lasting: Sequence[Id], rng: random.Random
     ) -> None:
-        self._ids = ids
-        # None: a worker that joined a running test. The rows were shared out without it.
-        self._own = () if process is None else ids[process::processes]
+        self._ids, self._own, self._lasting = ids, own, lasting
         self._deletable = iter(self._own)
         self._created: list[Known] = []
         self._gone: set[Id] = set()
@@ -46,6 +44,16 @@ class KnownItems:
         self._given_again: set[Id] = set()  # after a delete: many services reuse ids
         self._picked = 0
         self._rng = rng
+
+    @property
+    def has_some(self) -> bool:
+        """Whether there is an item to read."""
+        return bool(self._ids or self._created)
+
+    @property
+    def has_own(self) -> bool:
+        """Whether there is an item to change, or was: of the start's, all may be deleted."""
+        return bool(self._own or self._created)
 
     def pick(self) -> Known | None:
         """An item to read: now and then the one written or deleted last, else any.
@@ -134,7 +142,7 @@ class KnownItems:
 
     def must_exist(self, known: Known) -> bool:
         """Whether nobody can have deleted it: only this process might, and it did not."""
-        untouched = known.id not in self._gone and known.id in self._own
+        untouched = known.id not in self._gone and known.id in self._lasting
         return not known.is_gone and (known.is_ours or untouched)
 
     def deleted(self, known: Known) -> None:

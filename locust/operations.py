@@ -20,7 +20,7 @@ class Operations(TaskSet):
     def retrieve(self) -> None:
         if known := self.user.current.known.pick():
             self.user.retrieve(known)
-        elif self.user.current.load.writes:  # an empty table: what is to be read must be made first
+        elif self.user.current.load.writes:  # all that it knew of is gone
             self.user.create()
         else:
             self.user.list_page()
@@ -55,7 +55,8 @@ class Operations(TaskSet):
         ]
 
     def get_next_task(self) -> Any:
-        return IN_ORDER[self.user.current.deck.draw()]
+        run = self.user.current
+        return IN_ORDER[run.deck.draw(run.can_do)]
 
     def _sleep(self, seconds: float) -> None:
         self.user.pause(seconds)

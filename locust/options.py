@@ -55,11 +55,23 @@ class Load:
             raise ValueError("think time and arrival rate exclude each other: set one of them to 0")
         if self.pace not in PACES:
             raise ValueError(f"pace {self.pace!r}: must be one of {', '.join(PACES)}")
+        self._refuse_to_change_others_rows()
         name, _, scheme = self.auth_header.partition(":")
         if not name.replace("-", "").isalnum() or scheme.strip() not in ("", *SCHEMES):
             raise ValueError(
                 f"auth header: must be a name such as X-API-Key, or one and a scheme such as "
                 f"'Authorization: Bearer' ({', '.join(SCHEMES)}); the key itself is in {KEY}"
+            )
+
+    def _refuse_to_change_others_rows(self) -> None:
+        """Raise ValueError where a mix wants more rows than it makes, and none were seeded."""
+        weights = dict(zip(OPERATIONS, self.mix, strict=True))
+        too_many = weights["delete"] > weights["create"]
+        if not self.seeded_rows and (too_many or (weights["update"] and not weights["create"])):
+            raise ValueError(
+                f"mix {'/'.join(map(str, self.mix))}: only rows that the load created are changed "
+                "and deleted, so create as many, or give --seeded-rows N where rows 1 to N are to "
+                "be changed"
             )
 
     @property

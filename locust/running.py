@@ -3,6 +3,8 @@
 import logging
 import random
 from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import gcd
 from typing import cast
@@ -11,8 +13,9 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from known_items import KnownItems
-from options import Load, load_from, options_of
+from options import OPERATIONS, Load, load_from, options_of
 from rehearsal import rehearse
+from targets import Id
 
 
 class Deck:
@@ -20,6 +23,7 @@ class Deck:
 
     Independent draws need 30,000 requests until the share of reads is within half a point; with a
     deck two short runs send the same mix, and a difference between them is not the mix's.
+    What cannot be done yet, such as a delete before the first create, is done as soon as it can.
     """
 
     def __init__(self, weights: tuple[int, ...], rng: random.Random) -> None:
@@ -28,10 +32,20 @@ class Deck:
             index for index, weight in enumerate(weights) for _ in range(weight // smallest)
         ]
         self._left: list[int] = []
+        self._put_off = Counter[int]()
         self._rng = rng
 
-    def draw(self) -> int:
-        """Index into the weights."""
+    def draw(self, is_possible: Callable[[int], bool]) -> int:
+        """Index into the weights. One of those above 0 must be possible."""
+        for index, waiting in self._put_off.items():
+            if waiting and is_possible(index):
+                self._put_off[index] -= 1
+                return index
+        while not is_possible(index := self._next()):
+            self._put_off[index] += 1
+        return index
+
+    def _next(self) -> int:
         if not self._left:
             self._left = self._rng.sample(self._round, len(self._round))
         return self._left.pop()
@@ -49,6 +63,17 @@ class Run:
 
     def __post_init__(self) -> None:
         self.deck = Deck(self.load.mix, self.rng)
+
+    def can_do(self, index: int) -> bool:
+        """Whether there is a row for an operation, or none that is still to be made."""
+        match OPERATIONS[index]:
+            case "retrieve":
+                has_row = self.known.has_some
+            case "update" | "delete":
+                has_row = self.known.has_own
+            case _:
+                return True
+        return has_row or not self.load.does("create")
 
     @property
     def interval(self) -> float:
@@ -90,12 +115,16 @@ def follow(environment: Environment) -> Run:
     load = load_from(options)
     # One stream for all users of a process; another process gets another one.
     rng = random.Random(f"{load.seed}/{runner.worker_index}")  # noqa: S311
-    ids = range(1, load.seeded_rows + 1) if load.seeded_rows else options.learned_ids
-    process, processes = _share(runner.client_id, options)
-    known = KnownItems(ids, process=process, processes=processes, rng=rng)
-    return Run(load, known, options.total_users, rng)
+    return Run(load, _known(load, options, runner.client_id, rng), options.total_users, rng)
 
 
-def _share(client_id: str, options: Namespace) -> tuple[int | None, int]:
-    clients: list[str] = options.processes_at_start
-    return (clients.index(client_id) if client_id in clients else None), len(clients)
+def _known(load: Load, options: Namespace, client_id: str, rng: random.Random) -> KnownItems:
+    """The rows that were seeded are the load's to change; those it has found there are not."""
+    if not load.seeded_rows:
+        ids: list[Id] = options.learned_ids
+        return KnownItems(ids, own=(), lasting=ids, rng=rng)
+    seeded, clients = range(1, load.seeded_rows + 1), options.processes_at_start
+    # A worker that joins a running test has none: they were shared out without it.
+    place = clients.index(client_id) if client_id in clients else len(seeded)
+    own = seeded[place :: len(clients)]
+    return KnownItems(seeded, own=own, lasting=own, rng=rng)

@@ -32,6 +32,7 @@ class Stub:
     items: dict[int, dict[str, Any]] = field(default_factory=dict)
     hidden: dict[int, float] = field(default_factory=dict)  # ids and until when (monotonic)
     deletes: list[int] = field(default_factory=list)  # ids asked for, there or not
+    updates: list[int] = field(default_factory=list)  # ids of what was changed
     keys: set[str | None] = field(default_factory=set)  # Authorization headers seen
     seen: Counter[str] = field(default_factory=Counter)  # "GET item", "POST items"
     started: int = 0
@@ -59,6 +60,12 @@ class Stub:
         with self.lock:
             self.deletes.append(number)
             return self.items.pop(number, None) is not None
+
+    def update(self, number: int, body: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            self.updates.append(number)
+            self.items[number] |= body
+            return self.items[number]
 
     def page(self, size: int, before: int) -> dict[str, Any] | list[Any]:
         with self.lock:
@@ -113,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(*self.spoil(status, content))
         self.stub.finished += 1
 
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
     def route(self, body: bytes) -> tuple[int, Any]:
         parts = urlsplit(self.path)
@@ -131,6 +138,8 @@ class Handler(BaseHTTPRequestHandler):
                 return (201, self.created(item)) if "price" in item else (400, {})
             case ["GET", "items", number] if found := self.found(int(number)):
                 return 200, found
+            case ["PUT", "items", number] if self.found(int(number)):
+                return 200, self.stub.update(int(number), json.loads(body))
             case ["DELETE", "items", _] if "undead" in self.stub.defects:
                 return 204, None
             case ["DELETE", "items", number]:

@@ -18,7 +18,9 @@ from tests.load.stub import Stub
 CASES = {
     "steps": Case("-u 10 -r 100 -t 4 --think-time 0.1 --seeded-rows 200 --shape steps"),
     "spike": Case("-u 10 -r 100 -t 5 --think-time 0.1 --seeded-rows 200 --shape spike"),
-    "processes": Case("--processes 2 --mix 1/0/0/4 --think-time 0.01", Stub(rows=300)),
+    "processes": Case(
+        "--processes 2 --seeded-rows 300 --mix 1/0/0/4 --think-time 0.01", Stub(rows=300)
+    ),
     "rate": Case("-t 4 --think-time 0 --arrival-rate 50 --pace constant", Stub(delay=0.02)),
     "poisson": Case("-t 4 --think-time 0 --arrival-rate 50", Stub(delay=0.02)),
     "sparse": Case("-t 3 --think-time 0 --arrival-rate 6 --seeded-rows 200", users="-u 60 -r 60"),

@@ -13,6 +13,8 @@ CASES = {
     "default": Case(),
     "overridden": Case("--trailing-slash no --list-field . --api-key secret", Stub(bare=True)),
     "empty": Case("--mix 9/0/1/0", Stub(rows=0)),
+    # Before the first answer to a create there is nothing that may be changed.
+    "not ours": Case("--mix 2/1/4/3/2", Stub(delay=0.1), users="-u 40 -r 100"),
 }
 
 
@@ -52,6 +54,20 @@ def test_empty_table_is_filled_by_its_readers(runs: dict[str, Outcome], logs: Pa
     operations = Counter(row["operation"] for row in read_log(logs / "empty.csv"))
     assert operations["POST /items"] >= 1
     assert operations["GET /items/[id]"] > operations["POST /items"]
+
+
+def test_rows_that_were_there_are_neither_changed_nor_deleted(runs: dict[str, Outcome]) -> None:
+    stub = CASES["not ours"].stub
+    assert min(len(stub.updates), len(stub.deletes)) > 20
+    assert min(stub.updates + stub.deletes) > stub.rows
+
+
+def test_what_has_to_wait_for_a_row_is_made_up_for(runs: dict[str, Outcome], logs: Path) -> None:
+    sent = [row["operation"].split()[0] for row in read_log(logs / "not ours.csv")]
+    assert sent.index("PUT") > sent.index("POST")
+    counts = Counter(sent)
+    for method, share in {"GET": 3, "POST": 4, "PUT": 3, "DELETE": 2}.items():
+        assert counts[method] == pytest.approx(share * len(sent) / 12, abs=25)
 
 
 def test_key_is_sent_with_every_request(runs: dict[str, Outcome]) -> None:
