@@ -24,21 +24,35 @@ def parse(content: bytes | None) -> Any:
 
 
 def check_item(target: Target, item: Any, expected: Item) -> Item:
-    """Every field is there and those in `expected` have its values. Raises WrongAnswerError."""
+    """Every field is there and those in `expected` have its values. Raises WrongAnswerError.
+
+    What was sent and need not come back, such as a password, may be missing.
+    """
     if not isinstance(item, dict):
         raise WrongAnswerError("item is not a JSON object", item, "--list-field")
     if not all(map(item.__contains__, target.fields)):
         _refuse_missing(target, item)
     if target.id_field not in item:
         target.id_of(item)  # it may lie deeper
-    for field, value in expected.items():
-        if not same_value(value, item.get(field)):
-            raise WrongAnswerError(
-                f"{field} is not what it must be",
-                f"{value!r}, got {item.get(field)!r}",
-                "--payload",
-            )
+    if field := another_value(target, item, expected):
+        raise WrongAnswerError(
+            f"{field} is not what it must be",
+            f"{expected[field]!r}, got {item.get(field)!r}",
+            "--payload",
+        )
     return item
+
+
+def another_value(target: Target, item: Item, expected: Item) -> str | None:
+    """The first field that has not the value that it must have; None where there is none."""
+    return next(
+        (
+            field
+            for field, value in expected.items()
+            if (field in item or field in target.fields) and not same_value(value, item.get(field))
+        ),
+        None,
+    )
 
 
 def _refuse_missing(target: Target, item: Item) -> None:
@@ -121,6 +135,8 @@ def same_value(sent: Any, got: Any) -> bool:
         return True
     if isinstance(sent, dict) and isinstance(got, dict):
         return all(same_value(value, got.get(key)) for key, value in sent.items())
+    if isinstance(sent, list) and isinstance(got, list):
+        return len(sent) == len(got) and all(map(same_value, sent, got))
     return _same_number(sent, got) or _same_moment(sent, got)
 
 

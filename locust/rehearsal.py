@@ -12,8 +12,8 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from locust.contrib.fasthttp import FastResponse
 from locust.event import EventHook
@@ -92,24 +92,35 @@ class Stage:
         )
 
     def learn(self, *, max_pages: int = MAX_PAGES, thoroughly: bool = True) -> list[Id]:
-        """Ids of the first pages of the list, in its order."""
-        target = self._target
+        """Ids of the first pages of the list, in its order.
 
-        def ids_in(page: Any) -> list[Id]:
-            size = self._load.page_size
-            items = check_page(target, page, size) if thoroughly else target.items_in(page)
-            return [target.id_of(item) for item in items]
-
-        ids: list[Id] = []
-        url: str | None = target.page_url(self._load.page_size)
+        Only the first one must be there: what looks like a link to the next may be none.
+        """
+        prefix = urlsplit(self._host).path.rstrip("/")
+        url = self._target.page_url(self._load.page_size)
+        ids, following = self._page(url, prefix, thoroughly=thoroughly)
         deadline = time.monotonic() + ENOUGH_TIME
-        for _ in range(max_pages):
-            if url is None or time.monotonic() > deadline:
+        for _ in range(max_pages - 1):
+            if following is None or time.monotonic() > deadline:
                 break
-            page = self._ask("GET", url, {200: lambda answer: parse(answer.content)})
-            ids += self._checked(f"GET {self._host}{url}", partial(ids_in, page))
-            url = target.next_url(page)
+            try:
+                more, following = self._page(following, prefix, thoroughly=thoroughly)
+            except LookupError as error:
+                logging.info("No more pages of the list are known: %s", error)
+                break
+            ids += more
         return list(dict.fromkeys(ids))  # a page may repeat what moved down meanwhile
+
+    def _page(self, url: str, prefix: str, *, thoroughly: bool) -> tuple[list[Id], str | None]:
+        """Return a page's ids, and where the next one is."""
+        target, size = self._target, self._load.page_size
+
+        def found(answer: FastResponse) -> tuple[list[Id], str | None]:
+            page = parse(answer.content)
+            items = check_page(target, page, size) if thoroughly else target.items_in(page)
+            return [target.id_of(item) for item in items], target.next_url(page, url, prefix)
+
+        return self._ask("GET", url, {200: found})
 
     def learn_at_once(self, ids: list[Id]) -> list[Id]:
         """Ids of a long page, of a service that names no next one: else a few rows are all reads.

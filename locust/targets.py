@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from string import Template
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 Id = int | str
 Item = dict[str, Any]
+SAFE = "/%?&=:@!$'()*+,;~[]"  # stays as it is in a path and a query: somebody may have quoted it
 WHOLE = "."  # the path of what is itself meant, in no envelope
 EXAMPLE = {"name": "n", "text": "t", "price": "1.00", "quantity": 1, "unique": "u"}
 SLASHES = {  # at the end of the collection's path, and of an item's
@@ -72,7 +73,7 @@ class Target:
                 raise ValueError("must be a JSON object")
             self.changed_item(EXAMPLE)
             self.list_query.format(size=1)
-        except (ValueError, KeyError, IndexError) as error:
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise ValueError(f"payload or list query: {error!r}") from error
 
     # Requests
@@ -86,14 +87,15 @@ class Target:
         return item
 
     def collection_url(self) -> str:
-        return self.base_path + "/" * SLASHES[self.slashes][0]
+        return quote(self.base_path, SAFE) + "/" * SLASHES[self.slashes][0]
 
     def page_url(self, size: int) -> str:
-        query = self.list_query.format(size=size)
+        query = quote(self.list_query.format(size=size), SAFE)
         return f"{self.collection_url()}?{query}" if query else self.collection_url()
 
     def item_url(self, item_id: Id) -> str:
-        return f"{self.base_path}/{quote(str(item_id), safe='')}" + "/" * SLASHES[self.slashes][1]
+        own = quote(str(item_id), safe="")
+        return f"{quote(self.base_path, SAFE)}/{own}" + "/" * SLASHES[self.slashes][1]
 
     # Names in the statistics: one row per route, not one per id
 
@@ -137,7 +139,7 @@ class Target:
     def id_at(self, location: str) -> Id:
         """The id in a Location. Raises WrongAnswerError for another place."""
         before, _, last = urlsplit(location).path.rstrip("/").rpartition("/")
-        if not last or not before.endswith(self.base_path):
+        if not last or not unquote(before).endswith(unquote(self.base_path)):
             raise WrongAnswerError(
                 "Location does not lead to an item", location, "--created or --base-path"
             )
@@ -152,14 +154,17 @@ class Target:
             )
         return found
 
-    def next_url(self, page: Any) -> str | None:
-        """Path and query of the next page, if the answer links one."""
+    def next_url(self, page: Any, asked: str, prefix: str = "") -> str | None:
+        """Path and query of the page after that which was `asked` for, if the answer links one.
+
+        `prefix` is what the address of the service puts before all paths.
+        """
         link = page.get("next") if isinstance(page, dict) else None
         if not isinstance(link, str) or not link:
             return None
         # The host is dropped: behind a proxy it may be a name that only the service knows.
-        parts = urlsplit(link)
-        return f"{parts.path}?{parts.query}"
+        parts = urlsplit(urljoin(asked, link))
+        return f"{parts.path.removeprefix(prefix)}?{parts.query}"
 
 
 def inside(answer: Any, path: str) -> Any:

@@ -102,7 +102,17 @@ class Service:
 def _key() -> str:
     if file := os.environ.get(f"{KEY}_FILE"):
         try:
-            return Path(file).read_text(encoding="utf-8").strip()
+            return _sound(Path(file).read_text(encoding="utf-8"))
         except OSError as error:
             raise LabError(f"{KEY}_FILE: {error.strerror}: {file}") from error
-    return os.environ.get(KEY, "").strip()
+        except UnicodeDecodeError as error:
+            raise LabError(f"{KEY}_FILE: {file} is no text") from error
+    return _sound(os.environ.get(KEY, ""))
+
+
+def _sound(key: str) -> str:
+    """Return a key that can be sent: whoever refuses to send it would show it."""
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise LabError(f"{KEY}: must be one line of letters, digits and signs of ASCII")
+    return key

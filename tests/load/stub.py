@@ -28,6 +28,8 @@ class Stub:
     bare: bool = False  # a bare list and no trailing slash, as the fastapi preset expects
     defects: frozenset[str] = frozenset()
     delay: float = 0.0  # seconds before each answer
+    prefix: str = ""  # of all paths
+    link: str = "http://elsewhere/items/?limit={size}&cursor={last}"  # to the next page
     url: str = ""
     items: dict[int, dict[str, Any]] = field(default_factory=dict)
     hidden: dict[int, float] = field(default_factory=dict)  # ids and until when (monotonic)
@@ -73,7 +75,7 @@ class Stub:
             results = [self.items[i] for i in ids]
         if self.bare:
             return results
-        link = f"http://elsewhere/items/?limit={size}&cursor={ids[-1]}" if ids else None
+        link = self.link.format(size=size, last=ids[-1]) if ids else None
         return {"next": link, "previous": None, "results": results}
 
     @contextmanager
@@ -108,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.stub.started += 1
         number = self.stub.started  # others go on counting while this answer is made
-        self.stub.keys.add(self.headers["Authorization"])
+        self.stub.keys.add(self.headers["Authorization"] or self.headers["access_token"])
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         time.sleep(self.stub.delay)
         status, content = self.route(body)
@@ -123,8 +125,8 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
     def route(self, body: bytes) -> tuple[int, Any]:
-        parts = urlsplit(self.path)
-        if parts.path.endswith("/") == self.stub.bare:
+        parts = urlsplit(self.path.removeprefix(self.stub.prefix))
+        if parts.path.endswith("/") == self.stub.bare or not self.path.startswith(self.stub.prefix):
             return 404, {"detail": "no such path"}
         words = parts.path.strip("/").split("/")
         self.stub.seen[f"{self.command} {'item' if words[1:] else 'items'}"] += 1
@@ -148,6 +150,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def created(self, item: dict[str, Any]) -> dict[str, Any]:
         """Every fifth row is lost where that was ordered, or all are late."""
+        item.pop("secret", None)
+        item |= {"lines": [{"number": 1, **line} for line in item.get("lines", ())]}
         found = self.stub.create(item)
         if "lose" in self.stub.defects and found["id"] % 5 == 0:
             self.stub.items.pop(found["id"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.conftest import Case, Outcome, run_together
+from tests.load.conftest import PACE, Case, Outcome, locust, run_together
 from tests.load.log_reader import read_log
 from tests.load.stub import Stub
 
@@ -15,6 +15,19 @@ CASES = {
     "empty": Case("--mix 9/0/1/0", Stub(rows=0)),
     # Before the first answer to a create there is nothing that may be changed.
     "not ours": Case("--mix 2/1/4/3/2", Stub(delay=0.1), users="-u 40 -r 100"),
+}
+
+
+SECRET = '{"name":"$name","price":"$price","secret":"$unique","lines":[{"sku":"a"}]}'
+CASES |= {
+    "a token for the next page": Case(
+        "--auth-header Authorization:Api-Key --api-key secret", Stub(link="b2Zmc2V0")
+    ),
+    "a link relative to its page": Case(
+        "--auth-header access_token --api-key secret", Stub(link="?limit={size}&cursor={last}")
+    ),
+    "a prefix": Case("--base-path /läden/items", Stub(prefix="/l%C3%A4den")),
+    "kept back": Case(f"--payload {SECRET} --fields id,name"),
 }
 
 
@@ -70,5 +83,25 @@ def test_what_has_to_wait_for_a_row_is_made_up_for(runs: dict[str, Outcome], log
         assert counts[method] == pytest.approx(share * len(sent) / 12, abs=25)
 
 
-def test_key_is_sent_with_every_request(runs: dict[str, Outcome]) -> None:
-    assert CASES["overridden"].stub.keys == {"Bearer secret"}
+@pytest.mark.parametrize(("name", "sent"), [
+    ("overridden", "Bearer secret"),
+    ("a token for the next page", "Api-Key secret"),
+    ("a link relative to its page", "secret"),
+])  # fmt: skip
+def test_key_is_sent_with_every_request(runs: dict[str, Outcome], name: str, sent: str) -> None:
+    assert CASES[name].stub.keys == {sent}
+
+
+def test_pages_are_followed_where_they_are_linked(runs: dict[str, Outcome]) -> None:
+    assert "Learned 200 ids" in runs["default"].err
+    assert "Learned 200 ids" in runs["a link relative to its page"].err
+    assert "No more pages of the list are known" in runs["a token for the next page"].err
+
+
+def test_next_page_is_below_the_address_of_the_service(logs: Path) -> None:
+    """A service that is behind a prefix links its pages with it."""
+    stub = Stub(prefix="/api", link="http://elsewhere/api/items/?limit={size}&cursor={last}")
+    with stub.serving():
+        run = locust("--headless", "-H", f"{stub.url}/api", "-u", 1, "-t", 1, *PACE)
+    assert "Learned 200 ids" in run.err
+    assert run.code == 0, run.err

@@ -132,6 +132,15 @@ def test_a_wrong_address_is_one_line(capsys, url, said):
     assert "secret" not in line
 
 
+def test_a_key_that_cannot_be_sent_is_not_shown(capsys, monkeypatch):
+    monkeypatch.setenv("LOCUST_API_KEY", "se\ncret")
+    assert main(["probe", "http://127.0.0.1:9"]) == 2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert main(["probe", f"http://127.0.0.1:{silent.getsockname()[1]}"]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("lab: LOCUST_API_KEY: must be one line")
+
+
 def test_a_payload_keeps_to_what_a_schema_asks_for():
     document = Document({"components": {"schemas": {"Size": {"enum": ["s", "m"]}}}}, "")
     schema = {
