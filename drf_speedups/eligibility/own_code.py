@@ -36,6 +36,7 @@ from django.conf import LazySettings
 from django.utils.functional import Promise, SimpleLazyObject
 from rest_framework.settings import APISettings
 
+from drf_speedups.eligibility.members import is_framework_s
 from drf_speedups.eligibility.reasons import StepAside
 
 LIBRARIES = (
@@ -61,6 +62,7 @@ CONSTANT = (
 CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR",
            "DELETE_SUBSCR", "IMPORT_NAME", "IMPORT_FROM"}  # fmt: skip
 OF_A_VARIABLE = re.compile("(?:LOAD|STORE)_FAST")
+STORES = {"STORE_FAST", "STORE_DEREF", "STORE_NAME", "RETURN_VALUE"}
 LOOKS = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"}
 # Containers that are shared, too, and the methods that hand nothing out that can be changed.
 READ_ONLY = {"fields": {"keys"}, "error_messages": {"keys", "get", "items", "values", "copy"}}
@@ -71,22 +73,27 @@ OF_ONE_USE = frozenset({
 })  # fmt: skip
 
 
-def check_computes(function: Any, of_self: frozenset[str] = frozenset(), owner: Any = None) -> None:
+def check_computes(function: Any, of_self: frozenset[str] = frozenset(), kind: Any = None) -> None:
     """Raise `StepAside` unless a function only computes.
 
-    `of_self` are the attributes of its first argument that it may look at; other methods of the
-    class `owner` may be called if they only compute, too.
+    `of_self` are the attributes of its first argument that it may look at; other methods of that
+    one's class `kind`, and of the classes that it has them from, may be called if they only
+    compute, too.
     """
-    _Reading(of_self, owner).read(function)
+    _Reading(of_self, kind).read(function)
 
 
 class _Reading:
     """What has been read already, so that functions may call each other."""
 
-    def __init__(self, of_self: frozenset[str], owner: Any) -> None:
+    def __init__(self, of_self: frozenset[str], kind: Any) -> None:
         self.of_self = of_self
-        self.owner = owner
+        self.classes: tuple[Any, ...] = getattr(kind, "__mro__", ())
         self.seen: set[Any] = set()
+
+    def members(self, name: str) -> list[tuple[Any, Any]]:
+        """Return all that may be meant by a name, and whose it is: others call it by `super`."""
+        return [(one, vars(one)[name]) for one in self.classes if name in vars(one)]
 
     def read(self, function: Any) -> None:
         if type(function) is functools._lru_cache_wrapper:
@@ -129,7 +136,8 @@ class _Code:
         self.function = function
         self.name = function.__qualname__
         code = function.__code__
-        bound = code.co_argcount and getattr(reading.owner, code.co_name, None) is function
+        named = reading.members(code.co_name)
+        bound = code.co_argcount and any(one is function for _, one in named)
         self.self = code.co_varnames[0] if bound else None
 
     def check(self, code: types.CodeType) -> None:
@@ -138,6 +146,8 @@ class _Code:
             if step.opname != "STORE_SUBSCR" or not self._is_local(steps[:at]):
                 after, then = [*steps[at + 1 : at + 3], None, None][:2]
                 self._check_step(step, after, then)
+            if step.opname == "LOAD_GLOBAL" and step.argval == "super":
+                self._check_super(steps[at + 1 :])
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self.check(constant)
@@ -179,10 +189,26 @@ class _Code:
             self._refuse(f"may change its {name}")
         if name in self.reading.of_self or after.opname.startswith("LOAD_SUPER"):
             return
-        found = getattr(self.reading.owner, name, None)
-        if type(found) is types.FunctionType:
-            self.reading.read(found)
-        elif not is_constant(found) or found is None:
+        found = self.reading.members(name)
+        if not found:
+            self._refuse(f"looks at its {name}")
+        for _, member in found:
+            self._check_member(name, member)
+
+    def _check_super(self, steps: list[_Step]) -> None:
+        """Look at what a class has of others, be it the framework's or the project's own."""
+        used = next((one for one in steps if one.opname in LOOKS | STORES), None)
+        if used is None or used.opname in STORES:
+            self._refuse("keeps what it has of others")
+        elif used.argval not in self.reading.of_self:
+            for owner, member in self.reading.members(used.argval):
+                if not is_framework_s(owner):
+                    self._check_member(used.argval, member)
+
+    def _check_member(self, name: str, member: Any) -> None:
+        if type(member) is types.FunctionType:
+            self.reading.read(member)
+        elif not is_constant(member) or member is None:
             self._refuse(f"looks at its {name}")
 
     def _check_global(self, name: str, after: Any) -> None:

@@ -111,9 +111,9 @@ def _check_meta(kind: Any) -> None:
 
 def check_conversion(kind: Any) -> None:
     """Raise `StepAside` if a serializer's `to_internal_value` does more than compute."""
-    for owner, name, member in own_members(kind, SERIALIZER.known()):
+    for _, name, member in own_members(kind, SERIALIZER.known()):
         if name == "to_internal_value":
-            check_computes(member, OF_A_SERIALIZER, owner)
+            check_computes(member, OF_A_SERIALIZER, kind)
 
 
 class OfFields:
@@ -155,7 +155,7 @@ def check_field(field: Any) -> None:
     known = field_class(field)
     for kind, name, member in own_members(type(field), frozenset(known.__mro__)):
         if name in {"to_internal_value", "to_representation"}:
-            check_computes(member, OF_A_FIELD, kind)
+            check_computes(member, OF_A_FIELD, type(field))
         elif hasattr(serializers.Field, name) or hasattr(known, name):
             unless(_frozen(member), f"{kind.__name__}.{name} is its own")
     name = field.field_name
@@ -182,7 +182,7 @@ def check_field_code(kind: Any) -> None:
     known = frozenset(one for one in kind.__mro__ if one in FRAMEWORK_S)
     for owner, name, member in own_members(kind, known):
         if type(function_of(member)) is FunctionType:
-            check_computes(function_of(member), OF_A_FIELD, owner)
+            check_computes(function_of(member), OF_A_FIELD, kind)
         elif hasattr(serializers.Field, name):
             unless(_frozen(member), f"{owner.__name__}.{name} is its own")
 
@@ -261,7 +261,7 @@ def check_parser(parser: Any) -> None:
     known = frozenset({*parsers.JSONParser.__mro__})
     for kind, name, member in own_members(type(parser), known):
         if name == "parse":
-            check_computes(member, frozenset({"media_type", "renderer_class"}), kind)
+            check_computes(member, frozenset({"media_type", "renderer_class"}), type(parser))
         elif hasattr(parsers.JSONParser, name):
             unless(
                 _frozen(member) or isinstance(member, type), f"{kind.__name__}.{name} is its own"

@@ -220,7 +220,7 @@ def _check_field(field: Any) -> None:
     known = frozenset(one for one in type(field).__mro__ if one in FRAMEWORK_S)
     for owner, name, member in own_members(type(field), known):
         if name == "to_representation":
-            check_computes(member, OF_A_FIELD, owner)
+            check_computes(member, OF_A_FIELD, type(field))
         elif hasattr(fields.Field, name) or any(hasattr(one, name) for one in known):
             unless(name in OF_INPUT or not is_code(member), f"{owner.__name__}.{name} is its own")
     for name in PARTS:

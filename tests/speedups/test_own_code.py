@@ -71,3 +71,65 @@ def test_a_function_that_keeps_something_between_its_uses_does_not_only_compute(
             check_computes(one, of_self, Keeps)
     for one in (plain, sums, Keeps.read):
         check_computes(one, of_self, Keeps)
+
+
+class Prefixed:
+    """Leaves to others what stands before a value."""
+
+    sign = "-"
+
+    def prefix(self) -> str:
+        return "none"
+
+    def show(self, value: Any) -> str:
+        return self.prefix() + self.sign + str(value)
+
+
+class Looking(Prefixed):
+    """Says it, and looks around for that."""
+
+    def prefix(self) -> str:
+        return str(self.context["request"].path)  # type: ignore[attr-defined]
+
+
+class Computed(Prefixed):
+    """Says the sign, by a property."""
+
+    @property
+    def sign(self) -> str:  # type: ignore[override]
+        return "+"
+
+
+class Above(Looking):
+    """Asks the class above, by another name."""
+
+    def show(self, value: Any) -> str:
+        return super().prefix() + str(value)
+
+
+class Kept(Looking):
+    """Asks it later."""
+
+    def show(self, value: Any) -> str:
+        above: Any = super()
+        return str(above.show(value) + above.prefix())
+
+
+class Quiet(Prefixed):
+    """Says it, and only computes."""
+
+    sign = "+"
+
+    def prefix(self) -> str:
+        return super().prefix().upper()
+
+
+@pytest.mark.parametrize("kind", [Looking, Computed, Above, Kept])
+def test_what_a_method_calls_is_that_of_the_object_s_own_class(kind):
+    with pytest.raises(StepAside, match=r"looks at its|keeps what it has"):
+        check_computes(kind.show, frozenset(), kind)
+
+
+@pytest.mark.parametrize("kind", [Prefixed, Quiet])
+def test_methods_that_only_compute_may_call_one_another(kind):
+    check_computes(kind.show, frozenset(), kind)
