@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from lab.analysis.formatting import counted
 from lab.analysis.settings import Setting, demand
 from lab.analysis.statistics import CONFIDENCE, FEWEST, Floats, Interval
 from lab.analysis.verdicts import Level
@@ -178,7 +179,7 @@ def _refused(when: str, setting: Setting) -> str:
 def _too_few(old: Sequence[float], new: Sequence[float]) -> str:
     for when, values in (("before", old), ("now", new)):
         if len(values) < FEWEST:
-            return f"{len(values)} trials measured it {when}, {FEWEST} are the least"
+            return f"{counted(len(values), 'trial')} measured it {when}, {FEWEST} are the least"
     return ""
 
 

@@ -17,7 +17,7 @@ from lab.cli.arguments import (
 from lab.cli.measuring import carry_out
 from lab.errors import LabError
 from lab.experiments import designs
-from lab.experiments.targets import is_url, named
+from lab.experiments.targets import is_url, named, variant
 from lab.running.hosts import inventory
 
 DESCRIPTION = "measure a grid of workers, threads and users: how many workers do I need?"
@@ -60,5 +60,5 @@ def _tells(options: argparse.Namespace, names: Sequence[str], name: str) -> bool
     """Whether all that is started is told how many workers, or threads, it is to have."""
     if options.hosts:
         return inventory.read(options.hosts).uses(name)
-    found = [named(one, by_command=service(options)).service for one in names]
+    found = [named(variant(one)[0], by_command=service(options)).service for one in names]
     return all(one.uses(name) for one in found if one)

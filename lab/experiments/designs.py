@@ -9,7 +9,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.experiments.plan import PlannedSetting, Step
 from lab.experiments.services import BY_COMMAND, SUFFIX
-from lab.experiments.targets import named
+from lab.experiments.targets import named, variant
 from lab.records.conditions import Conditions
 from lab.records.trial import OPEN, Trial
 
@@ -40,10 +40,6 @@ LADDER: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("+ express", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express"}),
     ("+ overlap", {"SPEEDUPS": "upkeep,headers,fields,answers,validation,express,overlap"}),
 )
-# A target with something switched on: what does that cost? `compare django django-metrics`
-VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "django-metrics": ("django", {"METRICS_PORT": "0", "METRICS_HOST": "127.0.0.1"}),
-}
 STOCK = "drf-stock"
 CLIMBED = "django"  # the only target whose pieces can be taken out
 
@@ -56,10 +52,9 @@ def compared(kind: str, names: Sequence[str], conditions: Conditions) -> list[Pl
             f"two files describe a service called {twice.pop()}: tell them apart by a line such as "
             'name = "old" in one of them'
         )
-    chosen = [VARIANTS.get(name, (name, {})) for name in names]
     return [
         PlannedSetting(kind, _known(target), label, conditions, env=env)
-        for (target, env), label in zip(chosen, labels, strict=True)
+        for (target, env), label in zip(map(variant, names), labels, strict=True)
     ]
 
 

@@ -67,7 +67,8 @@ class Target:
     def _overlap(self, env: Mapping[str, str]) -> bool:
         chosen = env.get("GUNICORN_WORKER_CLASS", self.worker_class)
         pieces = env.get("SPEEDUPS", "overlap").split(",")
-        return self.overlaps and chosen == BUFFERED and "overlap" in pieces
+        switched_on = "overlap" in pieces and env.get("OVERLAP_LINKS") != "0"
+        return self.overlaps and chosen == BUFFERED and switched_on
 
     def lacking(self) -> str:
         """Return what to do before this target can be started, "" when nothing is missing."""
@@ -174,6 +175,18 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
+# A target with something switched on or off: what does that cost? `compare django django-metrics`
+VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "django-metrics": ("django", {"METRICS_PORT": "0", "METRICS_HOST": "127.0.0.1"}),
+    "django-one-at-a-time": ("django", {"OVERLAP_LINKS": "0"}),
+}
+
+
+def variant(name: str) -> tuple[str, Mapping[str, str]]:
+    """Return the target that a name stands for, and what of its environment is different."""
+    return VARIANTS.get(name, (name, {}))
+
+
 def named(name: str, url_load: tuple[str, ...] = (), by_command: Service | None = None) -> Target:
     """Return the target called `name`: of the registry, at a URL, of a TOML file, or by command.
 
@@ -194,7 +207,7 @@ def named(name: str, url_load: tuple[str, ...] = (), by_command: Service | None 
     try:
         target = TARGETS[name]
     except KeyError:
-        known = ", ".join(TARGETS)
+        known = ", ".join((*TARGETS, *VARIANTS))
         raise LabError(
             f"there is no target {name!r}; known are {known}, the http:// address of a running "
             "service, or a .toml file that says how to start one"

@@ -212,7 +212,7 @@ def test_two_results_are_compared_with_an_exit_code_and_a_file_for_a_ci(tmp_path
 
 def test_results_that_tell_nothing_and_words_that_do_not_fit_are_exit_2(tmp_path, capsys):
     few, more = written(tmp_path / "few", 100, repeats=1), written(tmp_path / "more", 100)
-    assert "nothing can be told: 1 trials" in complaint(capsys, "compare", few, more)[-200:]
+    assert "nothing can be told: 1 trial measured" in complaint(capsys, "compare", few, more)[-200:]
     assert "two results folders" in complaint(capsys, "compare", few, "django")
     assert "two results folders" in complaint(capsys, "compare", "django", "--junit", "x")
 
@@ -226,6 +226,11 @@ def test_a_sweep_over_users_needs_no_word_about_workers(command, workers):
     assert sweep.axes(options, ["service"]) == {
         "workers": workers, "threads": (4,), "users": (5, 50),
     }  # fmt: skip
+
+
+def test_a_variant_is_swept_as_its_target_is():
+    options = parser().parse_args(["sweep", "django-metrics"])
+    assert sweep.axes(options, ["django-metrics"]) == sweep.GRID
 
 
 def test_who_asked_for_it_by_nohup_outlives_the_terminal(monkeypatch):

@@ -22,6 +22,13 @@ def test_a_variant_is_its_target_with_something_switched_on():
     assert on.env["METRICS_PORT"] == "0"
 
 
+def test_one_request_at_a_time_has_neither_links_nor_a_second_connection():
+    (alone,) = designs.compared("compare", ["django-one-at-a-time"], Conditions())
+    target = named(alone.target)
+    assert (target.at_once(4, alone.env), target.connections(4, alone.env)) == (1, 1)
+    assert target.per_worker(alone.env) == ""
+
+
 def test_an_unknown_target_is_refused_with_the_known():
     with pytest.raises(LabError, match="no target 'rails'; known are django"):
         designs.compared("run", ["rails"], Conditions())
