@@ -33,7 +33,7 @@ bench: install ## measure Django and FastAPI side by side, about five minutes (S
 # idle thread of numpy's spins.
 test: export PYTHONDONTWRITEBYTECODE =
 test: export OPENBLAS_NUM_THREADS = 1
-test: install ## run all tests
+test: install ## run the tests, but for the long ones of torture
 	@$(RUN) -m pytest $(TESTS)
 
 torture: install ## every fault many times, with a table; then poolers, hosts, images, fresh machines, other versions

@@ -35,10 +35,14 @@ def _said(name: str) -> str:
     return os.environ.get(f"GUNICORN_{name}") or os.environ.get(name) or ""
 
 
-def _number(name: str, default: int, *, least: int = 1, most: int) -> int:
+def _refuse_file(name: str) -> None:
     file = f"{name}_FILE"  # which the settings alone would read
     if os.environ.get(file):
         _refuse(file, os.environ[file], f"none: gunicorn reads {name}")
+
+
+def _number(name: str, default: int, *, least: int = 1, most: int) -> int:
+    _refuse_file(name)
     value = _said(name) or str(default)
     if not (re.fullmatch("[0-9]{1,15}", value) and least <= int(value) <= most):
         _refuse(name, value, f"whole numbers from {least} to {most}")
@@ -130,6 +134,7 @@ BufferedWorker.LONGEST_WAIT = _seconds("MAX_WAIT_SECONDS", 1.0)
 BufferedWorker.NEVER_REFUSED = frozenset({"/livez", "/livez/", "/readyz", "/readyz/"})
 DRAINED = 64 * 1024  # bytes of an unread body that gunicorn reads to keep a connection
 accesslog = None  # the application writes the line of each request, with its id
+_refuse_file("LOG_LEVEL")
 loglevel = os.environ.get("LOG_LEVEL", "").lower() or "info"  # the settings refuse what is none
 
 

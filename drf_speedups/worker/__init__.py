@@ -5,7 +5,8 @@
 An event loop buffers each connection until a whole request is there and then calls the application
 in the same thread. Half-sent requests, idle connections and slow readers cost a buffer, not a
 thread; no request is handed between threads, and no two of them fight for the interpreter lock.
-"How many workers?" is therefore "how many requests at once?". docs/worker.md compares it with
+"How many workers?" is therefore "how many requests at once?", unless the application has a lane
+(`drf_speedups.overlap`). docs/worker.md compares it with
 gunicorn's own workers.
 """
 

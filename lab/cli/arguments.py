@@ -42,8 +42,8 @@ def add_folder(part: argparse.ArgumentParser) -> None:
 def add_targets(part: argparse.ArgumentParser) -> None:
     """Declare what is measured."""
     known = (
-        f"any of {', '.join((*TARGETS, *VARIANTS))}, the http:// address of a running service, or a "
-        ".toml file that says how to start one (docs/own-service.md)"
+        f"any of {', '.join((*TARGETS, *VARIANTS))}, the http:// address of a running service, or "
+        "a .toml file that says how to start one (docs/own-service.md)"
     )
     part.add_argument("target", nargs="*", help=f"{known}; the first is compared to each")
     add_service(part)

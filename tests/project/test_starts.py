@@ -48,6 +48,7 @@ for status, message in json.loads(sys.argv[1]):
     ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are drf_speedups."),
     ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
     ("MAX_BODY_BYTES_FILE", "/run/size", "MAX_BODY_BYTES_FILE is '/run/size', allowed are none: "),
+    ("LOG_LEVEL_FILE", "/run/level", "LOG_LEVEL_FILE is '/run/level', allowed are none: gunicorn"),
     ("PORT_FILE", "/run/port", "PORT_FILE is '/run/port', allowed are none: gunicorn reads PORT"),
     ("MAX_BODY_BYTES", "1MB", "MAX_BODY_BYTES is '1MB', allowed are whole numbers from 1"),
 ])  # fmt: skip
