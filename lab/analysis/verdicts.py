@@ -95,6 +95,7 @@ RULES: dict[Level, tuple[Rule, ...]] = {
         rules.table,
         rules.cpu_cap,
         rules.cut_short,
+        rules.clock,
     ),
     Level.SUSPECT: (
         rules.little,

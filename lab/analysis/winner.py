@@ -9,6 +9,7 @@ from lab.analysis.formatting import counted, percent
 from lab.analysis.settings import Setting
 from lab.analysis.statistics import FEWEST, Estimate
 from lab.analysis.verdicts import Level
+from lab.analysis.workers import Aim
 from lab.errors import CannotTellError
 
 # Users waited inside the generator: latencies flatter and throughput is the least that there is,
@@ -42,7 +43,7 @@ def better(
     }
     evidence = tuple(effect.figures for effect in found)
     if all(effect.p95 for effect in found):
-        text += _objective(found, ours, theirs, objective_ms)
+        text += _objective(found, Aim(objective_ms, floor))
     return Answer(Question.BETTER, f"{ours}, {theirs}", kind, text, evidence, numbers)
 
 
@@ -104,18 +105,16 @@ def _all(ratios: Sequence[Estimate], settings: int) -> str:
     )
 
 
-def _objective(found: Sequence[Effect], ours: str, theirs: str, objective_ms: float | None) -> str:
+def _objective(found: Sequence[Effect], aim: Aim) -> str:
     """Say who met the objective, where one of them did not."""
-    if objective_ms is None:
+    if aim.objective_ms is None:
         return ""
-    met = {
-        ours: sum(1 for effect in found if effect.ours.p95.middle < objective_ms),
-        theirs: sum(1 for effect in found if effect.theirs.p95.middle < objective_ms),
-    }
+    sides = ([effect.ours for effect in found], [effect.theirs for effect in found])
+    met = {side[0].label: sum(map(aim.holds, side)) for side in sides}
     if len(set(met.values())) == 1:
         return ""
     said = (f"{name} in {count} of {counted(len(found), 'setting')}" for name, count in met.items())
-    return f" A p95 below {objective_ms:g} ms: {', '.join(said)}."
+    return f" A p95 below {aim.objective_ms:g} ms, with its whole interval: {', '.join(said)}."
 
 
 def _verdict(

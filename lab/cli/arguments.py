@@ -221,7 +221,10 @@ def seconds(text: str) -> float:
 
 def milliseconds(text: str) -> float:
     """Read a time in milliseconds; a bare number is milliseconds."""
-    return seconds(f"{text}ms" if text.isdecimal() else text) * 1000
+    found = seconds(text if text[-1:].isalpha() else f"{text}ms") * 1000
+    if not found > 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: no answer takes so little: write 300ms or 2s")
+    return found
 
 
 def byte_count(text: str) -> int:

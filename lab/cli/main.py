@@ -102,7 +102,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parts = whole.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():
-        part = parts.add_parser(name, help=command.DESCRIPTION, description=command.DESCRIPTION)
+        # Whole words only: what is typed is recorded, without --results and what follows it.
+        part = parts.add_parser(
+            name, help=command.DESCRIPTION, description=command.DESCRIPTION, allow_abbrev=False
+        )
         command.add_options(part)
         part.set_defaults(run=command.run)
     return whole

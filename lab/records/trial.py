@@ -27,8 +27,9 @@ class Trial:
     `processes` are those of the parties "server", "database", "generator", "relay" (under
     --db-rtt) and "lab". `counters` are "machine" (busy_seconds, steal_seconds), "database"
     (named in lab/running/database/pgstat.py), "cap" and "quota" (what was done to the server, or to
-    all, by a control group). Of an implementation that the lab did not start there are no processes
-    of the server, unless its pid was given: its usage is not measured.
+    all, by a control group) and "clock" (ahead_seconds, of one that nobody sets). Of an
+    implementation that the lab did not start there are no processes of the server, unless its pid
+    was given: its usage is not measured.
     """
 
     number: int  # in the order of measuring, from 1

@@ -78,11 +78,13 @@ def carry_out(folder: Path, show: Show) -> None:
 def _measure(bench: Bench, wanted: Plan, progress: Progress) -> dict[object, LabError]:
     """Measure what lacks; return the settings that could not be measured, and why.
 
-    What none of the settings survives is no setting's: it ends the run.
+    What none of the settings survives is no setting's: it ends the run. One alone tells nothing of
+    the others, whichever comes first.
     """
     done = completed(bench.folder)
     complete, measured = {one.number for one in done}, {one.group_key for one in done}
     failed: dict[object, LabError] = {}
+    only = len({step.group_key for step in wanted.steps}) == 1
     for step in wanted.steps:
         if step.number in complete or step.group_key in failed:
             continue
@@ -91,7 +93,7 @@ def _measure(bench: Bench, wanted: Plan, progress: Progress) -> dict[object, Lab
             trial = run_trial(bench, step, progress.tick)
         except LabError as error:
             failed[step.group_key] = error
-            if len(failed) > len(measured) or _is_gone(bench):
+            if only or len(failed) > max(1, len(measured)) or _is_gone(bench):
                 raise
             progress.fail(error)
             continue

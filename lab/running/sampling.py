@@ -61,7 +61,7 @@ class Sampler:
     def __init__(self, parties: Mapping[str, Party], sources: Mapping[str, Source]) -> None:
         self.parties = parties
         self.times: list[float] = []
-        self._sources = {"machine": machine, **sources}
+        self._sources = {"machine": machine, "clock": clock, **sources}
         self._totals: dict[str, list[Mapping[str, float]]] = {name: [] for name in self._sources}
         self._columns: dict[tuple[int, int], _Column] = {}
         self._members = {name: party.members() for name, party in parties.items()}
@@ -123,3 +123,8 @@ def machine(cores: Collection[int] = ()) -> dict[str, float]:
     """
     busy, stolen = procfs.worked(cores)
     return {"busy_seconds": round(busy, 2), "steal_seconds": round(stolen, 2)}
+
+
+def clock() -> dict[str, float]:
+    """Return by how much the time of day, which all times are in, is ahead of one nobody sets."""
+    return {"ahead_seconds": round(time.time() - time.monotonic(), 2)}

@@ -16,6 +16,7 @@ SILENT = 0.9  # seconds without an answer
 SILENT_RATE = 20  # requests/s from which on such a gap is no chance
 SHORT = 2.0  # seconds by which a load may end early
 UNWATCHED, UNWATCHED_SHARE = 5.0, 0.1  # seconds between two samples, of the window
+MAX_CLOCK_STEP = 0.5  # seconds: a busy machine takes some between two looks at its clocks
 CHANCE = 3.0  # standard deviations of a share that is drawn at random
 FEW_REQUESTS = 1000
 
@@ -229,6 +230,13 @@ def unwatched(trial: Trial) -> Iterator[str]:
             f"the lab did not look for {longest:.0f} s where the window begins or ends (it was "
             "stopped, or the machine too busy): who used how much CPU is not known"
         )
+
+
+def clock(trial: Trial) -> Iterator[str]:
+    """Somebody set the clock, or the machine slept: what came before and after is out of place."""
+    ahead = trial.counters["clock"].totals["ahead_seconds"] if "clock" in trial.counters else (0.0,)
+    if (by := max(ahead) - min(ahead)) > MAX_CLOCK_STEP:
+        yield f"the machine's clock was set by {by:.1f} s during the load, or it slept"
 
 
 def few_requests(trial: Trial) -> Iterator[str]:

@@ -64,7 +64,8 @@ class Database:
         _manage(self.url, self.log, "seed", "--rows", str(rows), "--yes")
         with _connected(self.url) as connection:
             connection.execute("VACUUM (ANALYZE) crud_item")
-            connection.execute("CHECKPOINT")  # or it would fall into a measured window
+            with _if_allowed():
+                connection.execute("CHECKPOINT")  # or it would fall into a measured window
 
 
 @contextlib.contextmanager
@@ -156,8 +157,13 @@ def _own(admin: psycopg.Connection, name: str, *, is_theirs: bool) -> None:
 
 
 def _time_flushes(admin: psycopg.Connection, name: str) -> None:
-    with contextlib.suppress(psycopg.errors.InsufficientPrivilege):  # then they are counted only
+    with _if_allowed():  # else they are counted only
         admin.execute(SQL(pgstat.TIMED_FLUSHES).format(Identifier(name)))
+
+
+def _if_allowed() -> contextlib.suppress:
+    """Go on where a role may not do what makes figures better: nobody is superuser of a cloud's."""
+    return contextlib.suppress(psycopg.errors.InsufficientPrivilege)
 
 
 def _drop(server: str, name: str) -> None:

@@ -89,7 +89,8 @@ def test_latency_decides_where_the_users_pauses_make_the_throughput():
     )
     assert "at 0.33 times" in answer.text
     assert answer.text.endswith(
-        "A p95 below 80 ms: django in 1 of 1 setting, fastapi in 0 of 1 setting."
+        "A p95 below 80 ms, with its whole interval: django in 1 of 1 setting, fastapi in 0 of 1 "
+        "setting."
     )
 
 

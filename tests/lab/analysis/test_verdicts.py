@@ -11,7 +11,7 @@ from lab.analysis.verdicts import Level, verdict
 from lab.records.conditions import Conditions
 from lab.records.environment import Cap, Table
 from lab.records.usage import Counters
-from tests.lab.examples import MIB, MIX, comparison, counters, load, process, processes, trial
+from tests.lab.examples import AT, MIB, MIX, comparison, counters, load, process, processes, trial
 from tests.lab.simulated import Service, simulated
 
 
@@ -309,6 +309,17 @@ def test_a_lab_that_did_not_look_says_so():
     assert "the lab did not look for 330 s where the window begins or ends" in found.text
     for fine in (seen(-1.0, 0.2, 10.0, 49.0, 50.1), seen(0.1, 49.9), seen(-1.0, 0.0, 20.0, 50.0)):
         assert not [one for one in verdict(trial(**fine)).reasons if one.rule == "unwatched"]
+
+
+def test_a_clock_that_was_set_is_invalid():
+    def after(*ahead):
+        clock = Counters(AT, {"ahead_seconds": ahead})
+        return verdict(trial(counters=counters() | {"clock": clock}))
+
+    found = after(100.0, 100.0, 97.0, 97.0)
+    assert found.level is Level.INVALID
+    assert "clock was set by 3.0 s" in found.reasons[0].text
+    assert after(100.0, 100.0, 100.2, 100.0).level is Level.VALID
 
 
 def test_a_service_whose_name_begins_as_an_address_does_is_none():

@@ -124,6 +124,7 @@ def test_sizes_times_and_lists_are_read_as_people_write_them(capsys):
     options = read(["sweep", "django", "--workers", "1,2,2,4", "--open", "50,120", *words])
     assert read(["report", "x", "--p95", "300"]).objective_ms == 300
     assert read(["report", "x", "--p95", "0.3s"]).objective_ms == 300
+    assert read(["report", "x", "--p95", "300.5"]).objective_ms == pytest.approx(300.5)
     assert options.memory == 512 * 1024**2
     assert (options.seconds, options.db_rtt, options.warm_up) == (600, 0.0005, 5)
     assert (options.workers, options.open) == ((1, 2, 4), (0.5, 1.2))
@@ -263,13 +264,19 @@ def test_what_cannot_be_meant_is_one_line(words, said, capsys, tmp_path):
 
 @pytest.mark.parametrize("words", [
     ("--seconds", "inf"), ("--think-time", "nan"), ("--warm-up", "inf"), ("--p95", "nan"),
-    ("--open", "0,50"),
+    ("--open", "0,50"), ("--p95", "0"),
 ])  # fmt: skip
 def test_no_time_and_no_load_are_refused_as_such(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["compare", "django", *words])
     assert ended.value.code == 2
     assert "write" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_options_are_whole_words_for_what_is_recorded_leaves_the_folder_of_results_out(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "http://127.0.0.1:9", "--result", "/home/me"])
+    assert "unrecognized arguments: --result /home/me" in capsys.readouterr().err
 
 
 def test_the_mix_among_the_options_of_the_load_is_that_of_the_records(tmp_path, monkeypatch):

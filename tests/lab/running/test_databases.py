@@ -55,6 +55,24 @@ def test_a_database_that_the_lab_makes_is_known_to_the_next_one(server):
         server.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_may_only_create_databases_can_measure(server, tmp_path, monkeypatch):
+    """As the role that a cloud gives to its customers, who are superusers nowhere."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    name = f"{parts.path[1:]}_role"
+    role = Identifier(name)
+    server.execute(SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD 'x'").format(role))
+    here = parts._replace(netloc=f"{name}:x@{parts.netloc.rpartition('@')[2]}").geturl()
+    monkeypatch.setenv("DATABASE_URL", here)
+    try:
+        with postgres.database(tmp_path / "log", name=name) as made:
+            made.reset(10)
+            assert pgstat.table(made.connection)[0] == 10
+            assert pgstat.counters(made.connection)["commits"] > 0
+    finally:
+        server.execute(SQL("DROP ROLE {}").format(role))
+
+
 @pytest.mark.parametrize(("version", "has"), [(130_000, False), (140_000, True), (180_000, True)])
 def test_a_server_that_does_not_count_its_wal_is_asked_for_the_rest(version, has):
     query = pgstat._query(version)

@@ -213,3 +213,12 @@ def test_who_listens_on_a_port_is_known():
             finally:
                 other.kill()
     assert procfs.listens(os.getpid(), port) is False
+
+
+def test_a_clock_that_is_set_is_seen_by_one_that_nobody_sets(monkeypatch):
+    sampler, now = Sampler({}, {}), time.time
+    sampler.sample()
+    monkeypatch.setattr(time, "time", lambda: now() - 3)
+    sampler.sample()
+    before, after = sampler.counters(0.0)["clock"].totals["ahead_seconds"]
+    assert before - after == pytest.approx(3, abs=0.2)
