@@ -1,8 +1,8 @@
 """The stock backend, which lets go of connections that are lost and does not wait for lost hosts.
 
 Django finds out by a query per request (CONN_HEALTH_CHECKS) or by an error of the request that
-meets a lost connection first. A socket tells without a round trip: the server says nothing unasked
-to an idle connection except that it ends it.
+meets a lost connection first. A socket tells without a round trip: the server says hardly anything
+unasked to an idle connection except that it ends it.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import OperationalError
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 from drf_speedups.postgresql import half_open
 from drf_speedups.postgresql.names import with_addresses
@@ -22,8 +23,10 @@ NEXT_ATTEMPT = 1.0  # seconds after a long attempt in which requests are told at
 
 UNITS = {"us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}  # in seconds
 
-_no_attempt_before = 0.0  # monotonic seconds
-_why = ""  # the last long attempt failed
+IN_TRANSACTION = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
+
+# By alias: until when nobody connects (monotonic seconds), and why the last long attempt failed.
+_silent: dict[str, tuple[float, str]] = {}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -47,25 +50,32 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().close_if_unusable_or_obsolete()
 
     def _is_lost(self) -> bool:
-        if self.connection is None or self.in_atomic_block:
+        if self.connection is None or self._is_in_transaction():
             return False
         if self.connection.closed or half_open.found_since(self._connected_at):
             return True
         poller = select.poll()
         poller.register(self.connection.fileno(), select.POLLIN)
-        return bool(poller.poll(0))
+        # Who listens is told something unasked, too.
+        return bool(poller.poll(0)) and not self.is_usable()
+
+    def _is_in_transaction(self) -> bool:
+        """Tell whether another connection would have the rest of a transaction only."""
+        begun = self.connection.pgconn.transaction_status in IN_TRANSACTION
+        usual = self.autocommit == self.settings_dict["AUTOCOMMIT"]
+        return self.in_atomic_block or begun or not usual
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; right after an attempt that took long and failed, raise at once."""
-        global _no_attempt_before, _why
         started = time.monotonic()
-        if started < _no_attempt_before:
-            raise OperationalError(f"not tried again after a moment ago: {_why}")
+        until, why = _silent.get(self.alias, (started, ""))
+        if started < until:
+            raise OperationalError(f"not tried again after a moment ago: {why}")
         try:
             connection = super().get_new_connection(with_addresses(conn_params))
         except Exception as error:
             if time.monotonic() - started > LONG_ATTEMPT:
-                _no_attempt_before, _why = time.monotonic() + NEXT_ATTEMPT, str(error)
+                _silent[self.alias] = time.monotonic() + NEXT_ATTEMPT, str(error)
             raise
         self._connected_at = time.monotonic()
         half_open.watch(connection, statement_limit(conn_params.get("options", "")))

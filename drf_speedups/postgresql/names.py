@@ -69,12 +69,13 @@ def with_addresses(parameters: dict[str, Any]) -> dict[str, Any]:
     """
     host, known, port = (_said(name, parameters) for name in ("host", "hostaddr", "port"))
     hosts, ports = host.split(","), port.split(",")
-    if known or not any(map(_is_name, hosts)):
+    service = parameters.get("service")  # says more than can be seen here
+    if known or service or not any(map(_is_name, hosts)) or len(ports) not in {1, len(hosts)}:
         return parameters
     if len(ports) == 1:
         ports *= len(hosts)
     ways, fault = [], None
-    for host, port in zip(hosts, ports, strict=False):
+    for host, port in zip(hosts, ports, strict=True):
         try:
             ways += [(host, address, port) for address in _addresses(host)]
         except OperationalError as error:

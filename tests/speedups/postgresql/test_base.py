@@ -64,6 +64,47 @@ def test_inside_a_transaction_no_connection_is_replaced(database_url):
         connection.cursor().execute("SELECT 1")
 
 
+def _backend():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
+def _set_autocommit():
+    connection.set_autocommit(False)
+
+
+def _begin():
+    connection.cursor().execute("BEGIN")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("begin", [_set_autocommit, _begin])
+@pytest.mark.parametrize("first", ["SELECT 1", "CREATE TEMPORARY TABLE half (id int)"])
+def test_the_second_half_of_a_transaction_is_not_all_of_it(database_url, begin, first):
+    try:
+        begin()
+        connection.cursor().execute(first)
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(%s, 5000)", (_backend(),))
+        time.sleep(2 * base.TRUSTED)
+        with pytest.raises(OperationalError):
+            connection.cursor().execute("SELECT 2")
+    finally:
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_told_something_is_kept(database_url):
+    connection.cursor().execute("LISTEN news")
+    before = _backend()
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("NOTIFY news, 'one'")
+    time.sleep(2 * base.TRUSTED)
+    assert _backend() == before
+    connection.close()
+
+
 def test_after_a_host_that_does_not_answer_the_next_request_is_told_at_once(monkeypatch):
     attempts = []
 
@@ -73,13 +114,12 @@ def test_after_a_host_that_does_not_answer_the_next_request_is_told_at_once(monk
         raise OperationalError("timeout expired")
 
     monkeypatch.setattr(base, "LONG_ATTEMPT", 0.01)
-    monkeypatch.setattr(base, "_no_attempt_before", 0.0)
+    monkeypatch.setattr(base, "_silent", {})
     monkeypatch.setattr(stock.DatabaseWrapper, "get_new_connection", silent)
-    wrapper = base.DatabaseWrapper(connection.settings_dict)
-    for _ in range(3):
+    for alias in ("one", "one", "one", "other", "other"):
         with pytest.raises(OperationalError):
-            wrapper.get_new_connection({})
-    assert len(attempts) == 1
+            base.DatabaseWrapper(connection.settings_dict, alias).get_new_connection({})
+    assert len(attempts) == 2
 
 
 def test_the_kernel_tells_for_how_long_a_link_is_silent():

@@ -53,6 +53,15 @@ def test_of_several_hosts_each_keeps_its_port_and_what_is_no_name_is_not_asked_f
     assert (found["host"], found["port"]) == ("db,db,10.9.9.9,/tmp", "1,1,2,3")
 
 
+@pytest.mark.parametrize("parameters", [
+    {"service": "books"}, {"service": "books", "host": "db"}, {"host": "a,b,c", "port": "1,2"},
+])  # fmt: skip
+def test_what_only_libpq_puts_together_is_left_to_it(server, monkeypatch, parameters):
+    server.answers.set()
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    assert names.with_addresses(parameters) == parameters
+
+
 @pytest.mark.parametrize(
     "host", ["10.0.0.1", "::1", "/var/run", "@abstract", "", None, "fe80::1%eth0"]
 )
