@@ -24,12 +24,14 @@ from unittest import mock
 
 from django.apps import apps
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import DEFAULT_CACHE_ALIAS, caches
+from django.core.files.storage import Storage
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception, request_finished, request_started
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
+from rest_framework.test import ForceAuthClientHandler, force_authenticate
 
 from drf_speedups.answers import FinishedAnswers, view
 from drf_speedups.database import old_connections
@@ -59,15 +61,16 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def environ(self, client: Client) -> dict[str, Any]:
-        """Return it as a server hands it on, with the cookies and defaults of a client."""
+        """Return it as a server hands it on, with what a client adds to each request."""
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         headers = {"Content-Type": "application/json", **self.headers}
         content_type = headers.pop("Content-Type")
         factory = RequestFactory()
         factory.defaults = client.defaults
         factory.cookies = client.cookies
+        credentials = getattr(client, "_credentials", {})  # of REST framework's client
         request = factory.generic(
-            self.method, self.path, body, content_type=content_type, headers=headers
+            self.method, self.path, body, content_type=content_type, headers=headers, **credentials
         )
         environ: dict[str, Any] = request.environ
         environ["PATH_INFO"] = request.path_info.encode().decode("latin-1")  # as WSGI has it
@@ -93,16 +96,17 @@ def assert_same_answers(
     """Fail unless the pieces that are on answer as REST framework does, and store the same.
 
     All requests are sent twice, in order, without pieces and with them. Both times begin with the
-    rows, sequences, time and random bytes of now; what they do to the database is undone. Returns
-    the answers. Raises `AssertionError`, which names the first request that is answered otherwise.
+    rows, sequences, time and random bytes of now; what they do to the database is undone, and the
+    files that they save are deleted. Returns the answers. Raises `AssertionError`, which names the first request that is answered otherwise.
     """
     asked, now = list(requests), timezone.now()
-    pieces = getattr(settings, "SPEEDUPS", PIECES)
+    listed = getattr(settings, "SPEEDUPS", None)
+    pieces = PIECES if listed is None else listed
     kept = [one for one in pieces if one == "headers"]  # for a middleware that is not in the list
     told: list[tuple[list[Answer], Rows]] = []
-    for on, listed in ((None, kept), (pieces, pieces)):
-        listing = override_settings(SPEEDUPS=tuple(listed))
-        with _from_here(now, using), only(on), listing, application() as asking:
+    for on, named in ((None, kept), (pieces, pieces)):
+        listing = override_settings(SPEEDUPS=tuple(named))
+        with _from_here(now, using), only(on), listing, application(client) as asking:
             told.append(([answer(asking, one.environ(client)) for one in asked], _stored(using)))
     (theirs, left), (ours, also_left) = told
     for request, one, other in zip(asked, theirs, ours, strict=True):
@@ -142,14 +146,29 @@ def forget() -> None:
     changes.silence.cache_clear()
 
 
+class _Forced(WSGIHandler):
+    """Lets in whom REST framework's test client has been told to, without asking who it is."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__()
+        self._told = told
+
+    def get_response(self, request: Any) -> Any:
+        """Answer a request of theirs."""
+        force_authenticate(request, self._told._force_user, self._told._force_token)
+        return super().get_response(request)
+
+
 @contextlib.contextmanager
-def application() -> Iterator[Any]:
+def application(client: Client | None = None) -> Iterator[Any]:
     """Give the WSGI application as in production, the express lane in front of it if it is on."""
     around = (request_started, request_finished)
     before = [(signal, signal.receivers[:]) for signal in around]
     old_connections.look_before_closing()
     try:
-        yield ExpressLane(WSGIHandler())
+        handler: Any = getattr(client, "handler", None)
+        forced = isinstance(handler, ForceAuthClientHandler)
+        yield ExpressLane(_Forced(handler) if forced else WSGIHandler())
     finally:
         for signal, receivers in before:
             signal.receivers = receivers
@@ -179,18 +198,22 @@ def answer(application: Any, environ: dict[str, Any]) -> Answer:
 @contextlib.contextmanager
 def _from_here(now: Any, using: str) -> Iterator[None]:
     """Begin with what is there now, and leave nothing behind."""
-    cache.clear()  # of what throttling has counted
+    for one in [caches[DEFAULT_CACHE_ALIAS], *caches.all(initialized_only=True)]:
+        one.clear()  # of what throttling has counted
     steady = (
         mock.patch("django.utils.timezone.datetime", _clock(now)),  # somebody may have its `now`
         mock.patch("django.http.response.time", SimpleNamespace(time=now.timestamp)),  # of cookies
+        mock.patch("django.utils.cache.time", SimpleNamespace(time=now.timestamp)),  # Expires
         mock.patch("os.urandom", random.Random(0).randbytes),  # noqa: S311  (by uuid4, for one)
         mock.patch("random._urandom", random.Random(0).randbytes),  # noqa: S311  (tokens)
         # Between requests Django would close a connection that is in a transaction.
         mock.patch.object(connections[using], "close_if_unusable_or_obsolete"),
     )
-    with _sequences_put_back(using), transaction.atomic(using), contextlib.ExitStack() as stack:
-        for one in steady:
-            stack.enter_context(one)
+    around: Any = transaction.atomic(using)
+    around._from_testcase = True  # so that a change may be durable within
+    with _sequences_put_back(using), _files_taken_away(), around, contextlib.ExitStack() as stack:
+        for each in steady:
+            stack.enter_context(each)
         stack.callback(random.setstate, random.getstate())
         random.seed(0)
         yield
@@ -213,6 +236,24 @@ def _clock(moment: datetime) -> type[datetime]:
 
 
 @contextlib.contextmanager
+def _files_taken_away() -> Iterator[None]:
+    """Delete the files that are saved meanwhile: later ones would get other names."""
+    save, saved = Storage.save, []
+
+    def noted(self: Storage, *args: Any, **kwargs: Any) -> str:
+        name = save(self, *args, **kwargs)
+        saved.append((self, name))
+        return name
+
+    try:
+        with mock.patch.object(Storage, "save", noted):
+            yield
+    finally:
+        for storage, name in saved:
+            storage.delete(name)
+
+
+@contextlib.contextmanager
 def _sequences_put_back(using: str) -> Iterator[None]:
     """Undo what no rollback undoes: the numbers that rows have got."""
     if connections[using].vendor != "postgresql":
@@ -226,10 +267,11 @@ def _sequences_put_back(using: str) -> Iterator[None]:
 
 
 def _stored(using: str) -> Rows:
-    """Return all rows of the project's own tables."""
+    """Return all rows of the project's own tables, and of those between two of them."""
     there = set(connections[using].introspection.table_names())
-    found = [model for model in apps.get_models() if model._meta.db_table in there]
+    found = apps.get_models(include_auto_created=True)
     return {
-        model._meta.label: [*model._base_manager.using(using).order_by("pk").values()]
+        model._meta.label: [*models.QuerySet(model, using=using).order_by("pk").values()]
         for model in found
+        if model._meta.db_table in there
     }

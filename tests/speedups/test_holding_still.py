@@ -1,0 +1,133 @@
+"""The helper for a project's own tests, in projects that do more than a table of items."""
+
+import pytest
+from django.conf import settings
+from django.core.cache import caches
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import override_settings
+from django.urls import path
+from django.utils.cache import add_never_cache_headers
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.decorators import api_view, authentication_classes
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from drf_speedups.testing import Request, assert_same_answers
+from tests.speedups.library.odd_models import Hiding
+from tests.speedups.library.related_models import Article
+from tests.speedups.representation.comparing import seed
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+def _pieces_are_on():
+    return "answers" in settings.SPEEDUPS
+
+
+def relate(_request):
+    """Let an article have other topics where the pieces are on."""
+    Article.objects.get(id=1).topics.set([1, 2] if _pieces_are_on() else [1])
+    return HttpResponse()
+
+
+def hide(_request):
+    """Store what the model's own manager does not show, another one where the pieces are on."""
+    Hiding.objects.create(rank=1000 + _pieces_are_on())
+    return HttpResponse()
+
+
+def durably(_request):
+    """Change something that is not to be a part of anything else."""
+    with transaction.atomic(durable=True):
+        Article.objects.update(title="changed")
+    return HttpResponse()
+
+
+def count(_request):
+    """Count requests, where another cache than the usual one is used for that."""
+    other = caches["other"]
+    other.add("asked", 0)
+    return HttpResponse(str(other.incr("asked")))
+
+
+def upload(_request):
+    """Keep a file, whose name another one may have."""
+    return HttpResponse(FileSystemStorage().save("notes.txt", ContentFile(b"of mine")))
+
+
+def never(_request):
+    """Say when the answer expires."""
+    response = HttpResponse()
+    add_never_cache_headers(response)
+    return response
+
+
+@api_view(["GET"])
+@authentication_classes([BasicAuthentication])
+def who(request):
+    """Say who asks."""
+    return Response(
+        [getattr(request.user, "username", ""), request.META.get("HTTP_AUTHORIZATION", "")]
+    )
+
+
+urlpatterns = [
+    *(path(f"{view.__name__}/", view) for view in (relate, hide, durably, count, upload, never)),
+    path("who/", who),
+]
+
+
+def test_rows_of_a_table_between_two_others_are_compared(client):
+    seed()
+    with pytest.raises(AssertionError, match="Article_topics has other rows"):
+        assert_same_answers(client, [Request("GET", "/relate/")])
+
+
+def test_rows_that_a_model_s_own_manager_hides_are_compared(client):
+    with pytest.raises(AssertionError, match="Hiding has other rows"):
+        assert_same_answers(client, [Request("GET", "/hide/")])
+
+
+def test_a_change_that_is_to_be_durable_may_be_made(client):
+    (answer,) = assert_same_answers(client, [Request("GET", "/durably/")])
+    assert answer.status == "200 OK"
+
+
+def test_every_cache_is_empty_before_the_requests_are_sent_again(client, settings):
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {
+        "default": {"BACKEND": memory},
+        "other": {"BACKEND": memory, "LOCATION": "x"},
+    }
+    (answer,) = assert_same_answers(client, [Request("GET", "/count/")])
+    assert answer.body == b"1"
+
+
+def test_a_file_that_was_kept_is_gone_before_it_is_sent_again(client, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    first, second = assert_same_answers(client, [Request("GET", "/upload/")] * 2)
+    assert (first.body, second.body != b"notes.txt") == (b"notes.txt", True)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_answer_expires_at_the_same_time(client, monkeypatch):
+    monkeypatch.setattr("time.time", iter(range(10**6)).__next__)
+    assert_same_answers(client, [Request("GET", "/never/")])
+
+
+def test_a_client_of_the_framework_is_who_it_says(django_user_model):
+    client, kim = APIClient(), django_user_model.objects.create(username="kim")
+    client.credentials(HTTP_AUTHORIZATION="Token 7")
+    (answer,) = assert_same_answers(client, [Request("GET", "/who/")])
+    assert answer.body == b'["","Token 7"]'
+    client.force_authenticate(kim)
+    (answer,) = assert_same_answers(client, [Request("GET", "/who/")])
+    assert answer.body == b'["kim","Token 7"]'
+
+
+@override_settings(SPEEDUPS=None)
+def test_no_list_of_pieces_is_all_of_them(client):
+    assert_same_answers(client, [Request("GET", "/who/")])
