@@ -6,11 +6,12 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
-from django.utils.module_loading import import_string
 
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import PIECES, wanted
+from drf_speedups.eligibility.views import view_at
 
 DATABASE = "Pieces that need the database step aside"
 ROWS = "Django REST framework serializes all rows"
@@ -24,7 +25,7 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
 
 def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Say so where no piece can speak to the database; connects to none."""
-    if not any(connections[alias].vendor == "postgresql" for alias in connections):
+    if not any(map(_is_postgresql, connections)):
         hint = "Nothing, or use PostgreSQL."
         return [_aside("W001", DATABASE, "no database is PostgreSQL", hint)]
     if driver.MISSING:
@@ -33,6 +34,13 @@ def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
     if reason := getattr(apps.get_app_config("drf_speedups"), "stepped_aside", ""):
         return [_aside("W004", ROWS, reason, "Find out which package changes the framework so.")]
     return []
+
+
+def _is_postgresql(alias: str) -> bool:
+    try:
+        return bool(connections[alias].vendor == "postgresql")
+    except ImproperlyConfigured:  # what reaches it is not installed here, and need not be
+        return False
 
 
 def check_pieces() -> list[CheckMessage]:
@@ -74,16 +82,9 @@ def _check_view_sets() -> list[CheckMessage]:
         return []
     if isinstance(named, str) or not hasattr(named, "__iter__"):
         return [_wrong("E004", "SPEEDUPS_VIEW_SETS", named, "None for all view sets, and a list")]
-    wrong = [one for one in named if not _is_class(one)]
-    return [_wrong("E004", "An item of SPEEDUPS_VIEW_SETS", one, "dotted paths of view sets")
+    wrong = [one for one in named if view_at(one) is None]
+    return [_wrong("E004", "An item of SPEEDUPS_VIEW_SETS", one, "dotted paths of views")
             for one in wrong]  # fmt: skip
-
-
-def _is_class(path: object) -> bool:
-    try:
-        return isinstance(import_string(str(path)), type)
-    except ImportError:
-        return False
 
 
 def _wrong(number: str, name: str, value: object, allowed: str) -> Error:

@@ -50,6 +50,14 @@ SELECT format('%I.%I', schemaname, sequencename), coalesce(last_value, start_val
 FROM pg_sequences
 """
 
+# Modules that ask for the time by themselves: for cookies, Expires, Age and signatures.
+TIMED = (
+    "django.http.response",
+    "django.utils.cache",
+    "django.middleware.cache",
+    "django.core.signing",
+)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -97,7 +105,8 @@ def assert_same_answers(
 
     All requests are sent twice, in order, without pieces and with them. Both times begin with the
     rows, sequences, time and random bytes of now; what they do to the database is undone, and the
-    files that they save are deleted. Returns the answers. Raises `AssertionError`, which names the first request that is answered otherwise.
+    files that they save are deleted. Returns the answers. Raises `AssertionError`, which names the
+    first request that is answered otherwise.
     """
     asked, now = list(requests), timezone.now()
     listed = getattr(settings, "SPEEDUPS", None)
@@ -200,10 +209,10 @@ def _from_here(now: Any, using: str) -> Iterator[None]:
     """Begin with what is there now, and leave nothing behind."""
     for one in [caches[DEFAULT_CACHE_ALIAS], *caches.all(initialized_only=True)]:
         one.clear()  # of what throttling has counted
-    steady = (
+    steady: tuple[Any, ...] = (
         mock.patch("django.utils.timezone.datetime", _clock(now)),  # somebody may have its `now`
-        mock.patch("django.http.response.time", SimpleNamespace(time=now.timestamp)),  # of cookies
-        mock.patch("django.utils.cache.time", SimpleNamespace(time=now.timestamp)),  # Expires
+        *(mock.patch(f"{module}.time", SimpleNamespace(time=now.timestamp)) for module in TIMED),
+        mock.patch("rest_framework.throttling.SimpleRateThrottle.timer", now.timestamp),
         mock.patch("os.urandom", random.Random(0).randbytes),  # noqa: S311  (by uuid4, for one)
         mock.patch("random._urandom", random.Random(0).randbytes),  # noqa: S311  (tokens)
         # Between requests Django would close a connection that is in a transaction.

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from rest_framework import generics, mixins, views, viewsets
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet, ViewSetMixin
 
 from drf_speedups.eligibility.members import (
@@ -86,6 +88,15 @@ PAGES = Role(
     }),
     run=frozenset({"get_paginated_response_schema", "get_schema_operation_parameters"}),
 )  # fmt: skip
+
+
+def view_at(path: object) -> type[APIView] | None:
+    """Return the class of views that a dotted path leads to, if it does."""
+    try:
+        found = import_string(str(path))
+    except (ImportError, TypeError, ValueError):  # the last two: no absolute path
+        return None
+    return found if isinstance(found, type) and issubclass(found, APIView) else None
 
 
 def check_view_set(kind: Any, name: str) -> None:

@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
+from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
-from drf_speedups.representation.members import template
+from drf_speedups.eligibility.members import STAND_INS
+from drf_speedups.representation.finished import writes_json
+from drf_speedups.representation.members import ROW, template
+from drf_speedups.representation.plain_rows import compiles, own_code
+from drf_speedups.representation.reading import chooses_fields, is_named
 from drf_speedups.representation.sql.rows import why_not
 
 EACH_TIME = "as each request's serializer allows: the view set chooses it"
@@ -13,17 +18,47 @@ EACH_TIME = "as each request's serializer allows: the view set chooses it"
 
 def rows_of(view_class: Any) -> str:
     """Return who serializes the rows of a view set, and why nobody faster does."""
+    if not is_named(view_class):
+        return "by Django REST framework: SPEEDUPS_VIEW_SETS does not name it"
     kind: Any = getattr(view_class, "serializer_class", None)
-    if not _is_serializer(kind):
+    own = own_code(view_class, GenericAPIView)
+    if not _is_serializer(kind) or "get_serializer" in own:
         return EACH_TIME
+    among_others = f"with {kind.__name__}: " if "get_serializer_class" in own else ""
+    return among_others + _rows(view_class, kind)
+
+
+def _rows(view_class: Any, kind: Any) -> str:
     found: Any = template(kind)
+    if chooses_fields(kind):
+        return "by Django REST framework: the serializer chooses fields for each row"
     if isinstance(found, str):
-        return f"by Django REST framework: {found}"
+        plain = getattr(kind, "to_representation", None) is ROW.to_representation
+        lists = "lists by fields of each serializer's own, one row " if plain else ""
+        return f"{lists}by Django REST framework: {found}"
     model = found.model
     if not issubclass(kind, ModelSerializer) or not isinstance(model, type(models.Model)):
         return "by what is known of the class"
-    reason = why_not(kind, model)
+    reason = why_not(kind, model) or _why_no_list(view_class, model)
     return f"by what is known of the class: {reason}" if reason else "lists by the database"
+
+
+def _why_no_list(view_class: Any, model: Any) -> str:
+    """Return why the database writes no lists of a view set, whatever they show; else nothing."""
+    connection = connections[models.QuerySet(model).db]
+    if connection.vendor != "postgresql":
+        return f"the database is {connection.vendor}"
+    if not compiles(connection):
+        return "queries are compiled or run in a way of their own"
+    if not any(map(writes_json, view_class.renderer_classes)):
+        return "no renderer is the framework's JSONRenderer as it is"
+    pages = view_class.pagination_class
+    if pages is None:
+        return ""
+    if pages.paginate_queryset not in STAND_INS:
+        return f"{pages.__name__} fetches the rows of a page itself"
+    own = own_code(view_class, GenericAPIView) & {"paginate_queryset", "paginator"}
+    return f"the view set has its own {', '.join(sorted(own))}" if own else ""
 
 
 def _is_serializer(kind: Any) -> bool:

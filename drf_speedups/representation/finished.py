@@ -185,8 +185,11 @@ def _chosen(instance: Any) -> models.QuerySet[Any] | None:
 def _gives_json(serializer: Any) -> bool:
     """Tell whether the framework's own renderer is going to write the answer as usual."""
     request = from_context(serializer, "request")
-    renderer = getattr(request, "accepted_renderer", None)
-    kind: Any = type(renderer)
+    return writes_json(type(getattr(request, "accepted_renderer", None)))
+
+
+def writes_json(kind: Any) -> bool:
+    """Tell whether renderers of a class write JSON without spaces, in Unicode, by our stand-in."""
     render = getattr(kind, "render", None)
     plain = render is JSONRenderer.render and render in STAND_INS
     return plain and kind.compact and not kind.ensure_ascii

@@ -11,6 +11,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.serializers import FRAMEWORK_S
+from drf_speedups.eligibility.views import view_at
 from drf_speedups.representation.members import (
     KEPT,
     LEFT_OUT,
@@ -28,11 +29,20 @@ from drf_speedups.representation.sql.plain_rows import own_code
 
 def is_wanted(serializer: Any) -> bool:
     """Tell whether the setting SPEEDUPS_VIEW_SETS leaves a serializer's rows to us."""
-    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
-    if named is None:
+    if getattr(settings, "SPEEDUPS_VIEW_SETS", None) is None:
         return True
-    kind = type(from_context(serializer, "view"))
-    return any(f"{one.__module__}.{one.__qualname__}" in named for one in kind.__mro__)
+    return is_named(type(from_context(serializer, "view")))
+
+
+def is_named(kind: type) -> bool:
+    """Tell whether the setting leads to a class of views or a base of it, by whatever path."""
+    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
+    return named is None or issubclass(kind, _views(tuple(named)))
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _views(named: tuple[str, ...]) -> tuple[type, ...]:
+    return tuple(filter(None, map(view_at, named)))
 
 
 def from_context(serializer: Any, name: str) -> Any:
@@ -78,7 +88,7 @@ def _reads(serializer: Any, kind: Any, row_class: Any) -> Kept | None:
     """Return how a serializer reads rows of a class; None if it is not known or does not pay."""
     own = vars(serializer)
     plain = kind.to_representation is ROW.to_representation
-    if row_class is NoneType or not is_wanted(serializer) or _chooses_fields(kind):
+    if row_class is NoneType or not is_wanted(serializer) or chooses_fields(kind):
         return None
     found = None if "fields" in own else members(kind, row_class)
     if found is None:
@@ -110,12 +120,13 @@ def _gets_as_stock(kind: Any) -> bool:
 
 
 @functools.lru_cache(MOST_CLASSES)
-def _chooses_fields(kind: Any) -> bool:
+def chooses_fields(kind: Any) -> bool:
     """Tell whether code of a class says for each row which fields show something."""
     return "_readable_fields" in own_code(kind, ROW)
 
 
 def forget() -> None:
     """Let all classes be looked at anew."""
+    _views.cache_clear()
     _gets_as_stock.cache_clear()
-    _chooses_fields.cache_clear()
+    chooses_fields.cache_clear()

@@ -1,12 +1,15 @@
 """Django's system checks: a setting that says nothing is found when a project starts."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.test import override_settings
 
@@ -29,6 +32,12 @@ from lab import ROOT
     ({"OVERLAP_LINKS": "4"}, ["E002"], "OVERLAP_LINKS is '4'"),
     ({"OVERLAP_LINKS": -1}, ["E002"], "OVERLAP_LINKS is -1"),
     ({"PREPARED_STATEMENTS": "0"}, ["E003"], "PREPARED_STATEMENTS is '0'"),
+    ({"SPEEDUPS_VIEW_SETS": ["crud.views.ItemViewSet"]}, [], ""),
+    ({"SPEEDUPS_VIEW_SETS": [".views.Books"]}, ["E004"], "'.views.Books'"),
+    ({"SPEEDUPS_VIEW_SETS": ["..views"]}, ["E004"], "'..views'"),
+    ({"SPEEDUPS_VIEW_SETS": [7]}, ["E004"], "is 7"),
+    ({"SPEEDUPS_VIEW_SETS": ["crud.models.Item"]}, ["E004"], "'crud.models.Item'"),
+    ({"SPEEDUPS_VIEW_SETS": "crud.views.ItemViewSet"}, ["E004"], "is 'crud.views.ItemViewSet'"),
 ])  # fmt: skip
 def test_a_wrong_value_is_named(settings, found, words):
     with override_settings(**settings):
@@ -62,6 +71,21 @@ def test_a_database_that_no_piece_can_speak_to_is_said(monkeypatch, vendors, mis
     said = ours.check_database()
     assert [one.id for one in said] == found
     assert not any(one.is_serious() for one in said)  # everything works, only not faster
+
+
+def test_a_database_whose_driver_is_not_installed_is_no_trouble(monkeypatch):
+    monkeypatch.setattr(ours, "connections", Missing())
+    assert [one.id for one in ours.check_database()] == ["drf_speedups.W001"]
+
+
+class Missing(list[str]):
+    """Connections of a project on a machine where not all of them can be made."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["elsewhere"])
+
+    def __getitem__(self, _alias: Any) -> Any:
+        raise ImproperlyConfigured("Did you install mysqlclient?")
 
 
 def test_they_are_among_the_checks_of_a_project():

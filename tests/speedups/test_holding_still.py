@@ -1,19 +1,23 @@
 """The helper for a project's own tests, in projects that do more than a table of items."""
 
+import itertools
+
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.core.signing import TimestampSigner
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
-from django.utils.cache import add_never_cache_headers
+from django.views.decorators.cache import cache_page
 from rest_framework.authentication import BasicAuthentication
-from rest_framework.decorators import api_view, authentication_classes
+from rest_framework.decorators import api_view, authentication_classes, throttle_classes
 from rest_framework.response import Response
 from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
 
 from drf_speedups.testing import Request, assert_same_answers
 from tests.speedups.library.odd_models import Hiding
@@ -21,6 +25,15 @@ from tests.speedups.library.related_models import Article
 from tests.speedups.representation.comparing import seed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+class Once(SimpleRateThrottle):
+    """Counts all requests together."""
+
+    rate = "1/min"
+
+    def get_cache_key(self, *_asked):
+        return "once"
 
 
 def _pieces_are_on():
@@ -58,11 +71,17 @@ def upload(_request):
     return HttpResponse(FileSystemStorage().save("notes.txt", ContentFile(b"of mine")))
 
 
-def never(_request):
-    """Say when the answer expires."""
-    response = HttpResponse()
-    add_never_cache_headers(response)
-    return response
+@cache_page(600)
+def timed(_request):
+    """Say when the answer expires and how old it is, in a signature, too."""
+    return HttpResponse(TimestampSigner().sign("mine"))
+
+
+@api_view(["GET"])
+@throttle_classes([Once])
+def once(_request):
+    """Answer once a minute."""
+    return Response()
 
 
 @api_view(["GET"])
@@ -75,8 +94,9 @@ def who(request):
 
 
 urlpatterns = [
-    *(path(f"{view.__name__}/", view) for view in (relate, hide, durably, count, upload, never)),
+    *(path(f"{view.__name__}/", view) for view in (relate, hide, durably, count, upload, timed)),
     path("who/", who),
+    path("once/", once),
 ]
 
 
@@ -113,9 +133,13 @@ def test_a_file_that_was_kept_is_gone_before_it_is_sent_again(client, settings, 
     assert not [*tmp_path.iterdir()]
 
 
-def test_an_answer_expires_at_the_same_time(client, monkeypatch):
-    monkeypatch.setattr("time.time", iter(range(10**6)).__next__)
-    assert_same_answers(client, [Request("GET", "/never/")])
+def test_what_an_answer_says_of_the_time_is_the_same(client, monkeypatch):
+    seconds = itertools.count(10**9)
+    monkeypatch.setattr("time.time", lambda: next(seconds))
+    asked = [Request("GET", path) for path in ("/timed/", "/timed/", "/once/", "/once/")]
+    answers = assert_same_answers(client, asked)
+    assert [one.status[:3] for one in answers] == ["200", "200", "200", "429"]
+    assert "Age" in dict(answers[1].headers)
 
 
 def test_a_client_of_the_framework_is_who_it_says(django_user_model):

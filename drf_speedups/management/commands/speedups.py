@@ -7,7 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.generics import GenericAPIView
 
 from drf_speedups.answers import FinishedAnswers, explained
 from drf_speedups.database.old_connections import look_before_closing
@@ -21,8 +21,9 @@ from drf_speedups.representation.installing import PIECE, is_installed
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
 without speedups, for the reason given: nothing is wrong, it is only not faster.
-rows: who serializes them where the framework answers. By the database is fastest; by what is known
-of the class, rows become objects whose fields are built once.
+rows: who serializes them where the framework answers, as far as classes tell: a query of its own
+kind may leave a list to Python. By the database is fastest; by what is known of the class, rows
+become objects whose fields are built once.
 "X.method is its own": X overrides a method of the framework that this action runs. Leave the method
 out, move it to a view set of its own, or keep it.
 """
@@ -34,22 +35,30 @@ class Command(BaseCommand):
     help = "List each view set's actions: on, or the reason why Django REST framework answers."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if driver.MISSING:
-            self.stdout.write(f"pieces that need the database step aside: {driver.MISSING}")
-        self.stdout.write(f"rows of any view set (representation): {_why_off() or 'on'}")
         look_before_closing()  # as whoever has an express lane does it
-        self.stdout.write(f"express lane: {closed_because() or 'on'}")
-        for route, reason in stepped_aside():
-            self.stdout.write(f"  not in it: {route} ({reason})")
-        alone = stays_closed(Lane(), getattr(settings, "OVERLAP_LINKS", LINKS))
-        self.stdout.write(f"requests overlap (under {WORKER}): {alone or 'on'}")
-        for view_set in dict.fromkeys(_view_sets(get_resolver())):
-            self.stdout.write(view_set.__name__)
-            if is_installed():
-                self.stdout.write(f"  {'rows':<16}{rows_of(view_set)}")
-            for action, state in explained(view_set) if _has_mixin(view_set) else ():
-                self.stdout.write(f"  {action:<16}{state}")
-        self.stdout.write(LEGEND.rstrip())
+        # At once: who reads the first lines only, as `head` does, breaks no pipe.
+        self.stdout.write("\n".join([*_pieces(), *_of_view_sets(), LEGEND.rstrip()]))
+
+
+def _pieces() -> Iterator[str]:
+    """Yield what is true of all view sets."""
+    if driver.MISSING:
+        yield f"pieces that need the database step aside: {driver.MISSING}"
+    yield f"rows of any view set (representation): {_why_off() or 'on'}"
+    yield f"express lane: {closed_because() or 'on'}"
+    for route, reason in stepped_aside():
+        yield f"  not in it: {route} ({reason})"
+    alone = stays_closed(Lane(), getattr(settings, "OVERLAP_LINKS", LINKS))
+    yield f"requests overlap (under {WORKER}): {alone or 'on'}"
+
+
+def _of_view_sets() -> Iterator[str]:
+    for view_set in dict.fromkeys(_view_sets(get_resolver())):
+        yield view_set.__name__
+        if is_installed():
+            yield f"  {'rows':<16}{rows_of(view_set)}"
+        for action, state in explained(view_set) if _has_mixin(view_set) else ():
+            yield f"  {action:<16}{state}"
 
 
 def _why_off() -> str:
@@ -70,5 +79,5 @@ def _view_sets(resolver: URLResolver) -> Iterator[Any]:
             yield from _view_sets(pattern)
         elif isinstance(pattern, URLPattern):
             view_set = getattr(pattern.callback, "cls", None)
-            if isinstance(view_set, type) and issubclass(view_set, GenericViewSet):
+            if isinstance(view_set, type) and issubclass(view_set, GenericAPIView):
                 yield view_set

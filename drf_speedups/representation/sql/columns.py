@@ -100,7 +100,7 @@ def computed(field: Any, output: Any, ref: str) -> str:
 def raw(member: Member) -> Callable[[Any], Any]:
     """Return what shows a value as Django fetches it. Raises `StepAside`."""
     field, column = member.field, member.column
-    unless(member.read is not None, "it depends on the serializer")
+    unless(member.read is not None, f"{member.name} depends on the serializer")
     check_column(column)
     if isinstance(field, relations.PrimaryKeyRelatedField):
         show = field.pk_field.to_representation if field.pk_field is not None else _as_it_is

@@ -10,7 +10,7 @@ import struct
 from unittest import mock
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.representation.explaining import EACH_TIME, rows_of
@@ -18,7 +18,7 @@ from drf_speedups.representation.finished import Finished, Page
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.sql import columns
 from tests.speedups.library.related_models import Article
-from tests.speedups.representation import drawn
+from tests.speedups.representation import drawn, views
 from tests.speedups.representation.comparing import answered, factory, installed, seed
 from tests.speedups.representation.drawn import Spec
 
@@ -126,12 +126,21 @@ def test_rows_that_are_prefetched_come_with_the_query_where_that_is_wanted(
             view(factory.get("/", HTTP_ACCEPT="application/json")).render()
 
 
-def test_only_named_view_sets_are_served_where_some_are_named(written, settings):
-    settings.SPEEDUPS_VIEW_SETS = ["tests.speedups.representation.drawn.Drawn"]
-    ask(Spec())
-    settings.SPEEDUPS_VIEW_SETS = ["tests.speedups.representation.drawn.Other"]
-    ask(Spec())
-    assert len(written) == 1
+@pytest.mark.parametrize(("named", "number"), [
+    ([], 0), (["tests.speedups.representation.drawn.Spec"], 0), ([".Named"], 0),
+    (["rest_framework.viewsets.GenericViewSet"], 1),  # a base
+    (["tests.speedups.representation.views.Named"], 1),  # which comes from another module
+])  # fmt: skip
+def test_only_named_view_sets_are_served_where_some_are_named(
+    written, settings, monkeypatch, named, number
+):
+    kind = drawn.view_of(Spec())
+    monkeypatch.setattr(views, "Named", kind, raising=False)
+    settings.SPEEDUPS_VIEW_SETS = named
+    with installed():
+        answered(kind.as_view({"get": "list"}))
+        assert ("SPEEDUPS_VIEW_SETS does not name it" in rows_of(kind)) is not bool(number)
+    assert len(written) == number
 
 
 @pytest.mark.parametrize("change", [{"fields": ["id"]}, {"depth": 1}, {"fields": ["id", "level"]}])
@@ -148,11 +157,38 @@ def test_a_serializer_class_that_changes_between_requests_is_not_taken_for_the_f
 
 @pytest.mark.parametrize(("spec", "said"), [
     (Spec(), "lists by the database"),
+    (Spec(pages="numbers"), "lists by the database"),
     (Spec(shown=("id", "method")), "by what is known of the class: method has no attribute"),
-    (Spec(serializer="few"), "by Django REST framework: Few.__init__ is its own"),
+    (Spec(serializer="few"), "lists by fields of each serializer's own, one row by Django REST "
+     "framework: Few.__init__ is its own"),
+    (Spec(view="chooses"), EACH_TIME),
+    (Spec(view="catching"), "lists by the database"),
+    (Spec(view="catching", pages="numbers"), "by what is known of the class: the view set has its "
+     "own paginate_queryset"),
+    (Spec(pages="cursor"), "by what is known of the class: C fetches the rows of a page itself"),
+    (Spec(renderer="wrapping"), "by what is known of the class: no renderer is the framework's"),
+    (Spec(renderer="ascii"), "by what is known of the class: no renderer is the framework's"),
 ])  # fmt: skip
-def test_it_can_be_asked_who_serializes_the_rows(spec, said):
-    assert rows_of(drawn.view_of(spec)).startswith(said)
+def test_it_can_be_asked_who_serializes_the_rows(written, spec, said):
+    kind = drawn.view_of(spec)
+    with installed():
+        assert rows_of(kind).startswith(said)
+        answered(kind.as_view({"get": "list"}))
+    assert bool(written and written[0]) is ("by the database" in said)
+
+
+def test_it_can_be_asked_where_the_database_is_another_one(monkeypatch):
+    monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
+    with installed():
+        said = rows_of(drawn.view_of(Spec()))
+    assert said == "by what is known of the class: the database is sqlite"
+
+
+def test_it_is_said_of_which_serializer_where_a_view_set_has_several():
+    kind = drawn.view_of(Spec())
+    several = type("V", (kind,), {"get_serializer_class": lambda self: kind.serializer_class})
+    with installed():
+        assert rows_of(several) == "with Articles: lists by the database"
 
 
 def test_a_view_set_that_chooses_its_serializer_is_looked_at_each_time():

@@ -1,0 +1,46 @@
+"""`manage.py speedups` in projects of all kinds."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+from django.urls import path
+from rest_framework.generics import ListAPIView
+
+from tests.speedups.representation import drawn
+from tests.speedups.representation.comparing import installed
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+class Listed(ListAPIView):
+    """No view set, but one of the framework's generic views."""
+
+    serializer_class = drawn.serializer_of(drawn.Spec())
+
+
+urlpatterns = [path("listed/", Listed.as_view())]
+
+
+def _said():
+    said = io.StringIO()
+    call_command("speedups", stdout=said)
+    return said.getvalue()
+
+
+def test_generic_views_are_listed_too():
+    with installed():
+        said = _said().splitlines()
+    assert said[said.index("Listed") + 1].split(maxsplit=1) == ["rows", "lists by the database"]
+
+
+def test_it_is_written_at_once():
+    class Written(io.StringIO):
+        times = 0
+
+        def write(self, text):
+            self.times += 1
+            return super().write(text)
+
+    call_command("speedups", stdout=(said := Written()))
+    assert said.times == 1
