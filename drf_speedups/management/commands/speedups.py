@@ -65,7 +65,7 @@ def _why_off() -> str:
     """Return why rows are the framework's, nothing if they are ours."""
     if is_installed():
         return ""
-    aside = getattr(apps.get_app_config("drf_speedups"), "stepped_aside", "")
+    aside = getattr(apps.app_configs.get("drf_speedups"), "stepped_aside", "")
     return f"off, {aside or f'the setting SPEEDUPS leaves out {PIECE!r}'}"
 
 
