@@ -73,7 +73,8 @@ class Answering(Receiving):
         self.breath_at = connection.started + SLICE
         environ = self._environ(connection)
         reply: Any = connection.reply
-        environ["gunicorn.socket"] = sock = ClientSocket(connection.sock)
+        flush = partial(self.flush, connection)
+        environ["gunicorn.socket"] = sock = ClientSocket(connection.sock, flush)
         self._count_request()
         reply.must_close |= not (self.alive and self.keepalive)
         answer: Any = None

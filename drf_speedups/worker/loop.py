@@ -45,20 +45,26 @@ class BufferedWorker(Overlapping):
     @classmethod
     def check_config(cls, cfg: Config, log: Any) -> None:
         """Called by the master before the first fork: end it where we cannot serve."""
-        if wanted := cls._cannot_serve(cfg):
-            log.error("%s cannot serve %s: use worker_class gthread", cls.__name__, wanted)
+        if why := cls._why_not(cfg):
+            log.error("%s", why)
             sys.exit(2)
+
+    @classmethod
+    def _why_not(cls, cfg: Config) -> str:
+        if wanted := cls._cannot_serve(cfg):
+            return f"{cls.__name__} cannot serve {wanted}: use worker_class gthread"
+        if not cfg.worker_connections:
+            return "worker_connections is 0, allowed are numbers from 1: it would accept nobody"
         try:
             most = options.from_environment().get("LARGEST_BODY", cls.LARGEST_BODY)
         except ValueError as error:
-            log.error("%s", error)
-            sys.exit(2)
-        if most > cls.MOST_HELD and not _can_write(cfg.tmp_upload_dir):
-            log.error(
-                "bodies of %d bytes need a folder for temporary files that can be written: "
-                "set TMPDIR, or allow at most %d bytes", most, cls.MOST_HELD,
-            )  # fmt: skip
-            sys.exit(2)
+            return str(error)
+        if most <= cls.MOST_HELD or _can_write(cfg.tmp_upload_dir):
+            return ""
+        return (
+            f"bodies of {most} bytes need a folder for temporary files that can be written: "
+            f"set TMPDIR, or allow at most {cls.MOST_HELD} bytes"
+        )
 
     @staticmethod
     def _cannot_serve(cfg: Config) -> str:

@@ -2,6 +2,7 @@
 
 import select
 import time
+from collections.abc import Callable
 
 from gunicorn import util
 from gunicorn.workers.base import Worker
@@ -43,7 +44,12 @@ class Sending(Worker):  # type: ignore[misc]
             self._breathe(0)
             self.note_long(connection)
         if connection.out.is_full():
-            self._wait_for_room(connection)
+            self._wait_while(connection.out.is_full, connection)
+
+    def flush(self, connection: Connection) -> None:
+        """Let the client take all that was sent. Raises `ClientGoneError`."""
+        if connection.out:
+            self._wait_while(connection.out.__bool__, connection)
 
     def _breathe(self, patience: float) -> None:
         """Send what is left of others' answers and show a sign of life; serve nobody."""
@@ -57,12 +63,12 @@ class Sending(Worker):  # type: ignore[misc]
             if (one := self.connections.get(fd)) and one.state is State.REPLYING:
                 self.attend(one)
 
-    def _wait_for_room(self, connection: Connection) -> None:
-        """Nothing can hold more of this answer: wait for its client, as `sync` does."""
+    def _wait_while(self, waits: Callable[[], bool], connection: Connection) -> None:
+        """Wait for a client to take what it is sent, as `sync` does."""
         self.begin_waiting(connection)
         self.writers.register(connection.fd, WRITE)
         try:
-            while connection.out.is_full():
+            while waits():
                 self._breathe(self.beat)
                 connection.out.flush()
                 now = time.monotonic()

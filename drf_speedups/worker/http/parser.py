@@ -24,7 +24,7 @@ PLAIN_LINE = re.compile(
 BEFORE_IT = (b"", b"\r", b"\r\n")
 REMEMBERED_HEADS = 1024
 LARGEST_REMEMBERED = 2048  # bytes
-LARGEST_UNFINISHED = 65_536  # bytes of a head; gunicorn's limits allow 800 kB of small fields
+LARGEST_SECTION = 65_536  # bytes of a head or of trailers; gunicorn's limits allow 800 kB
 
 
 class Parser:
@@ -103,8 +103,6 @@ class Parser:
     def _read_head(self) -> Request | None:
         text = self._cut_section(self._judge)
         if text is None:
-            if len(self.buffer) > LARGEST_UNFINISHED:
-                raise LimitRequestHeaders("the head has no end")
             return None
         line = PLAIN_LINE.match(text)
         if self.heads is None or line is None or line.end() - 2 > self._longest_line:
@@ -119,11 +117,16 @@ class Parser:
         return Request(head, method.decode(), uri.decode(), path.decode(), query.decode())
 
     def _cut_section(self, judge: Callable[[bytes], object]) -> bytes | None:
-        """Return the lines up to and with an empty one, None while that is missing."""
+        """Return the lines up to and with an empty one, None while that is missing.
+
+        Raises `LimitRequestHeaders` for more than a connection may hold, whole or not.
+        """
         end = self.buffer.find(EMPTY_LINE, max(0, self._searched - 3))
-        if end < 0:
+        if not 0 <= end <= LARGEST_SECTION:
             self._searched = len(self.buffer)
             self._refuse_early(judge)
+            if len(self.buffer) > LARGEST_SECTION:
+                raise LimitRequestHeaders(f"more than {LARGEST_SECTION} bytes")
             return None
         text = bytes(self.buffer[: end + 4])
         del self.buffer[: end + 4]

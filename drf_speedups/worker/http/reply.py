@@ -19,6 +19,7 @@ BLANKS = " \t"  # which RFC 9110 allows around a value; `strip()` knows more
 CHANGING = {"etag", "x-request-id", "content-length", "location", "server-timing"}  # with answers
 NO_BODY = re.compile(r"1\d\d|204|304")
 NO_LENGTH = re.compile(r"1\d\d|204")
+SWITCHING = 101  # the protocol: what follows is no request, whoever answers it
 
 Headers = list[tuple[str, str]]
 
@@ -95,7 +96,7 @@ class Reply:
 
     def should_close(self) -> bool:
         """Tell whether the connection ends with this answer."""
-        if self.must_close or self.req.should_close():
+        if self.must_close or self.status_code == SWITCHING or self.req.should_close():
             return True
         return self.response_length is None and not self.chunked and not self._omits_body
 

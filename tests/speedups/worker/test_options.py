@@ -72,6 +72,10 @@ def test_an_option_that_cannot_act_is_refused(setting, value, named):
     assert line == f"BufferedWorker cannot serve {named}: use worker_class gthread"
 
 
+def test_a_worker_that_may_hold_no_connection_is_refused():
+    assert refused(worker_connections=0).startswith("worker_connections is 0, allowed are numbers")
+
+
 def test_bodies_that_memory_cannot_hold_need_a_folder_for_files(monkeypatch):
     def refuse(**named):
         raise FileNotFoundError("No usable temporary directory found")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drf_speedups.worker.http.parser import Parser
+from drf_speedups.worker.http.parser import LARGEST_SECTION, Parser
 from drf_speedups.worker.http.request import GunicornRequest
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.raw_requests import ALL, VALID
@@ -151,3 +151,19 @@ def test_an_endless_head_is_refused_long_before_its_end():
     assert ours(cfg, [chunked + b"0\r\n", *[b"A: b\r\n" * 1000] * 300]) == [431]
     assert ours(cfg, [chunked + b"0\r\nA: b\n"]) == [400]
     assert ours(cfg, [chunked + b"0\r\nA: b\r\n"]) == [INCOMPLETE]
+
+
+@pytest.mark.parametrize("before", [
+    b"GET / HTTP/1.1\r\n", head("POST / HTTP/1.1", "Transfer-Encoding: chunked") + b"0\r\n",
+], ids=["head", "trailers"])  # fmt: skip
+def test_more_than_a_connection_may_hold_is_refused_however_it_comes(before):
+    cfg = configured()
+    fields = [f"A: {'b' * 8000}\r\n".encode()] * (LARGEST_SECTION // 8005 + 1)
+    whole = [before, *fields, b"\r\n"]
+    within = [before, *fields[2:], b"\r\n"]
+    for pieces in (whole, [b"".join(whole)], whole[:-1]):
+        assert ours(cfg, pieces) == [431]
+    for pieces in (within, [b"".join(within)]):
+        assert ours(cfg, pieces) == gunicorns(cfg, b"".join(within))
+    long_line = [b"GET /", b"a" * LARGEST_SECTION, b" HTTP/1.1\r\n\r\n"]
+    assert ours(cfg, long_line) == ours(cfg, [b"".join(long_line)]) == [414]

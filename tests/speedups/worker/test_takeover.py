@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering
-from tests.speedups.worker.serving import body, eventually, gunicorn, inside, talk
+from tests.speedups.worker.serving import body, eventually, gunicorn, inside, receive_all, talk
 
 GET = head("GET / HTTP/1.1", HOST)
 CLOSE = head("GET / HTTP/1.1", HOST, "Connection: close")
@@ -151,12 +151,28 @@ def test_a_web_socket_works_as_under_sync():
         eventually(lambda: served.worker.acceptor.held == 0)
 
 
-def test_an_answer_of_101_says_that_it_upgrades():
+def test_an_answer_of_101_says_that_it_upgrades_and_what_follows_is_no_request():
     headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "a")]
     with inside(answering([], *headers, status="101 Switching Protocols")) as served:
-        lines = talk(served.address, GET).split(b"\r\n")
+        lines = talk(served.address, GET + GET, end=False).split(b"\r\n")
     assert b"Connection: upgrade" in lines
     assert b"Upgrade: websocket" in lines
+    assert lines.count(b"HTTP/1.1 101 Switching Protocols") == 1
+
+
+def test_what_was_written_before_the_socket_is_used_comes_before_what_it_sends():
+    written = b"a" * 10_000_000  # more than the kernel takes
+
+    def application(environ, start_response):
+        write = start_response("200 OK", [("Content-Length", str(len(written) + 4))])
+        write(written)
+        environ["gunicorn.socket"].sendall(b"last")
+        return []
+
+    with inside(application) as served, socket.create_connection(served.address) as client:
+        client.sendall(GET)
+        time.sleep(0.1)
+        assert body(receive_all(client)) == written + b"last"
 
 
 @pytest.fixture(scope="module")
