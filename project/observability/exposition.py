@@ -42,17 +42,28 @@ def take_room(pid: int) -> None:
     """Make the files of a process, with all their space. Raises `OSError` if there is none."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up
     for kind, size in ROOM.items():
-        file = os.open(FOLDER / f"{kind}_{pid}.db", os.O_CREAT | os.O_RDWR)
-        try:
-            os.posix_fallocate(file, 0, size)
-        finally:
-            os.close(file)
+        file = FOLDER / f"{kind}_{pid}.db"
+        if not file.exists():
+            _fill(file, size)
+
+
+def _fill(file: Path, size: int) -> None:
+    """Make a file that others see when it is whole: half a one would end each scrape."""
+    unfinished = file.with_suffix(".unfinished")
+    try:
+        unfinished.write_bytes(bytes(size))
+        unfinished.rename(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 PLACE = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
 _sweep(PLACE)
 FOLDER, LOCK = _own(PLACE)
+THE_DEAD = 0  # no worker has this process id
 try:
+    take_room(THE_DEAD)
     take_room(os.getpid())
 except OSError:
     shutil.rmtree(FOLDER)
@@ -71,7 +82,6 @@ from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead  # noqa: E402
 
 ADDED_UP = ("counter", "histogram")  # kinds of files that outlive their worker
-THE_DEAD = 0  # no worker has this process id
 
 REQUESTS = Counter(
     "http_requests", "Requests that the application answered.", ["method", "route", "status"]
@@ -144,6 +154,7 @@ def serve(host: str, port: int) -> Scrapes:
 def bury(pid: int) -> None:
     """Keep what a dead worker has counted, in one file for all of them; forget its gauges."""
     with _Files.lock:
+        take_room(THE_DEAD)
         mark_process_dead(pid)
         for kind in ADDED_UP:
             left = FOLDER / f"{kind}_{pid}.db"

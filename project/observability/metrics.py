@@ -109,8 +109,9 @@ class Metrics(LifecycleHooks):
             self.busy_seconds, self.told_at = busy_seconds, now
 
     def worker_stops(self) -> None:
-        """Tell what is left."""
-        self._tell()
+        """Tell what is left, unless there was no room for it from the start."""
+        if tally.is_read:
+            self._tell()
 
     def worker_gone(self, pid: int) -> None:
         """Keep its counts, forget its gauges."""

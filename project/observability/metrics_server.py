@@ -14,7 +14,9 @@ from typing import Any
 
 MOST = 16  # clients; who has been there longest makes room for the next one
 PATIENCE = 5.0  # seconds for a request and its answer
+AGAIN = 0.1  # seconds between attempts to accept while no descriptor is left
 LONGEST = 8192  # bytes of a request
+END = b"\r\n\r\n"
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -26,39 +28,59 @@ class Scrapes:
         """Begin to listen. Raises `OSError` for an address that is taken or no address."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, port), family=family)
+        self.listener.setblocking(False)
         self.port: int = self.listener.getsockname()[1]
         self.application = application
-        self.clients: list[asyncio.StreamWriter] = []  # the one that came first is first
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
 
     async def _serve(self) -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # no descriptor is left
-        server = await asyncio.start_server(self._attend, sock=self.listener, limit=LONGEST)
-        await server.serve_forever()
+        """Accept one client after the other: asyncio's server takes a hundred at once."""
+        loop = asyncio.get_running_loop()
+        clients: list[asyncio.Task[None]] = []  # the one that came first is first
+        while True:
+            try:
+                client, _ = await loop.sock_accept(self.listener)
+            except OSError:
+                await asyncio.sleep(AGAIN)
+                continue
+            clients = [one for one in clients if not one.done()]
+            clients.append(loop.create_task(self._attend(client)))
+            await asyncio.sleep(0)  # it begins: else a cancelled one would not close its socket
+            if len(clients) > MOST:
+                clients[0].cancel()
+                await asyncio.wait(clients[:1])
 
-    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.clients.append(writer)
-        if len(self.clients) > MOST:
-            self.clients.pop(0).transport.abort()
-        with contextlib.suppress(OSError, EOFError, asyncio.LimitOverrunError):
+    async def _attend(self, client: socket.socket) -> None:
+        try:
             async with asyncio.timeout(PATIENCE):  # its error is an `OSError`
-                writer.write(self._answer(await reader.readuntil(b"\r\n\r\n")))
-                await writer.drain()
-                writer.write_eof()  # closing is not enough: a worker may be forked meanwhile
-                writer.close()
-                await writer.wait_closed()
-        writer.transport.abort()
-        with contextlib.suppress(ValueError):  # it had to make room
-            self.clients.remove(writer)
+                await self._converse(client)
+        except OSError:
+            pass
+        finally:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)  # a worker that was forked meanwhile has it, too
+            client.close()
+
+    async def _converse(self, client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        head = b""
+        while END not in head:
+            more = await loop.sock_recv(client, LONGEST)
+            if not more or len(head) > LONGEST:
+                return
+            head += more
+        await loop.sock_sendall(client, self._answer(head))
+        client.shutdown(socket.SHUT_WR)
+        while await loop.sock_recv(client, LONGEST):
+            pass  # a close before the client's would cut off what it has not read
 
     def _answer(self, head: bytes) -> bytes:
-        try:
-            environ = _environ(head)
-        except (ValueError, http.client.HTTPException):
-            return _message("400 Bad Request", [], b"")
         said: list[Any] = []
-        body = b"".join(self.application(environ, lambda *said_: said.extend(said_)))
-        return _message(said[0], said[1], body)
+        try:
+            answer = self.application(_environ(head), lambda *said_: said.extend(said_))
+        except (ValueError, TypeError, http.client.HTTPException):  # of what the client has sent
+            return _message("400 Bad Request", [], b"")
+        return _message(said[0], said[1], b"".join(answer))
 
 
 def _environ(head: bytes) -> dict[str, Any]:

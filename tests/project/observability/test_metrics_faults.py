@@ -19,13 +19,57 @@ from project.observability import metrics_server
 from tests.load.conftest import free_port
 from tests.project.observability.scraping import Observed, Scrape, observed
 from tests.project.observability.test_metrics import folder_of, workers
-from tests.project.production import PRODUCTION, ROOT
+from tests.project.production import PRODUCTION, ROOT, run
 from tests.project.test_gunicorn import GUNICORN
 from tests.speedups.worker.serving import eventually
 
 MANY = 300  # connections
 A_WORKERS = 24  # descriptors
 SMALL = 64 * 1024  # bytes of a file
+CROWD = """
+import os, socket, sys, threading, time
+from project.observability.metrics_server import Scrapes
+
+begun = threading.Event()
+
+def slow(environ, start_response):  # meanwhile all others come
+    begun.set()
+    time.sleep(0.3)
+    start_response("200 OK", [])
+    return [b""]
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+scrapes = Scrapes(slow, "127.0.0.1", 0)
+links = [socket.create_connection(("127.0.0.1", scrapes.port))]
+links[0].sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+begun.wait()
+links += [socket.create_connection(("127.0.0.1", scrapes.port)) for _ in range(80)]
+mine, most, sent = descriptors(), 0, time.monotonic()
+sys.setswitchinterval(1e-5)
+while time.monotonic() < sent + 1:
+    most = max(most, descriptors())
+print(most - mine)
+"""
+NO_ROOM = """
+import os, resource, sys
+from prometheus_client import CollectorRegistry, generate_latest
+from project.observability import exposition
+
+files = [*exposition.FOLDER.glob("*.db")]
+print(len(files), all(512 * one.stat().st_blocks >= one.stat().st_size > 0 for one in files))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+try:
+    exposition.take_room(1)
+except OSError:
+    print("no room")
+registry = CollectorRegistry()
+exposition._Files(registry)
+print(len(generate_latest(registry)) >= 0)
+exposition.bury(1)
+exposition.clear()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +150,16 @@ def test_with_few_descriptors_those_who_scrape_leave_some_for_new_workers(own_se
     with connections(own_service.port, b"GET", 2 * (metrics_server.MOST + A_WORKERS)):
         kill_a_worker(own_service.server)
     assert Scrape(own_service.port).total("worker_slots")
+
+
+def test_however_many_come_at_once_few_of_the_masters_descriptors_are_taken():
+    assert int(run("-c", CROWD).stdout) <= metrics_server.MOST
+
+
+def test_a_worker_without_room_spoils_no_scrape_and_the_dead_have_theirs():
+    """Memory that turns out not to be there would end the master, which adds up the dead."""
+    ended = run("-c", NO_ROOM, str(SMALL), **PRODUCTION, DJANGO_SETTINGS_MODULE="project.settings")
+    assert ended.stdout.splitlines() == ["6 True", "no room", "True"], ended.stderr
 
 
 @pytest.mark.django_db
