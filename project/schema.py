@@ -1,4 +1,4 @@
-"""The OpenAPI document, made once: it is the same for everybody."""
+"""The OpenAPI document, made once: it is the same for everybody; and the page that shows it."""
 
 import functools
 from collections.abc import Hashable
@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from project.requests.preconditions import etag
 
@@ -22,6 +22,14 @@ class Schema(SpectacularAPIView):
         headers = {"Cache-Control": "no-cache", "ETag": tag}  # no-cache: ask whether it still holds
         response = HttpResponse(document, headers=headers, content_type=content_type)
         return get_conditional_response(request._request, etag=tag, response=response)
+
+
+class Docs(SpectacularSwaggerView):
+    """The stock page, whose template is for GET alone."""
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Name the methods, in `Allow`."""
+        return HttpResponse()
 
 
 @functools.cache

@@ -3,11 +3,10 @@
 from django.conf import settings
 from django.urls import path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularSwaggerView
 
 import crud.urls
 from project.observability import health
-from project.schema import Schema
+from project.schema import Docs, Schema
 
 handler400 = "project.requests.problems.bad_request"
 handler403 = "project.requests.problems.permission_denied"
@@ -19,7 +18,7 @@ urlpatterns = [
     re_path("^livez/?$", health.livez),
     re_path("^readyz/?$", health.readyz),
     re_path("^schema/?$", Schema.as_view(), name="schema"),
-    re_path("^docs/?$", SpectacularSwaggerView.as_view(), name="docs"),
+    re_path("^docs/?$", Docs.as_view(), name="docs"),
 ]
 
 if "django.contrib.admin" in settings.INSTALLED_APPS:

@@ -52,6 +52,15 @@ def test_the_docs_need_no_network_but_ours(guarded, path):
         assert guarded.http.get(url).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/items/", "/items/1/", "/readyz", "/schema/", "/docs/"])
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html"])
+def test_whatever_the_method_it_is_no_error_of_ours(ours, path, accept):
+    for method in ("OPTIONS", "HEAD", "PUT", "TRACE", "BREW"):
+        answer = ours.http.request(method, path, headers={"Accept": accept})
+        assert (method, answer.status_code < 500) == (method, True)
+    assert {"GET", "HEAD", "OPTIONS"} <= {*ours.http.options(path).headers["Allow"].split(", ")}
+
+
 @pytest.mark.parametrize("path", ["/schema/", "/docs/"])
 def test_what_describes_the_service_refuses_what_is_no_read(ours, path):
     assert_problem(ours.http.post(path, json={}), 405)
