@@ -10,7 +10,7 @@ def main():
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
-        from django.db import OperationalError
+        from django.db import DatabaseError
     except ImportError as exc:
         raise ImportError(
             "Couldn't import Django. Are you sure it's installed and "
@@ -21,11 +21,12 @@ def main():
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as exc:
         sys.exit("manage.py: " + " ".join(str(exc).split()))
-    except OperationalError as exc:
-        reason = " ".join(str(exc).split())
-        connected = getattr(exc.__cause__, 'sqlstate', None)
-        advice = "" if connected else " (check DATABASE_URL, and that PostgreSQL runs there)"
-        sys.exit(f"manage.py: {reason}{advice}")
+    except DatabaseError as exc:
+        from project.management.refusals import in_one_line
+        said = in_one_line(exc)
+        if said is None:
+            raise
+        sys.exit(f"manage.py: {said}")
 
 
 if __name__ == '__main__':

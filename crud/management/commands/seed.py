@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import ProgrammingError, connection, transaction
+from django.db import connection, transaction
 from tqdm import tqdm
 
 from crud.models import Item
@@ -29,11 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         rows = options["rows"]
         if rows < 0:
-            raise CommandError("--rows is a number from 0")
-        try:
-            there = Item.objects.exists()
-        except ProgrammingError as error:
-            raise CommandError("there is no table yet: run manage.py migrate first") from error
+            raise CommandError(f"--rows is {rows}: give a number from 0")
+        there = Item.objects.exists()
         if options["if_empty"] and there:
             return
         if there and not (options["append"] or options["yes"] or settings.DEBUG):
