@@ -63,7 +63,7 @@ def refuse_impossible(conditions: Conditions) -> None:
     if conditions.memory and not LEAST_MEMORY <= conditions.memory <= memory:
         raise LabError(
             f"a cap of {conditions.memory / MIB:.0f} MiB of memory: a server starts in "
-            f"{LEAST_MEMORY // MIB} or more, and this machine has {memory // MIB}"
+            f"{LEAST_MEMORY // MIB} MiB or more, and this machine has {memory // MIB:,}"
         )
 
 

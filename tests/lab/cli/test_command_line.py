@@ -58,7 +58,7 @@ def test_an_unknown_target_is_one_line_that_names_the_known(capsys, tmp_path):
     (("--repeats", "0"), "repeats is 0"),
     (("--workers", "-1"), "workers is -1"),
     (("--cpus", "512"), "a cap of 512 CPUs has no effect"),
-    (("--memory", "1m"), "a cap of 1 MiB of memory: a server starts in 48 or more"),
+    (("--memory", "1m"), "a cap of 1 MiB of memory: a server starts in 48 MiB or more"),
     (("--memory", "900000g"), "and this machine has"),
 ])  # fmt: skip
 def test_impossible_numbers_are_refused(words, said, capsys, tmp_path):
