@@ -1,17 +1,24 @@
 """What documents claim is so: figures stand in committed reports, rooms and names are there."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lab.cli.main import parser
+from lab.experiments import services
+from lab.running.hosts import inventory
 from tests.test_layout import LAB, ROOT, SPEEDUPS, documents
 
 NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)(?: %| ms| times| MB)?"
 RANGED = re.compile(rf"{NUMBER} \({NUMBER} to {NUMBER}\)")  # 0.18 (0.16 to 0.21)
 COMPUTED = {"planning.md", "measuring.md"}  # their commands stand beside the figures
 ADR_LIMIT = 1000  # characters
+LAB_COMMAND = re.compile(r"(?:^|`)(?:\.venv/bin/)?python -m lab ([^\n`#]*)", re.MULTILINE)
+MENTIONED = re.compile("are required|expected one argument")  # a part of a command is none
+FILE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 
 
 def value(text: str) -> float:
@@ -77,3 +84,23 @@ def test_what_contributing_calls_by_its_name_is_defined_in_a_file_of_the_same_ro
 def test_decisions_are_short():
     sizes = {path.name: len(path.read_text()) for path in Path(ROOT, "docs", "adr").glob("*.md")}
     assert {name: size for name, size in sizes.items() if size >= ADR_LIMIT} == {}
+
+
+def test_each_command_of_the_lab_in_a_document_can_be_typed(capsys):
+    said = ("\n".join(page.read_text() for page in documents())).replace("\\\n", " ")
+    commands = {" ".join(one.split()) for one in LAB_COMMAND.findall(said) if "…" not in one}
+    assert len(commands) > 20
+    for command in commands:
+        try:
+            parser().parse_args(shlex.split(command))
+        except SystemExit:
+            assert MENTIONED.search(capsys.readouterr().err), command
+
+
+def test_each_file_for_the_lab_in_a_document_can_be_read(tmp_path):
+    files = [text for page in documents() for text in FILE.findall(page.read_text())]
+    assert files
+    for text in files:
+        path = tmp_path / "shown.toml"
+        path.write_text(text)
+        (inventory if "[[host]]" in text else services).read(path)
