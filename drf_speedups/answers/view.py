@@ -19,7 +19,6 @@ from drf_speedups.eligibility.serializers import OfFields
 from drf_speedups.eligibility.views import (
     DESCRIBING,
     OF_A_REQUEST,
-    OF_A_ROUTE,
     check_framework,
     deciding,
     gives_json,
@@ -78,7 +77,7 @@ class Knowledge:
             self.actions[action_class.name] = _looked_at(action_class, view_class)
         self._kind = view_class
         self._described = tuple([_kept(getattr(view_class, name, None)) for name in DESCRIBING])
-        self._unchanged = Unchanged(_on_the_way(view_class), OF_A_ROUTE)
+        self._unchanged = Unchanged(_on_the_way(view_class))
         self._fields = OfFields(getattr(view_class, "serializer_class", None))
         self.deciding = _deciding(view_class)
         self._let_in: set[tuple[Any, ...]] = set()
@@ -161,6 +160,9 @@ def _on_the_way(kind: Any) -> Iterator[Any]:
     for name in DESCRIBING:
         value = getattr(kind, name, None)
         yield from value if isinstance(value, list | tuple) else (value,)
+    serializer = getattr(kind, "serializer_class", None)
+    yield from map(type, getattr(serializer, "_declared_fields", {}).values())
+    yield from getattr(serializer, "serializer_field_mapping", {}).values()
 
 
 def _deciding(view_class: Any) -> tuple[str, ...] | None:

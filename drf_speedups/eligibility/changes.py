@@ -28,8 +28,9 @@ from drf_speedups.eligibility.serializers import (
     check_parser,
     check_serializer,
 )
-from drf_speedups.eligibility.views import OF_A_ROUTE, check_permissions
+from drf_speedups.eligibility.views import check_permissions
 
+MOST_CLASSES = 4096  # some projects make classes for each request
 PARSERS = frozenset({parsers.JSONParser, parsers.FormParser, parsers.MultiPartParser})
 
 
@@ -41,7 +42,7 @@ def once(check: Callable[..., None], *subject: Any) -> None:
     unless(unchanged(*subject), "a class was changed meanwhile")
 
 
-@functools.cache
+@functools.lru_cache(MOST_CLASSES)
 def _refusal(check: Callable[..., None], *subject: Any) -> StepAside | None:
     try:
         check(*subject)
@@ -50,14 +51,21 @@ def _refusal(check: Callable[..., None], *subject: Any) -> StepAside | None:
     return None
 
 
-@functools.cache
+@functools.lru_cache(MOST_CLASSES)
 def unchanged(*subject: Any) -> Unchanged:
-    return Unchanged((one for one in subject if isinstance(one, type)), OF_A_ROUTE)
+    """Return what tells whether classes have the code that they had when they were looked at."""
+    return Unchanged(one for one in subject if isinstance(one, type))
 
 
-@functools.cache
+@functools.lru_cache(MOST_CLASSES)
 def silence(model: Any, heard: tuple[ModelSignal, ...]) -> Silence:
     return Silence(model, heard)
+
+
+def forget() -> None:
+    """Let all classes be looked at anew."""
+    for known in (_refusal, unchanged, silence):
+        known.cache_clear()
 
 
 def check_view(mixin: Any, kind: Any, action: str) -> None:

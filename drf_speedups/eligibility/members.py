@@ -113,8 +113,7 @@ class Unchanged:
     costs a comparison of the same objects.
     """
 
-    def __init__(self, classes: Iterable[Any], ignored: frozenset[str] = frozenset()) -> None:
-        self._ignored = PYTHON_S | ignored
+    def __init__(self, classes: Iterable[Any]) -> None:
         bases = {base for one in classes for base in getattr(one, "__mro__", ())}
         self._seen = {one: dict(vars(one)) for one in bases if not is_framework_s(one)}
         self._now = [*map(vars, self._seen)]
@@ -135,7 +134,7 @@ class Unchanged:
     def _is_same(self, kind: type) -> bool:
         """Look again, at code only."""
         now, before = dict(vars(kind)), self._seen[kind]
-        names = (now.keys() | before.keys()) - self._ignored
+        names = (now.keys() | before.keys()) - PYTHON_S
         pairs = [(now.get(name, _nothing), before.get(name, _nothing)) for name in names]
         changed = any(one is not other and (is_code(one) or is_code(other))
                       for one, other in pairs)  # fmt: skip

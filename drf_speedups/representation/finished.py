@@ -16,7 +16,7 @@ from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation.lazy import LazyList
-from drf_speedups.representation.reading import from_context, is_wanted
+from drf_speedups.representation.reading import from_context, is_as_its_class, is_wanted
 from drf_speedups.representation.sql import rows, shapes
 from drf_speedups.representation.sql.plain_rows import own_code
 
@@ -138,6 +138,7 @@ def finished_data(serializer: Any) -> Finished | None:
         chosen is None
         or "fields" in vars(child)
         or not is_wanted(serializer)
+        or not (is_as_its_class(serializer) and is_as_its_class(child))
         or ROW.to_representation not in STAND_INS  # somebody has put theirs in its place
         or kind.to_representation is not ROW.to_representation
         or whole.to_representation is not SHOWS_ALL
@@ -169,7 +170,7 @@ def fetch_first(serializer: Any) -> None:
     chosen = own.get("instance")
     plain = not own_code(kind, LIST) & {"data", "to_representation"}
     made = {"_data", "_errors", "initial_data"} & own.keys()
-    if plain and not made and isinstance(chosen, models.QuerySet):
+    if plain and not made and is_as_its_class(serializer) and isinstance(chosen, models.QuerySet):
         shapes.fetched(chosen)
 
 

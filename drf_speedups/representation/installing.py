@@ -25,6 +25,7 @@ from rest_framework.serializers import ListSerializer, Serializer
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.utils.serializer_helpers import ReturnDict
 
+from drf_speedups.eligibility import changes
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
 from drf_speedups.representation import members, negotiating, reading
@@ -83,6 +84,7 @@ def uninstall() -> None:
 
 
 def _forget(**_kwargs: Any) -> None:
+    changes.forget()
     members.forget()
     reading.forget()
     negotiating.forget()

@@ -7,7 +7,7 @@ its own field, built as ever.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +20,7 @@ from rest_framework import fields, relations, serializers
 from rest_framework.fields import SkipField, empty
 from rest_framework.relations import PKOnlyObject
 
+from drf_speedups.eligibility.changes import unchanged
 from drf_speedups.eligibility.members import is_code, own_members
 from drf_speedups.eligibility.own_code import check_computes
 from drf_speedups.eligibility.reasons import StepAside, unless
@@ -250,6 +251,12 @@ def _copy(value: Any) -> Any:
     return [*value] if isinstance(value, list | tuple) else value
 
 
+def _with_parts(fields: Iterable[Any]) -> Iterator[Any]:
+    for field in fields:
+        yield field
+        yield from _with_parts(vars(field)[name] for name in PARTS if vars(field).get(name))
+
+
 class Template:
     """The fields of a serializer class. Raises `StepAside` where each may have others."""
 
@@ -258,7 +265,10 @@ class Template:
         self.kind = kind
         self.told = told(kind)
         self.serializer = kind()
-        self.shown = [one for one in self.serializer.fields.values() if not one.write_only]
+        self.fields = [*self.serializer.fields.values()]
+        kinds: set[Any] = {type(one) for one in _with_parts(self.fields)}
+        self.unchanged = unchanged(kind, *kinds)
+        self.shown = [one for one in self.fields if not one.write_only]
         self.model = getattr(getattr(kind, "Meta", None), "model", None)
 
     def members(self, model: Any) -> list[Member]:
@@ -279,10 +289,15 @@ def template(kind: Any) -> Template | str:
 
 def members(kind: Any, row_class: Any) -> list[Member] | None:
     """Return what reads objects of a class for serializers of another; None if it is not known."""
+    found = known(kind)
+    return _members(found, row_class) if found and unchanged(row_class) else None
+
+
+def known(kind: Any) -> Template | None:
+    """Return the fields of a serializer class, None if it may have others by now."""
     found = template(kind)
-    if isinstance(found, str) or found.told != told(kind):
-        return None
-    return _members(found, row_class)
+    same = isinstance(found, Template) and found.told == told(kind) and found.unchanged
+    return found if same else None  # type: ignore[return-value]
 
 
 @functools.lru_cache(MOST_CLASSES)

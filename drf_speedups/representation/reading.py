@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Mapping
-from types import NoneType
+from types import FunctionType, NoneType
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import models
+from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from drf_speedups.eligibility.members import own_members
@@ -25,6 +26,20 @@ from drf_speedups.representation.members import (
     reading,
 )
 from drf_speedups.representation.sql.plain_rows import own_code
+
+# What serializers have of their class, and one of them may have of its own.
+OF_A_CLASS = frozenset({"Meta", "_declared_fields"}).union(
+    name
+    for kind in (*serializers.ModelSerializer.__mro__, LIST)
+    for name, member in vars(kind).items()
+    if isinstance(member, FunctionType)
+)
+
+
+def is_as_its_class(serializer: Any) -> bool:
+    """Tell whether nobody has put a method of one serializer in the place of its class's."""
+    own: dict[str, Any] = vars(serializer)
+    return own.keys().isdisjoint(OF_A_CLASS)
 
 
 def is_wanted(serializer: Any) -> bool:
@@ -90,7 +105,8 @@ def _reads(serializer: Any, kind: Any, row_class: Any) -> Kept | None:
     plain = kind.to_representation is ROW.to_representation
     if row_class is NoneType or not is_wanted(serializer) or chooses_fields(kind):
         return None
-    found = None if "fields" in own else members(kind, row_class)
+    known = "fields" not in own and is_as_its_class(serializer)
+    found = members(kind, row_class) if known else None
     if found is None:
         many = plain and isinstance(serializer.parent, LIST)
         return _own_reads(serializer, row_class) if many else None

@@ -26,6 +26,7 @@ from drf_speedups.eligibility.serializers import (
 )
 
 _stock: Any = vars(serializers.Serializer)["fields"].func
+MOST_CLASSES = 4096  # some projects make classes for each request
 _NOTHING: frozenset[str] = frozenset()
 
 _shared: dict[tuple[type, bool], "Shared | None"] = {}
@@ -129,9 +130,12 @@ def shared_by(serializer: Any) -> Shared | None:
     """Return what all serializers of a class share; None if that is not safe."""
     # Fields ask their root whether it is partial.
     key = (type(serializer), bool(getattr(serializer.root, "partial", False)))
-    if key not in _shared:
-        _shared[key] = _built(*key)
-    shared = _shared[key]
+    try:
+        shared = _shared[key]
+    except KeyError:
+        if len(_shared) >= MOST_CLASSES:
+            _shared.clear()
+        shared = _shared[key] = _built(*key)
     return shared if shared is not None and shared.said else None
 
 

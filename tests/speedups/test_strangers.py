@@ -42,9 +42,16 @@ def serializer_of(row_class: Any, **more: Any) -> Any:
     return type("OfRows", (serializers.ModelSerializer,), {"Meta": type("Meta", (), meta)})
 
 
+class Named(serializers.CharField):
+    """A field with code of its own."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data)
+
+
 class Rows(Fast):
     queryset = BigKey.objects.all()
-    serializer_class = serializer_of(BigKey)
+    serializer_class = type("OfRows", (serializer_of(BigKey),), {"name": Named(max_length=20)})
 
 
 class TitledRows(Fast):
@@ -263,6 +270,8 @@ LATE: dict[str, tuple[Any, str, Any]] = {
     "a view set's method": (Rows, "get_queryset", lambda self: BigKey.objects.none()),
     "its attribute": (Rows, "permission_classes", [permissions.IsAuthenticated]),
     "a serializer's method": (Rows.serializer_class, "to_representation", lambda *_: {"a": 1}),
+    "a field's method": (Named, "to_internal_value", lambda *_: "late"),
+    "a column's descriptor": (BigKey, "name", property(lambda _: "late", lambda *_: None)),
     "a model's method": (BigKey, "save", lambda *_, **__: None),
     "another of it": (BigKey, "delete", lambda *_: None),
 }

@@ -14,6 +14,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
 
+from drf_speedups.eligibility.changes import unchanged
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
@@ -46,10 +47,16 @@ FORWARD = {descriptors.ForwardManyToOneDescriptor, descriptors.ForwardOneToOneDe
 OF_QUERY_SETS = vars(BaseManager.from_queryset(models.QuerySet))["filter"].__code__
 
 
-@functools.lru_cache(MOST_CLASSES)
 def own_code(kind: Any, base: Any) -> frozenset[str]:
     """Return the names of what a class has that its base's own classes do not define."""
+    return _own_code(kind, base) if unchanged(kind) else _found(kind, base)
+
+
+def _found(kind: Any, base: Any) -> frozenset[str]:
     return frozenset(name for _, name, _ in own_members(kind, frozenset(base.__mro__)))
+
+
+_own_code = functools.lru_cache(MOST_CLASSES)(_found)
 
 
 def check_query_set(kind: Any) -> None:
@@ -91,7 +98,7 @@ def check_objects(model: Any) -> None:
     """Raise `StepAside` unless a row becomes an object by Django's own code."""
     # Only of tables that migrations make, the columns are sure to have the types of the fields.
     unless(model._meta.managed, f"others made the table of {model.__name__}")
-    own = own_code(model, models.Model) & OF_OBJECTS
+    own = _own_code(model, models.Model) & OF_OBJECTS  # whoever keeps that asks `unchanged`
     unless(not own, f"{model.__name__} has its own {_named(own)}")
     unless(not _is_named_as_in_sql(model), f"{model.__name__} has fields that are called col1")
 
@@ -233,7 +240,7 @@ TO_MANY = {descriptors.ManyToManyDescriptor, descriptors.ReverseManyToOneDescrip
 
 def forget() -> None:
     """Let all classes be looked at anew."""
-    own_code.cache_clear()
+    _own_code.cache_clear()
     _compiles.cache_clear()
 
 

@@ -18,11 +18,11 @@ from django.db.models.sql import Query
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.database.fetched import fetch
-from drf_speedups.eligibility.changes import silence
+from drf_speedups.eligibility.changes import silence, unchanged
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.lazy import LazyList
-from drf_speedups.representation.members import MOST_CLASSES, members
+from drf_speedups.representation.members import MOST_CLASSES, known
 from drf_speedups.representation.sql import (
     assembling,
     columns,
@@ -133,10 +133,11 @@ def fewer_queries() -> bool:
 
 
 def _check_related(rows: Any, plan: Texts) -> None:
-    for kind, model in plan.kinds:
-        unless(members(kind, model), f"the fields of {kind.__name__} have changed")
+    for kind in plan.kinds:
+        unless(known(kind), f"the fields of {kind.__name__} have changed")
     for model in plan.models:
         unless(silence(model, READ), "something listens to the model's signals")
+        unless(unchanged(model), f"{model.__name__} has changed")
     raises = getattr(rows, "_fetch_mode", None) is prefetched.FETCH_RAISE
     own = rows._known_related_objects or router.routers or raises
     unless(not (plan.follows and own), "related rows are known, refused, or chosen by a router")

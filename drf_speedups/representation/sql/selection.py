@@ -61,19 +61,20 @@ def plan_of(compiler: Any, kind: Any, names: tuple[str, ...], using: str) -> Tex
     added = _annotations(compiler)
     named = tuple((name, ref, type(output)) for name, (output, ref) in added.items())
     key = (kind, using, names, columns.writes_utc(), named, *_key(compiler, info))
-    if key not in _plans:
-        if len(_plans) > MOST_CLASSES:
-            _plans.clear()
+    found = _plans.get(key)  # other threads may let all go
+    if found is None:
         try:
             root = Scope.of(compiler, info)
             root.annotations = added
-            _plans[key] = plan = prefetched.planned(kind, root, names, using)
+            found = prefetched.planned(kind, root, names, using)
             for model in _joined(info):  # their objects are made, shown or not
                 check_objects(model)
-                plan.models.add(model)
+                found.models.add(model)
         except StepAside as reason:
-            _plans[key] = reason
-    found = _plans[key]
+            found = reason
+        if len(_plans) >= MOST_CLASSES:
+            _plans.clear()
+        _plans[key] = found
     if isinstance(found, StepAside):
         raise found.with_traceback(None)
     return found

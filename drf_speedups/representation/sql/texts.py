@@ -89,8 +89,7 @@ class Texts:
 
     def __init__(self, leaf: Leaf, root: Scope, using: str, whole: "Texts | None" = None) -> None:
         self.models: set[Any] = whole.models if whole else set()  # whose rows are written
-        # By which serializers, and rows of what.
-        self.kinds: set[tuple[Any, Any]] = whole.kinds if whole else set()
+        self.kinds: set[Any] = whole.kinds if whole else set()  # by which serializers
         self.follows = False  # whether there are others than the query's own
         self.asks = False  # whether Django would ask for some of them row by row
         self.is_data = True  # whether JSON has all that the framework's data have
@@ -122,7 +121,7 @@ class Texts:
                " is its own")  # fmt: skip
         check_objects(scope.model)
         self.models.add(scope.model)
-        self.kinds.add((kind, scope.model))
+        self.kinds.add(kind)
         found = members(kind, scope.model)
         unless(found, "the serializer's fields are not known")
         parts = [

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from drf_speedups.eligibility import StepAside
 from drf_speedups.eligibility.serializers import check_shareable
+from drf_speedups.serializers import shared_fields
 from drf_speedups.serializers.shared_fields import SharedFields, check_own_fields
 from tests.speedups.library import serializers as library
 from tests.speedups.library.comparing import languages, only
@@ -150,6 +151,14 @@ def test_fields_that_are_not_shared_say_why():
     assert reasons(library.AuthorSerializer).startswith("name has a validator")
     with only(()):
         assert reasons(library.ShelfSerializer) == "the setting SPEEDUPS leaves out 'fields'"
+
+
+def test_fields_of_classes_that_are_made_for_one_request_are_let_go(monkeypatch):
+    monkeypatch.setattr(shared_fields, "MOST_CLASSES", 3)
+    for number in range(9):
+        kind: Any = type(f"Made{number}", (library.ShelfSerializer,), {})
+        assert inner(kind(data=GOOD)) == inner(kind(data=GOOD))
+        assert len(shared_fields._shared) <= 3
 
 
 def test_threads_that_share_them_get_each_their_own_answer():
