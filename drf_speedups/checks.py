@@ -15,6 +15,7 @@ from drf_speedups.eligibility.views import view_at
 
 DATABASE = "Pieces that need the database step aside"
 ROWS = "Django REST framework serializes all rows"
+LISTS = list, tuple, set, frozenset  # not what is gone once it is read, or has values beside names
 FLAGS = ("PREPARED_STATEMENTS", "SPEEDUPS_FEWER_QUERIES")
 
 
@@ -48,7 +49,7 @@ def check_pieces() -> list[CheckMessage]:
     listed = getattr(settings, "SPEEDUPS", None)
     if listed is None:
         return []
-    if isinstance(listed, str) or not hasattr(listed, "__iter__"):
+    if not isinstance(listed, LISTS):
         return [_wrong("E001", "SPEEDUPS", listed, f"a list with some of {', '.join(PIECES)}")]
     unknown = [one for one in listed if one not in PIECES]
     return [_wrong("E001", "An item of SPEEDUPS", one, ", ".join(PIECES)) for one in unknown]
@@ -80,7 +81,7 @@ def _check_view_sets() -> list[CheckMessage]:
     named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
     if named is None:
         return []
-    if isinstance(named, str) or not hasattr(named, "__iter__"):
+    if not isinstance(named, LISTS):
         return [_wrong("E004", "SPEEDUPS_VIEW_SETS", named, "None for all view sets, and a list")]
     wrong = [one for one in named if view_at(one) is None]
     return [_wrong("E004", "An item of SPEEDUPS_VIEW_SETS", one, "dotted paths of views")

@@ -26,7 +26,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 from django.core.files.storage import Storage
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.test import Client, RequestFactory, override_settings
@@ -170,14 +170,19 @@ class _Forced(WSGIHandler):
 
 @contextlib.contextmanager
 def application(client: Client | None = None) -> Iterator[Any]:
-    """Give the WSGI application as in production, the express lane in front of it if it is on."""
+    """Give the WSGI application as in production, the express lane in front of it if it is on.
+
+    A client that takes no cross-site forgery checks along is let through them, as Django does it.
+    """
     around = (request_started, request_finished)
     before = [(signal, signal.receivers[:]) for signal in around]
     old_connections.look_before_closing()
     try:
         handler: Any = getattr(client, "handler", None)
         forced = isinstance(handler, ForceAuthClientHandler)
-        yield ExpressLane(_Forced(handler) if forced else WSGIHandler())
+        trusted = not getattr(handler, "enforce_csrf_checks", True)
+        with mock.patch.object(WSGIRequest, "_dont_enforce_csrf_checks", trusted, create=True):
+            yield ExpressLane(_Forced(handler) if forced else WSGIHandler())
     finally:
         for signal, receivers in before:
             signal.receivers = receivers

@@ -39,7 +39,7 @@ def _rows(view_class: Any, kind: Any) -> str:
     model = found.model
     if not issubclass(kind, ModelSerializer) or not isinstance(model, type(models.Model)):
         return "by what is known of the class"
-    reason = why_not(kind, model) or _why_no_list(view_class, model)
+    reason = _why_no_list(view_class, model) or why_not(kind, model)
     return f"by what is known of the class: {reason}" if reason else "lists by the database"
 
 

@@ -28,6 +28,8 @@ from lab import ROOT
     ({"SPEEDUPS": []}, [], ""),
     ({"SPEEDUPS": "answers"}, ["E001"], "SPEEDUPS is 'answers'"),
     ({"SPEEDUPS": True}, ["E001"], "SPEEDUPS is True"),
+    ({"SPEEDUPS": {"express": False}}, ["E001"], "SPEEDUPS is {'express': False}"),
+    ({"SPEEDUPS": map(str.strip, ["fields "])}, ["E001"], "SPEEDUPS is <map"),
     ({"SPEEDUPS": ["answer", "fields", "x"]}, ["E001", "E001"], "'answer'"),
     ({"OVERLAP_LINKS": "4"}, ["E002"], "OVERLAP_LINKS is '4'"),
     ({"OVERLAP_LINKS": -1}, ["E002"], "OVERLAP_LINKS is -1"),

@@ -10,10 +10,10 @@ from django.core.files.storage import FileSystemStorage
 from django.core.signing import TimestampSigner
 from django.db import transaction
 from django.http import HttpResponse
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import path
 from django.views.decorators.cache import cache_page
-from rest_framework.authentication import BasicAuthentication
+from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.decorators import api_view, authentication_classes, throttle_classes
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -77,6 +77,13 @@ def timed(_request):
     return HttpResponse(TimestampSigner().sign("mine"))
 
 
+@api_view(["POST"])
+@authentication_classes([SessionAuthentication])
+def change(request):
+    """Say who changes something."""
+    return Response(getattr(request.user, "username", ""))
+
+
 @api_view(["GET"])
 @throttle_classes([Once])
 def once(_request):
@@ -97,6 +104,7 @@ urlpatterns = [
     *(path(f"{view.__name__}/", view) for view in (relate, hide, durably, count, upload, timed)),
     path("who/", who),
     path("once/", once),
+    path("change/", change),
 ]
 
 
@@ -155,3 +163,11 @@ def test_a_client_of_the_framework_is_who_it_says(django_user_model):
 @override_settings(SPEEDUPS=None)
 def test_no_list_of_pieces_is_all_of_them(client):
     assert_same_answers(client, [Request("GET", "/who/")])
+
+
+@pytest.mark.parametrize(("checks", "status"), [(False, "200 OK"), (True, "403 Forbidden")])
+def test_a_client_that_is_logged_in_may_change_something(django_user_model, checks, status):
+    client = Client(enforce_csrf_checks=checks)
+    client.force_login(django_user_model.objects.create(username="kim"))
+    (answer,) = assert_same_answers(client, [Request("POST", "/change/")])
+    assert answer.status == status
