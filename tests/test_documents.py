@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from drf_speedups.eligibility.reasons import PIECES
+from drf_speedups.worker.options import PREFIX, READERS
 from lab.cli.main import parser
 from lab.experiments import services
 from lab.running.hosts import inventory
@@ -104,3 +106,10 @@ def test_each_file_for_the_lab_in_a_document_can_be_read(tmp_path):
         path = tmp_path / "shown.toml"
         path.write_text(text)
         (inventory if "[[host]]" in text else services).read(path)
+
+
+def test_the_worker_s_options_and_the_service_s_pieces_are_all_explained():
+    options = re.findall(rf"^\| `{PREFIX}(\w+)`", (ROOT / "docs" / "worker.md").read_text(), re.M)
+    assert set(options) == set(READERS)
+    (row,) = re.findall(r"^\| `SPEEDUPS` .*", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    assert set(re.findall(r"`([a-z]+)`", row)) == {*PIECES, "none"} - {"representation"}
