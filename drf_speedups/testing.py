@@ -13,22 +13,17 @@ class Answers(TestCase):
 
 import contextlib
 import json
-import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from django.apps import apps
 from django.conf import settings
-from django.core.cache import DEFAULT_CACHE_ALIAS, caches
-from django.core.files.storage import Storage
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import got_request_exception, request_finished, request_started
-from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 from rest_framework.test import ForceAuthClientHandler, force_authenticate
@@ -38,25 +33,13 @@ from drf_speedups.database import old_connections
 from drf_speedups.eligibility import changes
 from drf_speedups.eligibility.reasons import PIECES
 from drf_speedups.express import ExpressLane
+from drf_speedups.replaying import alone, from_here
 from drf_speedups.representation import installing
 from drf_speedups.serializers import shared_fields
 from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
 
 MIXINS: tuple[type, ...] = (FinishedAnswers, SingleStatementWrites, SharedFields)
-SEQUENCES = """
-SELECT format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value),
-       last_value IS NOT NULL
-FROM pg_sequences
-"""
-
-# Modules that ask for the time by themselves: for cookies, Expires, Age and signatures.
-TIMED = (
-    "django.http.response",
-    "django.utils.cache",
-    "django.middleware.cache",
-    "django.core.signing",
-)
 
 
 @dataclass(frozen=True)
@@ -115,8 +98,12 @@ def assert_same_answers(
     told: list[tuple[list[Answer], Rows]] = []
     for on, named in ((None, kept), (pieces, pieces)):
         listing = override_settings(SPEEDUPS=tuple(named))
-        with _from_here(now, using), only(on), listing, application(client) as asking:
-            told.append(([answer(asking, one.environ(client)) for one in asked], _stored(using)))
+        with from_here(now, using), only(on), listing, application(client) as asking:
+            answers = []
+            for request in asked:
+                with alone(using):
+                    answers.append(answer(asking, request.environ(client)))
+            told.append((answers, _stored(using)))
     (theirs, left), (ours, also_left) = told
     for request, one, other in zip(asked, theirs, ours, strict=True):
         if one != other:
@@ -207,77 +194,6 @@ def answer(application: Any, environ: dict[str, Any]) -> Answer:
         got_request_exception.disconnect(note)
     ((status, headers),) = told
     return Answer(status, tuple(sorted(headers)), body, raised[-1])
-
-
-@contextlib.contextmanager
-def _from_here(now: Any, using: str) -> Iterator[None]:
-    """Begin with what is there now, and leave nothing behind."""
-    for one in [caches[DEFAULT_CACHE_ALIAS], *caches.all(initialized_only=True)]:
-        one.clear()  # of what throttling has counted
-    steady: tuple[Any, ...] = (
-        mock.patch("django.utils.timezone.datetime", _clock(now)),  # somebody may have its `now`
-        *(mock.patch(f"{module}.time", SimpleNamespace(time=now.timestamp)) for module in TIMED),
-        mock.patch("rest_framework.throttling.SimpleRateThrottle.timer", now.timestamp),
-        mock.patch("os.urandom", random.Random(0).randbytes),  # noqa: S311  (by uuid4, for one)
-        mock.patch("random._urandom", random.Random(0).randbytes),  # noqa: S311  (tokens)
-        # Between requests Django would close a connection that is in a transaction.
-        mock.patch.object(connections[using], "close_if_unusable_or_obsolete"),
-    )
-    around: Any = transaction.atomic(using)
-    around._from_testcase = True  # so that a change may be durable within
-    with _sequences_put_back(using), _files_taken_away(), around, contextlib.ExitStack() as stack:
-        for each in steady:
-            stack.enter_context(each)
-        stack.callback(random.setstate, random.getstate())
-        random.seed(0)
-        yield
-        transaction.set_rollback(True, using)
-
-
-def _clock(moment: datetime) -> type[datetime]:
-    """Return a class for times that says what time it is."""
-
-    class Kind(type(datetime)):  # type: ignore[misc]
-        def __instancecheck__(cls, value: Any) -> bool:
-            return isinstance(value, datetime)
-
-    class Clock(datetime, metaclass=Kind):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return moment.astimezone(tz) if tz else moment
-
-    return Clock
-
-
-@contextlib.contextmanager
-def _files_taken_away() -> Iterator[None]:
-    """Delete the files that are saved meanwhile: later ones would get other names."""
-    save, saved = Storage.save, []
-
-    def noted(self: Storage, *args: Any, **kwargs: Any) -> str:
-        name = save(self, *args, **kwargs)
-        saved.append((self, name))
-        return name
-
-    try:
-        with mock.patch.object(Storage, "save", noted):
-            yield
-    finally:
-        for storage, name in saved:
-            storage.delete(name)
-
-
-@contextlib.contextmanager
-def _sequences_put_back(using: str) -> Iterator[None]:
-    """Undo what no rollback undoes: the numbers that rows have got."""
-    if connections[using].vendor != "postgresql":
-        yield
-        return
-    with connections[using].cursor() as cursor:
-        cursor.execute(SEQUENCES.replace("%I", "%%I"), [])
-        before = cursor.fetchall()
-        yield
-        cursor.executemany("SELECT setval(%s::regclass, %s, %s)", before)
 
 
 def _stored(using: str) -> Rows:

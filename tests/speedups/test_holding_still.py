@@ -1,5 +1,6 @@
 """The helper for a project's own tests, in projects that do more than a table of items."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -8,7 +9,7 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.signing import TimestampSigner
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
@@ -21,7 +22,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from drf_speedups.testing import Request, assert_same_answers
 from tests.speedups.library.odd_models import Hiding
-from tests.speedups.library.related_models import Article
+from tests.speedups.library.related_models import Article, Topic
 from tests.speedups.representation.comparing import seed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -57,6 +58,18 @@ def durably(_request):
     with transaction.atomic(durable=True):
         Article.objects.update(title="changed")
     return HttpResponse()
+
+
+def fail(request):
+    """Refuse a row because of another, in a transaction or not."""
+    with transaction.atomic(savepoint=False) if request.GET else contextlib.nullcontext():
+        Topic.objects.create(id=1, word="late")
+    return HttpResponse()
+
+
+def look(_request):
+    """Say what there is."""
+    return HttpResponse(str(Topic.objects.count()))
 
 
 def count(_request):
@@ -101,7 +114,10 @@ def who(request):
 
 
 urlpatterns = [
-    *(path(f"{view.__name__}/", view) for view in (relate, hide, durably, count, upload, timed)),
+    *(
+        path(f"{view.__name__}/", view)
+        for view in (relate, hide, durably, fail, look, count, upload, timed)
+    ),
     path("who/", who),
     path("once/", once),
     path("change/", change),
@@ -122,6 +138,15 @@ def test_rows_that_a_model_s_own_manager_hides_are_compared(client):
 def test_a_change_that_is_to_be_durable_may_be_made(client):
     (answer,) = assert_same_answers(client, [Request("GET", "/durably/")])
     assert answer.status == "200 OK"
+
+
+@pytest.mark.parametrize("path", ["/fail/", "/fail/?atomic"])
+def test_a_statement_that_fails_is_its_request_s_trouble_alone(client, path):
+    seed()
+    answers = assert_same_answers(client, [Request("GET", path), Request("GET", "/look/")])
+    assert [(one.status[:3], one.raised) for one in answers] == [
+        ("500", IntegrityError), ("200", None),
+    ]  # fmt: skip
 
 
 def test_every_cache_is_empty_before_the_requests_are_sent_again(client, settings):

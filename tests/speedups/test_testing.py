@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from crud.models import Item
-from drf_speedups import testing
+from drf_speedups import replaying
 from drf_speedups.answers.action import json_answer
 from drf_speedups.testing import Request, assert_same_answers
 
@@ -60,7 +60,7 @@ def test_pieces_that_a_project_leaves_out_stay_out(client, monkeypatch):
 def test_time_and_random_bytes_are_the_same_for_whoever_asks(make):
     found, now = [], timezone.now()
     for _ in range(2):
-        with testing._from_here(now, "default"):
+        with replaying.from_here(now, "default"):
             found.append(make())
     assert found[0] == found[1]
 
