@@ -147,6 +147,8 @@ def read(path: Path) -> list[Trial]:
 
 def completed(folder: Path) -> list[Trial]:
     """Return the trials of a results folder; none before the first one. Raises `LabError`."""
+    if not folder.is_dir():
+        raise LabError(f"there is no folder {folder}: give one of a run, such as results/bench")
     paths = (folder / name for name in (FILE, PACKED))
     return next((read(path) for path in paths if path.exists()), [])
 

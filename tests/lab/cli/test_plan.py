@@ -130,4 +130,4 @@ def test_too_little_for_a_plan_is_one_line(capsys, tmp_path):
     assert main(["plan", str(tmp_path), "--target", "rails"]) == 2
     assert "no 'rails'" in capsys.readouterr().err
     assert main(["plan", str(tmp_path / "away")]) == 2
-    assert "no completed trial" in capsys.readouterr().err
+    assert "there is no folder" in capsys.readouterr().err

@@ -176,3 +176,9 @@ def test_a_disk_that_is_full_leaves_compressed_records_as_they_are(tmp_path, mon
     with pytest.raises(OSError, match="No space"):
         jsonlines.append(tmp_path / "records.jsonl", trial(number=2))
     assert jsonlines.completed(tmp_path) == [trial(number=1)]
+
+
+def test_a_folder_that_is_not_there_is_told_from_one_without_trials(tmp_path):
+    assert jsonlines.completed(tmp_path) == []
+    with pytest.raises(LabError, match=r"there is no folder .*nowhere: give one of a run"):
+        jsonlines.completed(tmp_path / "nowhere")
