@@ -1,6 +1,7 @@
 """Programs the lab starts: each in a session of its own, each ended with all its children."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,9 +14,9 @@ from pathlib import Path
 from lab import ROOT
 from lab.errors import LabError
 from lab.running import procfs
-from lab.running.procfs import Stat
 
 GRACE = 15.0  # seconds to drain after SIGTERM; gunicorn.conf.py promises 10
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 
 
@@ -80,13 +81,14 @@ def program(
     """Run `command` in the project's root until the block ends, then end its whole group.
 
     Its standard input is what is in the file `reading`. With `strays` descendants that left its
-    group are ended, too.
+    group are ended, too, as what sends itself to the background does.
 
     Of this process's environment it sees `INHERITED` only, then `env`: a stray variable must
     not change what is measured. Raises `LabError` when the command cannot be started.
     """
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    with log.open("ab") as output, reading.open("rb") as text:
+    adopting = _adopting() if strays else contextlib.nullcontext()
+    with adopting, log.open("ab") as output, reading.open("rb") as text:
         try:
             process = subprocess.Popen(
                 [*(placement or Placement()).launcher(), *command],
@@ -99,15 +101,37 @@ def program(
             )
         except OSError as error:
             raise LabError(f"cannot run {command[0]}: {error.strerror}") from error
-    started = Program(pid=process.pid, log=log)
-    try:
-        yield started
-    finally:
-        family = procfs.process_tree(started.pid) if strays else []
+        started = Program(pid=process.pid, log=log)
         try:
-            _stop(started, process)
+            yield started
         finally:
-            _end(family)
+            _stop(started, process)
+
+
+@contextlib.contextmanager
+def _adopting() -> Iterator[None]:
+    """End what is left of all that was started in the block, wherever it went.
+
+    A process whose parent has ended becomes this one's child meanwhile, instead of the system's.
+    """
+    before = {(one.pid, one.born) for one in procfs.process_tree(os.getpid())}
+    _adopt(True)
+    try:
+        yield
+    finally:
+        left = procfs.process_tree(os.getpid())
+        _adopt(False)  # what these have started the system may have
+        for one in left:
+            if (one.pid, one.born) not in before:
+                with contextlib.suppress(OSError):  # it ended just now, or is another user's
+                    os.kill(one.pid, signal.SIGKILL)
+                    os.waitpid(one.pid, 0)
+
+
+def _adopt(whether: bool) -> None:
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:  # Linux only
+        prctl(PR_SET_CHILD_SUBREAPER, int(whether), 0, 0, 0)
 
 
 def _stop(started: Program, process: subprocess.Popen[bytes]) -> None:
@@ -123,17 +147,11 @@ def _stop(started: Program, process: subprocess.Popen[bytes]) -> None:
         _wait_until_gone(started.pid)
 
 
-def _end(strays: Sequence[Stat]) -> None:
-    """End those that still live."""
-    for one in strays:
-        if (now := procfs.stat_of(one.pid)) and now.born == one.born:
-            with contextlib.suppress(OSError):  # it ended just now, or is another user's
-                os.kill(one.pid, signal.SIGKILL)
-
-
 def _wait_until_gone(group: int, seconds: float = 2.0) -> None:
     deadline = time.monotonic() + seconds
     with contextlib.suppress(ProcessLookupError):
         while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):  # none of those that were adopted
+                os.waitpid(-group, os.WNOHANG)
             os.killpg(group, 0)
             time.sleep(0.01)

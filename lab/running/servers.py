@@ -22,6 +22,11 @@ from lab.running import procfs
 from lab.running.processes import Placement, Program, program
 
 LOOPBACK = "127.0.0.1"
+PLACES = {
+    LOOPBACK: LOOPBACK,
+    "::1": "[::1]",
+}  # in a URL; some take `localhost` for the second one only
+FOREGROUND = "it has to stay, so leave out what sends it to the background (-d, --daemon)"
 BEFORE = 600.0  # seconds for what is to be done before a trial
 PATIENCE = 60.0  # seconds with a service that is not ours
 BROKEN = 500  # the first status that says that it cannot serve
@@ -72,11 +77,11 @@ def serving(
     with program(
         command, log=log, env=environment, placement=placement, strays=service is not None
     ) as started:
-        _wait_until_it_answers(target, port, started, patience)
+        place = _where_it_answers(target, port, started, patience)
         # A container answers through a client, which is no part of it.
         is_there = service is None or procfs.listens(started.pid, port) is not False
         pid = started.pid if is_there else None
-        yield Server(target, f"http://{LOOPBACK}:{port}", started, pid)
+        yield Server(target, f"http://{place}:{port}", started, pid)
 
 
 def prepare(service: Service, log: Path) -> None:
@@ -162,17 +167,22 @@ def _unused(port: int) -> int:
     return port
 
 
-def _wait_until_it_answers(target: Target, port: int, started: Program, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _where_it_answers(target: Target, port: int, started: Program, patience: float) -> str:
+    """Wait until the target serves; return the host of its URL. Raises `LabError`."""
+    deadline, said = time.monotonic() + patience, ""
     while time.monotonic() < deadline:
-        said = _status(port, target.ready or "/")
-        if started.exit_code() is not None:
+        found = {place: _status(place, port, target.ready or "/") for place in PLACES}
+        if (code := started.exit_code()) is not None:
+            why = f" ({FOREGROUND})" if code == 0 else ""
             raise LabError(
-                f"{target.name} ended with exit code {started.exit_code()} while starting; "
+                f"{target.name} ended with exit code {code} while starting{why}; "
                 f"its last lines:\n{started.last_lines()}"
             )
-        if said == "200" or (not target.ready and said.isdigit() and int(said) < BROKEN):
-            return
+        for place, answer in found.items():
+            is_fine = not target.ready and answer.isdigit() and int(answer) < BROKEN
+            if answer == "200" or is_fine:
+                return PLACES[place]
+        said = found[LOOPBACK]
         time.sleep(0.01)
     wanted = f"GET {target.ready} with 200" if target.ready else "GET / on the port it was given"
     raise LabError(
@@ -181,8 +191,8 @@ def _wait_until_it_answers(target: Target, port: int, started: Program, patience
     )
 
 
-def _status(port: int, path: str) -> str:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+def _status(place: str, port: int, path: str) -> str:
+    connection = http.client.HTTPConnection(place, port, timeout=5)
     try:
         connection.request("GET", path)
         return str(connection.getresponse().status)

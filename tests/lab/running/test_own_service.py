@@ -192,6 +192,46 @@ def test_a_process_of_a_service_that_left_its_group_is_ended_too(tmp_path):
     assert not apart.is_running()
 
 
+BACKGROUND = """\
+import os, sys, time
+for _ in range(2):  # as daemons do
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+def test_what_sends_itself_to_the_background_is_told_to_stay_and_ended(tmp_path):
+    script, pid = tmp_path / "background.py", tmp_path / "pid"
+    script.write_text(BACKGROUND)
+    words = (PYTHON, shlex.quote(str(script)), shlex.quote(str(pid)), "{port}")
+    service = Service(f"sh -c '{' '.join(words)}; sleep 1'")
+    target = Target("service", service.words, service=service)
+    with (
+        pytest.raises(LabError, match=r"exit code 0 while starting \(it has to stay"),
+        serving(target, "", log=tmp_path / "log"),
+    ):
+        pass
+    assert not psutil.pid_exists(int(pid.read_text()))
+
+
+def test_a_service_that_listens_for_version_6_only_is_found(tmp_path):
+    script = tmp_path / "six.py"
+    script.write_text(
+        "import http.server, socket, sys\n"
+        "http.server.HTTPServer.address_family = socket.AF_INET6\n"
+        "place = ('::1', int(sys.argv[1]))\n"
+        "http.server.HTTPServer(place, http.server.SimpleHTTPRequestHandler).serve_forever()\n"
+    )
+    service = Service(f"{PYTHON} {shlex.quote(str(script))} {{port}}")
+    target = Target("service", service.words, ready="", service=service)
+    with serving(target, "", log=tmp_path / "log") as server:
+        assert server.url.startswith("http://[::1]:")
+        assert server.pid
+
+
 def test_a_command_whose_lab_is_gone_is_not_begun(tmp_path):
     words = ["--parent", str(os.getpid() + 1), "--", "touch", str(tmp_path / "begun")]
     run = subprocess.run(
