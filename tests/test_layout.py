@@ -183,9 +183,10 @@ def targets() -> set[str]:
 
 
 def documents() -> list[Path]:
-    of_package = ROOT / "drf_speedups" / "README.md"
-    pages = sorted((ROOT / "docs").rglob("*.md"))
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", of_package, *pages]
+    pages = (ROOT / "docs").rglob("*.md")
+    of_folders = (ROOT / folder for folder in ("deploy", "drf_speedups", "peers"))
+    readmes = (page for folder in of_folders for page in folder.rglob("README.md"))
+    return sorted([*ROOT.glob("[A-Z]*.md"), *readmes, *pages])
 
 
 def test_links_and_paths_in_the_documents_lead_somewhere():
