@@ -48,7 +48,7 @@ def _reads_as_ever(cursor: Any) -> bool:
 def _texts(cursor: Any) -> list[str] | None:
     """Return the last column of a result whose other columns are sure to be readable."""
     own: Any = getattr(cursor, "cursor", None)
-    if type(own) not in CURSORS:
+    if type(own) not in CURSORS or own.pgresult is None:  # in a pipeline it is still to come
         return None
     result, told = own.pgresult, own.connection.pgconn.parameter_status
     kinds = [result.ftype(place) for place in range(result.nfields)]

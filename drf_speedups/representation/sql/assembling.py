@@ -64,6 +64,8 @@ def _filled_in(
         return None
     if any(SKIP in text for text in texts):
         texts = [SKIPPED.sub("", text) for text in texts]
+        if any(SKIP in text for text in texts):  # the field is one of the row above
+            return None
     if not plan.holes:
         return texts
     compiler = rows.query.get_compiler(plan.using)

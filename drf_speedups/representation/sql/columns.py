@@ -214,12 +214,15 @@ def _quoted(sql: str) -> str:
 def _float(_field: Any, _column: Any, ref: str) -> str:
     """Write the shortest digits that are the same number, as Python and PostgreSQL both do.
 
-    From 1e15 on they differ: in where an exponent begins, and in numbers half-way between two.
-    Whole numbers have a fraction in Python only.
+    Where PostgreSQL writes a positive exponent they differ: in where that begins, and in numbers
+    half-way between two. `extra_float_digits` says where. Whole numbers have a fraction in Python
+    only.
     """
     text = f"{ref}::text"
-    whole = f"CASE WHEN {text} ~ '[.e]' THEN {text} ELSE {text} || '.0' END"
-    return f"CASE WHEN abs({ref}) >= 1e15 THEN '{ODD}' ELSE {whole} END"
+    return (
+        f"CASE WHEN {text} ~ '^[^+Ny]*[.e][^+Ny]*$' THEN {text}"  # no NaN, no Infinity
+        f" WHEN {text} ~ '[+Ny]' THEN '{ODD}' ELSE {text} || '.0' END"
+    )
 
 
 PLAIN: tuple[tuple[Any, Write], ...] = (

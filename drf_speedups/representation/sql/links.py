@@ -21,7 +21,7 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import copied
 from drf_speedups.representation.sql.columns import ODD
 
-NUMBERED = 1234567, 7654321  # keys that no URL pattern for numbers refuses
+NUMBERED = 1234567, 2**63 - 1  # keys: an ordinary one, and one as long as any
 SHORT = 3  # is written as it is, and fills nothing
 NAMED = UUID(int=0x1234567 << 90 | 1), UUID(int=0x7654321 << 80 | 2)
 reversing: Any = import_module("rest_framework.reverse")

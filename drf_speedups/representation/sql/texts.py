@@ -223,8 +223,9 @@ class Texts:
     def _through(self, names: list[str], scope: Scope, leaf: Leaf) -> str:
         if not names:
             return leaf(self, scope)
-        return self._one(names[0], scope, f"'{ODD}'",
-                         lambda texts, end: texts._through(names[1:], end, leaf))  # fmt: skip
+        odd = f"'{ODD}'"
+        return self._one(names[0], scope, odd,
+                         lambda texts, end: texts._through(names[1:], end, leaf), odd)  # fmt: skip
 
     def _link(self, field: Any, ref: str, column: Any) -> str:
         self.is_data = False  # a link knows its row
@@ -232,14 +233,18 @@ class Texts:
         self.links.append(link)
         return f"coalesce({link.sql(ref)}, {NULL})"
 
-    def _one(self, name: str, scope: Scope, missing: str, leaf: Leaf) -> str:
-        """Return the text of the row that a relation leads to, `missing` if it leads nowhere."""
+    def _one(self, name: str, scope: Scope, missing: str, leaf: Leaf, gone: str = NULL) -> str:
+        """Return the text of the row that a relation leads to.
+
+        `missing` if it may lead nowhere, and does; `gone` if it should not: the framework tells
+        these apart.
+        """
         self.follows = True
         relation = Relation.of(scope.model, name)
         field, model, forward = relation.field, relation.model, relation.forward
         unless(not relation.many, f"{name} leads to many rows")
         unless(field.db_constraint or not forward, f"{name} may lead nowhere")
-        missing = missing if forward else NULL
+        missing = missing if forward and field.null else gone
         if name in scope.levels:
             return self._part(scope.levels[name], leaf, missing)
         unless(field is not scope.known, f"{name} is the row that one has come from")
@@ -252,7 +257,6 @@ class Texts:
         target, ref = relation.theirs, scope.ref(relation.ours)
         end, rows = self._rows(model, relation.manager, target.attname, target, ref)
         text = columns.foreseen(end.refs, leaf(self, end))
-        gone = missing if ODD in missing else NULL  # the framework tells that from no reference
         found = f"coalesce((SELECT {text} FROM {rows}), {gone})"  # noqa: S608
         return f"CASE WHEN {ref} IS NULL THEN {missing} ELSE {found} END" if forward else found
 

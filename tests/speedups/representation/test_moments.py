@@ -214,6 +214,21 @@ def test_a_query_set_is_copied_no_more_than_ever(pages, shown):
         assert_same(view_of(Spec(shown=("id", shown)), "retrieve", **rows_of), pk=key)
 
 
+@pytest.mark.parametrize("pages", ["none", "numbers"])
+@pytest.mark.parametrize("shown", ["title", "topics", "method"])
+def test_statements_may_be_sent_in_a_pipeline(pages, shown):
+    view = view_of(Spec(shown=("id", shown), pages=pages))
+    connection.ensure_connection()
+
+    def ask():
+        with connection.connection.pipeline():
+            return view(factory.get("/", HTTP_ACCEPT="application/json")).render().content
+
+    stock = outcome(ask)
+    with installed():
+        assert outcome(ask)[0] == stock[0]
+
+
 class InGerman:
     """Lists in a language of its own."""
 

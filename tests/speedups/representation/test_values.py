@@ -99,6 +99,29 @@ def test_a_link_may_depend_on_how_long_a_key_is(shown):
     assert ours == stock if isinstance(stock, str) else ours[0] == stock[0]
 
 
+@pytest.mark.urls("tests.speedups.representation.short_urls")
+def test_a_key_may_be_too_long_for_a_link():
+    Article.objects.create(id=12345678901, editor_id=1)
+    view = view_of(Spec(shown=("id", "first link")))
+
+    def ask():
+        return view(factory.get("/", HTTP_ACCEPT="application/json")).render().content
+
+    stock = outcome(ask)
+    assert "Could not resolve URL" in stock
+    with installed():
+        assert outcome(ask) == stock
+
+
+@pytest.mark.parametrize("digits", [3, 0, -5, -15])
+def test_a_float_has_as_many_digits_as_the_server_gives_it(digits):
+    sql(f"SET LOCAL extra_float_digits = {digits}")
+    shares = 999999999999999.9, 12345.678, 0.1, 1e-5, 99999.0, -123456789.125, 1e15 - 0.6
+    for number, share in enumerate(shares, 1):
+        Article.objects.filter(id=number).update(share=share)
+    assert_same(view_of(Spec(shown=("id", "share"))))
+
+
 @pytest.mark.parametrize(("kind", "value"), [
     ("date", "infinity"), ("date", "12000-01-01"), ("date", "0044-03-15 BC"),
     ("timestamptz", "-infinity"), ("time", "24:00"),
