@@ -34,6 +34,15 @@ def test_generic_views_are_listed_too():
     assert said[said.index("Listed") + 1].split(maxsplit=1) == ["rows", "lists by the database"]
 
 
+@pytest.mark.parametrize("debug", [True, False])
+def test_routes_that_are_not_in_the_lane_are_listed_where_there_is_one(settings, debug):
+    settings.ROOT_URLCONF = "tests.speedups.library.urls"
+    settings.DEBUG, settings.MIDDLEWARE = debug, []
+    said = _said()
+    assert ("express lane: DEBUG is on" in said) is debug
+    assert ("  not in it: " in said) is not debug
+
+
 def test_it_is_written_at_once():
     class Written(io.StringIO):
         times = 0

@@ -45,8 +45,9 @@ def _pieces() -> Iterator[str]:
     if driver.MISSING:
         yield f"pieces that need the database step aside: {driver.MISSING}"
     yield f"rows of any view set (representation): {_why_off() or 'on'}"
-    yield f"express lane: {closed_because() or 'on'}"
-    for route, reason in stepped_aside():
+    closed = closed_because()
+    yield f"express lane: {closed or 'on'}"
+    for route, reason in () if closed else stepped_aside():
         yield f"  not in it: {route} ({reason})"
     alone = stays_closed(Lane(), getattr(settings, "OVERLAP_LINKS", LINKS))
     yield f"requests overlap (under {WORKER}): {alone or 'on'}"
