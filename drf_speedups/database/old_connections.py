@@ -6,6 +6,7 @@ answer is no, unless one has erred, has reached its age or is to be checked, and
 looking. `CONN_MAX_AGE` and `CONN_HEALTH_CHECKS` hold as ever, before a request and after it.
 """
 
+import functools
 from typing import Any
 
 from django import db
@@ -13,6 +14,7 @@ from django.core import cache, signals
 from django.core.handlers.base import reset_urlconf
 from django.db import connections
 
+from drf_speedups.eligibility.members import is_framework_s
 from drf_speedups.eligibility.reasons import wanted
 
 
@@ -47,7 +49,8 @@ def others() -> bool:
 def look_at(alias: str) -> None:
     """Do before a request, or after one without an error, what is due for its connection."""
     settings = connections.settings[alias]
-    if settings["CONN_MAX_AGE"] is not None or settings["CONN_HEALTH_CHECKS"]:
+    ages = settings["CONN_MAX_AGE"] is not None or settings["CONN_HEALTH_CHECKS"]
+    if ages or _its_backend_looks(alias):
         _look_at(connections[alias], odd=False)
 
 
@@ -71,8 +74,22 @@ def _is_odd(connection: Any) -> bool:
 
 def _look_at(connection: Any, odd: bool) -> None:
     due = odd or connection.close_at is not None or connection.health_check_enabled
-    if due and connection.connection is not None:
+    kind: Any = type(connection)
+    if (due and connection.connection is not None) or _looks_itself(kind):
         connection.close_if_unusable_or_obsolete()
+
+
+@functools.lru_cache(64)
+def _its_backend_looks(alias: str) -> bool:
+    kind: Any = type(connections[alias])
+    return _looks_itself(kind)
+
+
+@functools.lru_cache(64)
+def _looks_itself(kind: Any) -> bool:
+    """Tell whether a backend of somebody else's looks at its connections in its own way."""
+    name = "close_if_unusable_or_obsolete"
+    return any(name in vars(one) and not is_framework_s(one) for one in kind.__mro__)
 
 
 def _close_caches(**_kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from drf_speedups.database import old_connections
 
@@ -23,3 +24,27 @@ def test_a_connection_is_looked_at_where_django_would_close_it(monkeypatch, left
     monkeypatch.setattr(old_connections, "connections", every)
     old_connections._close_what_is_due()
     assert look.called is due
+
+
+@pytest.mark.parametrize("there", [object(), None])
+def test_a_backend_that_looks_in_its_own_way_does_so(monkeypatch, there):
+    looked = []
+
+    class Own(DatabaseWrapper):
+        def close_if_unusable_or_obsolete(self):
+            """Note it."""
+            looked.append(self)
+
+    connection = Own({"AUTOCOMMIT": True})
+    connection.connection, connection.autocommit = there, True
+    every = SimpleNamespace(all=lambda **_: [connection])
+    monkeypatch.setattr(old_connections, "connections", every)
+    old_connections._close_what_is_due()
+    assert looked == [connection]
+    unlimited = {"default": {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}}
+    one = mock.MagicMock(settings=unlimited, __getitem__=lambda *_: connection)
+    monkeypatch.setattr(old_connections, "connections", one)
+    old_connections._its_backend_looks.cache_clear()
+    old_connections.look_at("default")
+    old_connections._its_backend_looks.cache_clear()
+    assert looked == [connection, connection]
