@@ -113,11 +113,21 @@ def created_id(target: Target, content: bytes | None, headers: Any, values: Item
 def check_updated(
     target: Target, status: int, content: bytes | None, item_id: Id, values: Item
 ) -> None:
-    """The answer is the item as it was sent, or nothing under 204. Raises WrongAnswerError."""
+    """The answer is the item as it was sent, or says nothing of it. Raises WrongAnswerError."""
     if status == 204:
         check_empty(status, content)
-    else:
-        check_same(target, target.item_in(parse(content)), item_id, values)
+    elif (item := told_item(target, content)) is not None:
+        check_same(target, item, item_id, values)
+
+
+def told_item(target: Target, content: bytes | None) -> Item | None:
+    """The item that an answer tells; None where it tells another thing, such as `{"ok": true}`."""
+    try:
+        item = target.item_in(parse(content))
+        target.id_of(item)
+    except WrongAnswerError:
+        return None
+    return item
 
 
 def check_empty(status: int, content: bytes | None) -> None:

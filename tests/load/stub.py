@@ -66,8 +66,9 @@ class Stub:
     def update(self, number: int, body: dict[str, Any]) -> dict[str, Any]:
         with self.lock:
             self.updates.append(number)
-            self.items[number] |= body
-            return self.items[number]
+            if "idle" not in self.defects:
+                self.items[number] |= body
+            return {"ok": True} if "mute" in self.defects else self.items[number]
 
     def page(self, size: int, before: int) -> dict[str, Any] | list[Any]:
         with self.lock:

@@ -27,6 +27,7 @@ CASES |= {
         "--auth-header access_token --api-key secret", Stub(link="?limit={size}&cursor={last}")
     ),
     "a prefix": Case("--base-path /läden/items", Stub(prefix="/l%C3%A4den")),
+    "mute": Case("--mix 2/1/4/3/2", Stub(defects=frozenset({"mute"}))),
     "kept back": Case(f"--payload {SECRET} --fields id,name"),
 }
 
@@ -96,6 +97,14 @@ def test_pages_are_followed_where_they_are_linked(runs: dict[str, Outcome]) -> N
     assert "Learned 200 ids" in runs["default"].err
     assert "Learned 200 ids" in runs["a link relative to its page"].err
     assert "No more pages of the list are known" in runs["a token for the next page"].err
+
+
+def test_an_update_that_does_not_tell_is_read_and_what_was_tried_is_taken_away(logs: Path) -> None:
+    stub = Stub(defects=frozenset({"mute", "idle"}))
+    run = run_together({"idle": Case("--mix 2/1/4/3/2", stub)}, logs)["idle"]
+    assert "name is not what it must be" in run.err
+    assert run.code == 2
+    assert len(stub.items) == stub.rows
 
 
 def test_next_page_is_below_the_address_of_the_service(logs: Path) -> None:
