@@ -5,10 +5,13 @@ Run it by the Python that .venv is to have: it needs nothing but the standard li
 
 import fcntl
 import hashlib
+import os
+import re
 import shutil
 import subprocess
 import sys
 import venv
+from importlib.metadata import distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -17,6 +20,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed"  # written last: what there was to install, and where
 STARTUP = ROOT / "gunicorn.pth"  # what gunicorn reads before gunicorn.conf.py can look at it
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==", re.MULTILINE)
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-user")
 
 
@@ -70,8 +74,27 @@ def _install() -> int:
             "tries again; another Python is taken with make PYTHON=python3.12"
         )
         return 2
-    shutil.copy(STARTUP, next(VENV.glob("lib/python*/site-packages")))
+    packages = next(VENV.glob("lib/python*/site-packages"))
+    if missing := _missing(packages):
+        told = ", ".join(sorted(name for name in os.environ if name.startswith("PIP_")))
+        _say(
+            f"pip ended well, but {missing[0]} and others are not in .venv: "
+            f"a pip.conf or one of {told or 'no variables'} tells it another place; unset that"
+        )
+        return 2
+    shutil.copy(STARTUP, packages)
     return _finish()
+
+
+def _missing(packages: Path) -> list[str]:
+    """Return what is pinned and not there, whatever pip says."""
+    there = {_plain(one.name) for one in distributions(path=[str(packages)])}
+    pins = [PINNED.findall(file.read_text()) for file in ROOT.glob("requirements*.txt")]
+    return sorted({_plain(name) for names in pins for name in names} - there)
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def _finish() -> int:
@@ -90,5 +113,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit("stopped; the next make begins anew")
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
         sys.exit(f".venv cannot be made: {error}")

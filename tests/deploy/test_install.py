@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def checkout(parent: Path) -> Path:
     """Make one with blanks in its name and nothing to install."""
     made = parent / "a folder with blanks"
     made.mkdir()
-    for name in ("Makefile", "install.py"):
+    for name in ("Makefile", "install.py", "gunicorn.pth"):
         shutil.copy(ROOT / name, made)
     (made / "requirements-dev.txt").write_text(PINNED)
     return made
@@ -124,6 +125,39 @@ def test_requirements_that_changed_are_installed_or_said_to_be_missing_each_time
     (moved / "requirements-dev.txt").write_text(PINNED)
     assert INSTALLING in make(moved).stderr
     assert make(moved).stderr == ""
+
+
+def wheel(folder: Path) -> Path:
+    """Make a package that pip can install without a network."""
+    made = folder / "a_package-1-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as packed:
+        for name, text in (
+            ("METADATA", "Metadata-Version: 2.1\nName: a-package\nVersion: 1\n"),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", ""),
+        ):
+            packed.writestr(f"a_package-1.dist-info/{name}", text)
+    return made
+
+
+@pytest.mark.parametrize("told", ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN"])
+def test_what_pip_puts_elsewhere_is_not_taken_for_installed(folder, tmp_path, told):
+    (folder / "requirements-dev.txt").write_text("a_package==1  # why\n")
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel(tmp_path).parent)}
+    elsewhere = "1" if told == "PIP_DRY_RUN" else str(tmp_path / "elsewhere")
+    ended = make(folder, **offline, **{told: elsewhere})
+    assert ended.returncode == 2
+    assert "pip ended well, but a-package and others are not in .venv" in ended.stderr
+    assert told in ended.stderr
+    assert make(folder, **offline).returncode == 0
+    assert make(folder).stderr == ""
+
+
+def test_a_folder_that_can_have_no_environment_is_one_line(tmp_path):
+    made = checkout(tmp_path).rename(tmp_path / "a:b")
+    ended = make(made)
+    assert ".venv cannot be made: Refusing to create a venv in " in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def pretend(folder: Path, name: str, lines: str) -> None:
