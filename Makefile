@@ -5,6 +5,8 @@ RUN := .venv/bin/python
 PYTHONS := $(or $(PYTHON),$(RUN) python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys; assert sys.version_info >= (3, 11), "older than 3.11"; import ctypes, ensurepip, ssl, venv
 SECONDS_PER_RUN ?= 30
+# What a shell has for another project would come before what is installed and set here.
+unexport DJANGO_SETTINGS_MODULE PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help install bench test torture serve load check fix
@@ -43,6 +45,8 @@ torture: install ## every fault many times, with a table; then poolers, hosts, i
 
 # The database is the embedded one, whatever this shell has for another project.
 serve: export DATABASE_URL =
+serve: export DATABASE_URL_FILE =
+serve: export DJANGO_DEBUG = 1
 # Not `-m gunicorn`: started anew by SIGUSR2, its `http` would hide Python's.
 serve: install ## the service under gunicorn on 127.0.0.1:8000, with the embedded PostgreSQL
 	@$(RUN) manage.py migrate --verbosity 0

@@ -1,8 +1,11 @@
 """What the start refuses, in one line each, and where the service that starts listens."""
 
 import json
+import os
 import runpy
+import shutil
 import socket
+import subprocess
 
 import pytest
 
@@ -30,7 +33,10 @@ for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
 read = runpy.run_path("gunicorn.conf.py")
 print(read["worker_class"], read["threads"])
 """
-
+SHOWING = """#!/bin/sh
+[ "$1" = manage.py ] || exit 0
+echo "$2 $DATABASE_URL$DATABASE_URL_FILE$DJANGO_SETTINGS_MODULE$PYTHONPATH$DJANGO_DEBUG"
+"""
 WORDS = """
 import json, runpy, socket, sys
 runpy.run_path("gunicorn.conf.py")
@@ -145,3 +151,18 @@ def test_it_listens_where_it_is_told():
 def test_without_epoll_it_serves_by_threads():
     ended = run("-c", CLASS_ON_MACOS)
     assert ended.stdout.split() == ["gthread", "2"]
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_serve_takes_nothing_that_the_shell_has_for_another_project(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(SHOWING)
+    python.chmod(0o755)
+    names = ("DATABASE_URL", "DATABASE_URL_FILE", "DJANGO_SETTINGS_MODULE", "PYTHONPATH")
+    theirs = {**dict.fromkeys(names, "another"), "DJANGO_DEBUG": "0"}
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    said = subprocess.run(
+        ["make", "-s", "serve", f"RUN={python}"], cwd=ROOT, env=mine | theirs,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.splitlines() == [f"{one} 1" for one in ("migrate", "seed", "postgres")]
