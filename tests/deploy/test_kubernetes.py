@@ -97,6 +97,14 @@ def test_the_service_has_the_articles_box():
     assert resources["limits"] == resources["requests"] == {"cpu": "1", "memory": "512Mi"}
 
 
+def test_what_waits_in_files_fits_into_the_folder_for_it():
+    """Else clients that send or read slowly would have the pod evicted."""
+    service = workload_named("items")
+    (room,) = (one["emptyDir"] for one in pod(service)["volumes"] if one["name"] == "tmp")
+    memory = container(service)["resources"]["limits"]["memory"]
+    assert 4 * int(room["sizeLimit"].removesuffix("Mi")) >= int(memory.removesuffix("Mi"))
+
+
 @pytest.mark.parametrize("name", ["items", "items-migrate", "items-upkeep"])
 def test_every_variable_is_read_by_the_service(name):
     env = container(workload_named(name))["env"]
