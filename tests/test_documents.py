@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from drf_speedups import __version__
 from drf_speedups.eligibility.reasons import PIECES
 from drf_speedups.worker.options import PREFIX, READERS
 from lab.cli.main import parser
@@ -113,3 +114,8 @@ def test_the_worker_s_options_and_the_service_s_pieces_are_all_explained():
     assert set(options) == set(READERS)
     (row,) = re.findall(r"^\| `SPEEDUPS` .*", (ROOT / "docs" / "settings.md").read_text(), re.M)
     assert set(re.findall(r"`([a-z]+)`", row)) == {*PIECES, "none"} - {"representation"}
+
+
+def test_the_wheel_that_documents_install_is_the_one_that_is_built():
+    said = "".join(page.read_text() for page in documents())
+    assert set(re.findall(r"drf_speedups-([\d.]+)-py3", said)) == {__version__}
