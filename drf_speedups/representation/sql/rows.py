@@ -113,6 +113,8 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     unless(rows._iterable_class is ModelIterable, "the query set gives no objects")
     odd = query.combinator or query.select_for_update or query.extra or query.distinct_fields
     unless(not odd, "the query combines, locks or has extra parts")
+    filtered = query.select_related and query._filtered_relations
+    unless(not filtered, "the query joins some of the rows that a relation leads to")
     plain = all(type(lookup) is str for lookup in rows._prefetch_related_lookups)
     same = any(map(COLUMN.fullmatch, query.annotations))
     unless(not same, "the query computes what is called as a column is in SQL")

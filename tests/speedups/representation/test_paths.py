@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from django.db import connection, models
+from django.db.models import FilteredRelation, Q
+from django.test.utils import isolate_apps
 from rest_framework import serializers
 
 from tests.speedups.library.club_models import Drink, Guest, Venue
@@ -78,4 +81,37 @@ def test_a_field_is_left_out_where_a_row_beside_refers_to_nothing(beside, shown)
     field = serializers.CharField(source="host.favourite.name", read_only=True)
     rows = Venue.objects.order_by("id").prefetch_related(*beside)
     kind = serializer(Venue, *shown, it=field)
+    assert_same_body(view_of(serializer_class=kind, get_queryset=lambda _self: rows.all()))
+
+
+@pytest.fixture
+def chain():
+    """Give rows each of which may follow another one."""
+    with isolate_apps("tests.speedups.library"):
+
+        class Link(models.Model):
+            name = models.CharField(max_length=9)
+            after = models.OneToOneField("self", models.CASCADE, null=True, related_name="before")
+
+            class Meta:
+                app_label = "library"
+                ordering = ["id"]
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Link)
+    model: Any = Link
+    row = None
+    for name in "abc":
+        row = model.objects.create(name=name, after=row)
+    return model
+
+
+@pytest.mark.parametrize("path", ["after", "before"])
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_relation_whose_rows_are_chosen_by_a_condition_is_another_one(chain, path, joined):
+    some = FilteredRelation(path, condition=Q(**{f"{path}__name": "a"}))
+    rows = chain.objects.annotate(some=some).filter(Q(some__isnull=True) | Q(id__gt=0))
+    rows = rows.select_related("some") if joined else rows
+    short = serializer(chain, "id", "name")
+    kind = serializer(chain, "id", "after", "before", after=short(), before=short())
     assert_same_body(view_of(serializer_class=kind, get_queryset=lambda _self: rows.all()))
