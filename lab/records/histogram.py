@@ -6,6 +6,7 @@ Rim and Lee, VLDB 2019), with a fixed grid instead of a collapsing one.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Histogram:
         (buckets,) = dense.nonzero()
         return cls(buckets, dense[buckets])
 
-    @property
+    @cached_property
     def total(self) -> int:
         """How many latencies were counted."""
         return int(self.counts.sum())

@@ -97,14 +97,16 @@ def met(stations: Sequence[Station], delay: float, customers: int) -> tuple[Floa
     The second is customers × stations: by the arrival theorem the queues with one customer less.
     """
     parts = [seidmann(station) for station in stations]
-    demands = np.array([queueing for queueing, _ in parts])
     delay += sum(pure for _, pure in parts)
-    throughputs, queues = np.empty(customers), np.zeros((customers + 1, len(parts)))
-    for number in range(1, customers + 1):
-        residence = demands * (1 + queues[number - 1])
-        throughputs[number - 1] = number / (delay + residence.sum())
-        queues[number] = throughputs[number - 1] * residence
-    return throughputs, queues[:-1]
+    throughputs: list[float] = []
+    queues = [[0.0] * len(parts)]
+    for number in range(1, customers + 1):  # by plain numbers: stations are few
+        residence = [
+            queueing * (1 + others) for (queueing, _), others in zip(parts, queues[-1], strict=True)
+        ]
+        throughputs.append(number / (delay + sum(residence)))
+        queues.append([throughputs[-1] * seconds for seconds in residence])
+    return np.array(throughputs), np.array(queues[:-1]).reshape(customers, len(parts))
 
 
 def seidmann(station: Station) -> tuple[float, float]:
