@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial, partialmethod
 from itertools import chain
-from operator import is_
+from operator import attrgetter, is_
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.asyncio import async_unsafe
 
@@ -34,6 +34,9 @@ USED_BY_FRAMEWORKS = FRAMEWORKS | {"asgiref", "psycopg"}
 _nothing = object()
 WITHIN = ("fget", "func", "__func__")  # where a property, a class method and the like have theirs
 PIECES: set[type] = set()  # our own mixins: their code is known wherever they stand
+MOST_SEEN = 1024  # classes; the frameworks have a tenth of them on the way of a request
+CODE = attrgetter("__code__")
+_seen: dict[type, "Seen"] = {}
 STAND_INS: set[Any] = set()  # our functions in the place of the framework's, which do the same
 
 
@@ -98,12 +101,52 @@ def own_members(subject: type, known: frozenset[type]) -> Iterator[tuple[type, s
     """Yield what is not known of a class and its bases: the class, the name, what it is."""
     known = frozenset(filter(_calls_itself_framework_s, known))  # not bases that somebody added
     for kind in subject.__mro__:
+        ours = kind in known or kind in PIECES
+        if kind is object or (ours and _is_as_seen(kind)):
+            continue
         for name, member in vars(kind).items():
-            if name in PYTHON_S or kind is object:
+            if name in PYTHON_S:
                 continue
-            owner = kind if kind in known or kind in PIECES else _lender(name, member, known)
+            owner = kind if ours else _lender(name, member, known)
             if owner is None or not is_genuine(owner, member):
                 yield kind, name, member
+
+
+class Seen(NamedTuple):
+    """All that was in a class when nothing in it was anybody else's."""
+
+    module: Any
+    members: tuple[Any, ...]
+    functions: tuple[FunctionType, ...]
+    codes: tuple[Any, ...]  # of these functions, which somebody may exchange
+
+
+def _is_as_seen(kind: type) -> bool:
+    """Tell whether a framework's class has what its own source defines, as it had before.
+
+    Asking again costs a comparison of the same objects: all classes are looked at often.
+    """
+    seen, members = _seen.get(kind), vars(kind).values()
+    if (
+        seen is not None
+        and sys.modules.get(kind.__module__) is seen.module
+        and len(members) == len(seen.members)
+        and all(map(is_, members, seen.members))
+        and all(map(is_, map(CODE, seen.functions), seen.codes))
+    ):
+        return True
+    found = {name: member for name, member in vars(kind).items() if name not in PYTHON_S}
+    functions = tuple(one for one in map(function_of, found.values()) if type(one) is FunctionType)
+    # A stand-in may be taken back.
+    settled = STAND_INS.isdisjoint(functions) and all(
+        is_genuine(kind, member) for member in found.values()
+    )
+    if settled:
+        if len(_seen) >= MOST_SEEN:
+            _seen.clear()
+        module = sys.modules[kind.__module__]
+        _seen[kind] = Seen(module, tuple(members), functions, tuple(map(CODE, functions)))
+    return settled
 
 
 class Unchanged:

@@ -18,7 +18,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from drf_speedups.answers.view import knowledge
-from drf_speedups.eligibility.members import Unchanged, is_genuine
+from drf_speedups.eligibility.members import STAND_INS, Unchanged, is_genuine, own_members
 from drf_speedups.express import ExpressLane
 from tests.speedups.library.comparing import Request, answer, assert_same, only, served
 from tests.speedups.library.models import Shelf
@@ -43,6 +43,33 @@ def test_what_stands_before_a_framework_s_method_is_not_the_framework_s():
                   property(Before(stock, refuse))):  # fmt: skip
         assert not is_genuine(APIView, proxy)
     assert is_genuine(APIView, stock)
+
+
+def others_in_a_view():
+    """Return the names of what is not REST framework's own in its view."""
+    return [name for _, name, _ in own_members(APIView, frozenset(APIView.__mro__))]
+
+
+def test_a_framework_s_class_that_was_looked_at_is_looked_at_again_when_it_has_changed():
+    def get_view_name(self):
+        return "theirs"
+
+    stock: Any = APIView.get_view_name
+    code = stock.__code__
+    assert others_in_a_view() == []
+    with mock.patch.object(APIView, "get_view_name", get_view_name):
+        assert others_in_a_view() == ["get_view_name"]
+        STAND_INS.add(get_view_name)
+        assert others_in_a_view() == []
+        STAND_INS.discard(get_view_name)
+        assert others_in_a_view() == ["get_view_name"]
+    assert others_in_a_view() == []
+    try:
+        stock.__code__ = get_view_name.__code__
+        assert others_in_a_view() == ["get_view_name"]
+    finally:
+        stock.__code__ = code
+    assert others_in_a_view() == []
 
 
 def test_a_class_whose_method_got_a_proxy_has_changed():
