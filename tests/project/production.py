@@ -1,10 +1,16 @@
 """What production is started with in these tests."""
 
+import atexit
+import functools
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tests.project.forked import ERR, OUT
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct-horse-battery-staple"  # what a client sends; the service knows its digest only
@@ -39,9 +45,38 @@ def changing(folder: Path, module: str, name: str, value: float) -> dict[str, st
 
 
 def run(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `python command…` in the project's root with `env` and little else."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    """Run `python command…` in the project's root with `env` and little else.
+
+    It is forked from a process that has imported Django, gunicorn and the like.
+    """
+    forks = _forks()
+    assert forks.stdin
+    assert forks.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps([command, _inherited() | env, folder]), file=forks.stdin, flush=True)
+        code = int(forks.stdout.readline())
+        said = [Path(folder, name).read_text() for name in (OUT, ERR)]
+    return subprocess.CompletedProcess(command, code, *said)
+
+
+def run_anew(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Do the same by a Python that has just been started."""
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=inherited | env,
+        [sys.executable, *command], cwd=ROOT, env=_inherited() | env,
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
+@functools.cache
+def _forks() -> subprocess.Popen[str]:
+    forks = subprocess.Popen(
+        [sys.executable, "-m", "tests.project.forked"], cwd=ROOT, env=_inherited(), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the tests
+    )  # fmt: skip
+    atexit.register(forks.communicate)  # it ends with its input
+    return forks

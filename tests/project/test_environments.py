@@ -1,51 +1,19 @@
 """Whatever the environment says, a start goes on or ends in one line that names a variable."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.project.production import PRODUCTION, ROOT
+from tests.project.production import PRODUCTION, run
 from tests.test_layout import read_names
 
-# Each line of its input is an environment, which a process of its own starts with.
-STARTS = """
-import json, os, sys, tempfile, traceback
-# What takes most of a start's time and reads no setting.
-import dj_database_url, gunicorn.arbiter, psycopg, rest_framework, drf_speedups.worker
-import django.contrib.postgres.fields, django.core.handlers.wsgi, django.test
-import pythonjsonlogger.json, requests, uritemplate, yaml
-
-def start():
-    import runpy
-    runpy.run_path("gunicorn.conf.py")
-    import project.wsgi
-
-for line in sys.stdin:
-    with tempfile.TemporaryFile("w+") as said:
-        child = os.fork()
-        if not child:
-            os.environ.clear()
-            os.environ.update(json.loads(line), DJANGO_SETTINGS_MODULE="project.settings")
-            sys.argv = ["gunicorn"]
-            os.dup2(said.fileno(), 2)
-            try:
-                start()
-                code = 0
-            except SystemExit as ending:
-                code = ending.code
-            except BaseException:
-                traceback.print_exc()
-                code = 99
-            sys.stderr.flush()
-            os._exit(code)
-        _, status = os.waitpid(child, 0)
-        said.seek(0)
-        print(json.dumps([os.waitstatus_to_exitcode(status), said.read()]), flush=True)
+# As gunicorn does, as far as it needs no port.
+START = """
+import runpy, sys, warnings
+warnings.simplefilter("error", SyntaxWarning)
+sys.argv = ["gunicorn"]
+runpy.run_path("gunicorn.conf.py")
+import project.wsgi
 """
 GUNICORNS = {"FORWARDED_ALLOW_IPS", "GUNICORN_FD", "GUNICORN_PID", "LISTEN_FDS", "LISTEN_PID"}
 NAMES = sorted(read_names() | GUNICORNS | {f"{name}_FILE" for name in PRODUCTION})
@@ -83,30 +51,14 @@ ENVIRONMENTS = st.fixed_dictionaries(
     optional={name: URLS if name == "DATABASE_URL" else VALUES for name in NAMES},
 ).map(lambda some: dict(list(some.items())[:4]))
 
-Start = Callable[[dict[str, str]], tuple[int, str]]
+
+def start(environment: dict[str, str]) -> tuple[int, str]:
+    """Start the service; return the exit code and what it said."""
+    ended = run("-c", START, **environment, DJANGO_SETTINGS_MODULE="project.settings")
+    return ended.returncode, ended.stderr
 
 
-@pytest.fixture(scope="module")
-def start() -> Iterator[Start]:
-    """Starts the service as far as it needs no port: returns the exit code and what it said."""
-    command = [sys.executable, "-W", "error::SyntaxWarning", "-c", STARTS]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as starter:
-
-        def start(environment: dict[str, str]) -> tuple[int, str]:
-            assert starter.stdin
-            assert starter.stdout
-            print(json.dumps(environment), file=starter.stdin, flush=True)
-            code, said = json.loads(starter.stdout.readline())
-            return code, said
-
-        yield start
-        assert starter.stdin
-        starter.stdin.close()
-
-
-def assert_goes_on_or_says_why(start: Start, environment: dict[str, str]) -> str:
+def assert_goes_on_or_says_why(environment: dict[str, str]) -> str:
     code, said = start(environment)
     if code == 0:
         assert said == ""
@@ -119,34 +71,34 @@ def assert_goes_on_or_says_why(start: Start, environment: dict[str, str]) -> str
 @pytest.mark.parametrize("values", [FEW, pytest.param(WRITTEN, marks=pytest.mark.torture)],
                          ids=["few", "all"])  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
-def test_no_value_of_a_variable_that_somebody_may_write_is_a_traceback(start, name, values):
+def test_no_value_of_a_variable_that_somebody_may_write_is_a_traceback(name, values):
     for value in values:
-        assert_goes_on_or_says_why(start, {**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
+        assert_goes_on_or_says_why({**PRODUCTION, "LOG_LEVEL": "WARNING", name: value})
 
 
-def test_a_variable_that_is_empty_is_none(start):
+def test_a_variable_that_is_empty_is_none():
     empty = dict.fromkeys(set(NAMES) - PRODUCTION.keys(), "")
     assert start({**empty, **PRODUCTION, "LOG_LEVEL": "WARNING"}) == (0, "")
 
 
 @pytest.mark.parametrize("name", PRODUCTION)
-def test_an_empty_variable_that_is_needed_is_named(start, name):
-    assert assert_goes_on_or_says_why(start, {**PRODUCTION, name: ""}).startswith(f"{name} ")
+def test_an_empty_variable_that_is_needed_is_named(name):
+    assert assert_goes_on_or_says_why({**PRODUCTION, name: ""}).startswith(f"{name} ")
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_no_option_of_the_database_is_a_traceback(start, option):
+def test_no_option_of_the_database_is_a_traceback(option):
     url = f"postgresql://u:open-sesame@h/n?{option}"
-    said = assert_goes_on_or_says_why(start, {**PRODUCTION, "DATABASE_URL": url})
+    said = assert_goes_on_or_says_why({**PRODUCTION, "DATABASE_URL": url})
     assert "open-sesame" not in said
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=ENVIRONMENTS, without=st.sets(st.sampled_from(sorted(PRODUCTION)), max_size=1))
-def test_no_environment_is_a_traceback(start, changes, without):
+def test_no_environment_is_a_traceback(changes, without):
     kept = {name: value for name, value in PRODUCTION.items() if name not in without}
-    assert_goes_on_or_says_why(start, kept | changes)
+    assert_goes_on_or_says_why(kept | changes)
 
 
-def test_a_start_as_it_should_be_goes_on(start):
+def test_a_start_as_it_should_be_goes_on():
     assert start({**PRODUCTION, "LOG_LEVEL": "WARNING"}) == (0, "")

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from drf_speedups.worker import BufferedWorker
-from tests.project.production import PRODUCTION, ROOT, run
+from tests.project.production import PRODUCTION, ROOT, run, run_anew
 from tests.project.test_gunicorn import GUNICORN
 
 ADDRESSES = """
@@ -99,7 +99,7 @@ def test_an_option_of_gunicorn_that_cannot_act_stops_the_start_with_one_line(giv
 def test_what_gunicorn_reads_before_us_stops_the_start_with_one_line_too(
     application, name, value, line
 ):
-    ended = run(*GUNICORN[:-1], application, **PRODUCTION, **{name: value})
+    ended = run_anew(*GUNICORN[:-1], application, **PRODUCTION, **{name: value})
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert ended.stderr.startswith(line)
 
