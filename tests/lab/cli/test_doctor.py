@@ -1,5 +1,4 @@
 import re
-import signal
 
 import pytest
 
@@ -10,8 +9,7 @@ from lab.errors import LabError
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    """Keep pytest's signals, and do not watch other programs for a second."""
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    """Do not watch other programs for a second."""
     monkeypatch.setattr(doctor, "_others", lambda: doctor.Finding(doctor.GOOD, "others"))
 
 

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import signal
 from functools import cache
 
 import pytest
@@ -16,12 +15,6 @@ from lab.records.environment import RoundTrip
 from lab.sizing.cross_validation import held_out
 from tests.lab.examples import comparison
 from tests.lab.simulated import Service, simulated
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """Keep pytest's signals."""
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
 
 
 @cache
