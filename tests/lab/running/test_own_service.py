@@ -22,6 +22,7 @@ from lab.running.caps import Enforced
 from lab.running.processes import Placement
 from lab.running.servers import serving, settings
 from lab.running.trial import _cap
+from tests.lab.running.test_whole_runs import lab
 from tests.load.strangers import KEY, notes, serving_flask
 from tests.load.test_strangers import SHOP
 
@@ -32,20 +33,18 @@ COMMAND = f"{PYTHON} -m uvicorn tests.lab.stranger:app --port {{port}} --workers
 SHORT = ("--users", "4", "--repeats", "1", "--seconds", "2", "--warm-up", "1", "--open", "none")
 
 
-def lab(*words, **variables):
+def swept(monkeypatch, *words):
+    """Sweep in this process, which spares a start, and draw no charts."""
+    monkeypatch.setenv("LOCUST_API_KEY", KEY)
     # The rows of this service are each worker's own: a read must not miss what it did not create.
     load = shlex.join((*SHOP, "--mix", "0/1/1/0"))
-    return subprocess.run(
-        [sys.executable, "-m", "lab", "sweep", *words, *SHORT, "--load", load],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
-        env={**os.environ, "LOCUST_API_KEY": KEY, **variables},
-    )  # fmt: skip
+    return lab("sweep", *words, *SHORT, "--load", load)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.torture
 def test_a_service_is_started_with_each_number_of_workers_and_leaves_nothing(
-    tmp_path, database_url
+    tmp_path, database_url, monkeypatch
 ):
     file = tmp_path / "shop.toml"
     file.write_text(
@@ -53,10 +52,9 @@ def test_a_service_is_started_with_each_number_of_workers_and_leaves_nothing(
         f"database = '$SHOP_DATABASE'\nbefore = 'touch {tmp_path}/prepared'\n"
         "[env]\nSECRET = 'nobody-sees-this'\nMANY = '{workers}'\n"
     )
-    run = lab(
-        str(file), "--workers", "1,2", "--results", str(tmp_path / "r"), SHOP_DATABASE=database_url
-    )
-    assert run.returncode == 0, run.stderr
+    monkeypatch.setenv("SHOP_DATABASE", database_url)
+    run = swept(monkeypatch, str(file), "--workers", "1,2", "--results", str(tmp_path / "r"))
+    assert run.code == 0, run.err
     (folder,) = (tmp_path / "r").iterdir()
     one, two = sorted(jsonlines.completed(folder), key=lambda trial: trial.conditions.workers)
 
@@ -77,10 +75,10 @@ def servers(trial):
     return [process for process in trial.processes if process.party == "server"]
 
 
-def test_a_command_is_enough(tmp_path):
+def test_a_command_is_enough(tmp_path, monkeypatch):
     command = COMMAND.replace("{workers}", "1")
-    run = lab("--command", command, "--workers", "1", "--results", str(tmp_path))
-    assert run.returncode == 0, run.stderr
+    run = swept(monkeypatch, "--command", command, "--workers", "1", "--results", str(tmp_path))
+    assert run.code == 0, run.err
     (folder,) = tmp_path.iterdir()
     (trial,) = jsonlines.completed(folder)
     assert trial.label == "service"
