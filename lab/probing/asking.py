@@ -73,7 +73,10 @@ class Service:
             connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
             connection.connect()
         except ssl.SSLError as error:
-            raise LabError(f"{self.url}: no secure connection ({error})") from error
+            raise LabError(
+                f"{self.url}: no secure connection ({error}); a certificate that nobody knows is "
+                "trusted if SSL_CERT_FILE names it"
+            ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise LabError(f"nothing answers at {self.url} ({error}): start it first") from error
         with contextlib.closing(connection):

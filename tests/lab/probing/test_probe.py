@@ -4,6 +4,7 @@ import json
 import shlex
 import signal
 import socket
+import ssl
 from contextlib import ExitStack
 from itertools import count
 
@@ -139,6 +140,16 @@ def test_a_key_that_cannot_be_sent_is_not_shown(capsys, monkeypatch):
         assert main(["probe", f"http://127.0.0.1:{silent.getsockname()[1]}"]) == 2
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("lab: LOCUST_API_KEY: must be one line")
+
+
+def test_a_certificate_that_nobody_knows_is_said_how_to_trust(capsys, monkeypatch):
+    def refuse(self):
+        raise ssl.SSLCertVerificationError("self-signed certificate")
+
+    monkeypatch.setattr("http.client.HTTPSConnection.connect", refuse)
+    assert main(["probe", "https://127.0.0.1:9"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "SSL_CERT_FILE" in line
 
 
 def behind_a_proxy():
