@@ -69,6 +69,7 @@ class PlainSession(FastHttpSession):
                     headers=request["headers"],
                 )
             )  # fmt: skip
+            _ = answer.content  # read here, one that breaks off is no answer
         except FAILURE_EXCEPTIONS as error:
             answer = ErrorResponse(FastRequest(url, method), error)
         answer.__dict__["opened"] = self._opened - before  # for request_log.py

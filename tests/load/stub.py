@@ -193,7 +193,11 @@ class Handler(BaseHTTPRequestHandler):
         body = b"" if content is None else text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        is_cut = (
+            "cut" in self.stub.defects and self.stub.started > 20 and self.stub.started % 5 == 0
+        )
+        self.close_connection |= is_cut
+        self.send_header("Content-Length", str(len(body) + 9 * is_cut))
         self.send_header("X-Served-By", "stub/1")
         if status == 307:
             self.send_header("Location", "/items/?limit=1")

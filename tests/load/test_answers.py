@@ -21,11 +21,12 @@ DEFECTS = {
     "late": "GET /items/[id]: lost write: a row that was written is not there",
     "forget": "GET /items/[id]: lost write: name is not what it must be",
     "undead": "GET /items/[id]: lost write: a row that was deleted is still there",
+    "cut": "Incomplete response",
     "silent": "no answer until the end of the load",
 }
 TOGETHER = (  # none hides another one
     "status other long drop", "value html twice", "field redirect", "lose undead", "late", "forget",
-    "silent",
+    "silent", "cut",
 )  # fmt: skip
 
 
