@@ -7,6 +7,7 @@ looking. `CONN_MAX_AGE` and `CONN_HEALTH_CHECKS` hold as ever, before a request 
 """
 
 import functools
+import weakref
 from typing import Any
 
 from django import db
@@ -31,19 +32,30 @@ def look_before_closing() -> None:
             signal.connect(ours, dispatch_uid=id(stock))
 
 
-def alone() -> bool:
-    """Tell whether nobody else waits for the begin or the end of a request."""
-    begin, end = signals.request_started.receivers, signals.request_finished.receivers
-    return len(begin) == len(AT_THE_BEGIN) and len(end) == len(AT_THE_END)
+class Company:
+    """Whether somebody else waits for the begin or the end of a request.
+
+    Asking costs a comparison of two lists of the same objects.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[Any] = []
+        self._alone = False
+
+    def is_none(self) -> bool:
+        """Tell whether nobody does."""
+        now = [signals.request_started.receivers, signals.request_finished.receivers]
+        if now != self._seen:
+            self._seen = [[*one] for one in now]
+            self._alone = [{_who(one[1]) for one in each} for each in now] == KNOWN
+        return self._alone
 
 
-def others() -> bool:
-    """Tell the same, by looking at who they are."""
-    begin, end = (
-        {receiver[1]() for receiver in signal.receivers}
-        for signal in (signals.request_started, signals.request_finished)
-    )
-    return begin != AT_THE_BEGIN or end != AT_THE_END
+def _who(receiver: Any) -> Any:
+    return receiver() if isinstance(receiver, weakref.ref) else receiver
+
+
+alone = Company().is_none
 
 
 def look_at(alias: str) -> None:
@@ -106,3 +118,4 @@ IN_PLACE: tuple[tuple[Any, Any, Any], ...] = (
 AT_THE_BEGIN = {_forget_queries, _close_what_is_due}
 # Django's resets what a middleware may have chosen for one request.
 AT_THE_END = {_close_what_is_due, _close_caches, reset_urlconf}
+KNOWN = [AT_THE_BEGIN, AT_THE_END]

@@ -1,14 +1,17 @@
 """The WSGI application, and when it may answer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from types import FunctionType, MethodType
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers import base, wsgi
+from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import setting_changed
 from django.db import connections
+from django.http import HttpResponse
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
@@ -26,6 +29,7 @@ STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
 # What Django gives its handler when it loads the middleware.
 OF_A_HANDLER = frozenset({"_middleware_chain", "_view_middleware", "_template_response_middleware",
                           "_exception_middleware"})  # fmt: skip
+CONVERTING = convert_exception_to_response(HttpResponse).__code__  # around each of them
 STARTED = "drf_speedups.started"  # when the lane took up what it leaves to Django with an error
 
 Environ = dict[str, Any]
@@ -70,6 +74,8 @@ class Lane:
         try:
             _check_handler(application)
             self.middleware = _middleware()
+            if application is not None:
+                _check_chain(vars(application), self.middleware)
             self.routes = Routes()
         except StepAside as reason:
             self.closed_because = str(reason)
@@ -145,9 +151,28 @@ def _check_handler(application: Any) -> None:
     )
     unless(plain, f"a {named(application)} stands behind the lane: put it around the lane, so that "
            "it sees all requests")  # fmt: skip
+    unless(WSGIHandler.request_class is WSGIRequest, "requests have a class of their own")
     check_globals(base, wsgi)
     for kind in (WSGIHandler, WSGIRequest):
         check_members(kind, Role(kind))
+
+
+def _check_chain(given: dict[str, Any], middleware: list[Any]) -> None:
+    """Raise `StepAside` unless Django has loaded that and nothing else: `given` has it."""
+    wanted: list[Any] = [*map(import_string, settings.MIDDLEWARE), MethodType]
+    found = [*_loaded(given["_middleware_chain"])]
+    listed = [one for name in OF_A_HANDLER - {"_middleware_chain"} for one in given[name]]
+    own = [one for one in listed if type(getattr(one, "__self__", None)) not in middleware]
+    unless(found and found == wanted[: len(found)] and not own, "other middleware is loaded than "
+           "the settings name, or something stands around it")  # fmt: skip
+
+
+def _loaded(chain: Any) -> Iterator[type]:
+    """Yield the classes of what is loaded, the outermost first, as far as that can be seen."""
+    while type(chain) is FunctionType and chain.__code__ is CONVERTING:
+        within = (chain.__closure__ or ())[0].cell_contents
+        yield type(within)
+        chain = getattr(within, "get_response", None)
 
 
 def _middleware() -> list[Any]:
@@ -158,7 +183,7 @@ def _middleware() -> list[Any]:
             "FORCE_SCRIPT_NAME")  # fmt: skip
     for name in ways:
         unless(not getattr(settings, name), f"{name} is set")
-    unless(not old_connections.others(), "others wait for the signals around a request")
+    unless(old_connections.alone(), "others wait for the signals around a request")
     for alias in connections:
         around = connections[alias].settings_dict["ATOMIC_REQUESTS"]
         unless(not around, "ATOMIC_REQUESTS is on")

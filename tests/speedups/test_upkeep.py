@@ -4,12 +4,15 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from django import db
+from django.core import signals
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from drf_speedups.database import old_connections
 
 AS_EVER = {"errors_occurred": False, "autocommit": True, "settings_dict": {"AUTOCOMMIT": True},
            "close_at": None, "health_check_enabled": False, "connection": object()}  # fmt: skip
+AROUND = (signals.request_started, signals.request_finished)
 OFF = {"settings_dict": {"AUTOCOMMIT": False}}
 
 
@@ -48,3 +51,40 @@ def test_a_backend_that_looks_in_its_own_way_does_so(monkeypatch, there):
     old_connections.look_at("default")
     old_connections._its_backend_looks.cache_clear()
     assert looked == [connection, connection]
+
+
+@pytest.fixture
+def signalled():
+    """The signals around requests as in production; what is done to them is undone."""
+    before = [signal.receivers[:] for signal in AROUND]
+    old_connections.look_before_closing()
+    yield
+    for signal, receivers in zip(AROUND, before, strict=True):
+        signal.receivers = receivers
+        signal.sender_receivers_cache.clear()
+
+
+@pytest.mark.parametrize("weak", [True, False])
+def test_who_waits_for_a_request_is_seen_and_not_called(signalled, weak):
+    called = []
+
+    def waits(sender, **_):
+        called.append(sender)
+
+    assert old_connections.alone()
+    for signal in AROUND:
+        signal.connect(waits, weak=weak)
+        assert not old_connections.alone()
+        signal.disconnect(waits)
+        assert old_connections.alone()
+    assert not called
+
+
+def test_who_takes_the_place_of_one_of_ours_is_not_passed_by(signalled):
+    def waits(**_):
+        pass
+
+    assert old_connections.alone()
+    assert signals.request_started.disconnect(db.close_old_connections)
+    signals.request_started.connect(waits)
+    assert not old_connections.alone()
