@@ -1,11 +1,12 @@
 """What is known of view sets, and of who lets requests in."""
 
+import json
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from rest_framework import generics, mixins, views, viewsets
+from rest_framework import generics, mixins, renderers, views, viewsets
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny, BasePermission
@@ -13,6 +14,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
+from rest_framework.utils import encoders
+from rest_framework.utils import json as rest_json
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet, ViewSetMixin
@@ -118,6 +121,7 @@ def check_view_set(kind: Any, name: str) -> None:
 def check_permissions(classes: Any) -> None:
     """Raise `StepAside` if one of these permissions looks at rows."""
     unless(not hasattr(type(classes), "__get__"), "permission_classes is computed")
+    check_members(BasePermission, Role(BasePermission))
     stock: Any = BasePermission.has_object_permission
     for one in classes:
         made = one()
@@ -138,6 +142,7 @@ def check_pages(paginator: Any, known: type) -> None:
 def deciding(kind: Any) -> tuple[str, ...]:
     """Return the environment keys that decide who gets in. Raises `StepAside` if anything may."""
     names: list[str] = []
+    check_members(AllowAny, Role(AllowAny))
     for name in ("authentication_classes", "permission_classes"):
         computed = hasattr(type(getattr(kind, name)), "__get__")
         unless(not computed, f"{kind.__name__}.{name} is computed: give it a plain value")
@@ -150,11 +155,20 @@ def _decides_by(gate: Any) -> tuple[str, ...]:
     """Return what a class promises for the code that it has, not for that of a subclass."""
     for owner in getattr(gate, "__mro__", ()):
         if "decides_by" in vars(owner):
-            return tuple(vars(owner)["decides_by"])
+            return _keys(vars(owner)["decides_by"], gate)
         if any(is_code(member) for name, member in vars(owner).items() if name not in PYTHON_S):
             break
     name = getattr(gate, "__name__", "a composed permission")
     raise StepAside(f"{name} does not say what it decides by: give it decides_by")
+
+
+def _keys(said: Any, gate: Any) -> tuple[str, ...]:
+    """Return what a class has said, if these can be keys: what nobody sends is alike for all."""
+    keys = type(said) in {list, tuple} and all(type(one) is str for one in said)
+    keys = keys and all("." in one or one.isupper() for one in said)
+    unless(keys, f"{named(gate)}.decides_by is {said!r}: give it a tuple of keys as they stand in "
+           "the environment, such as HTTP_AUTHORIZATION")  # fmt: skip
+    return tuple(said)
 
 
 def is_open(kind: Any) -> bool:
@@ -189,9 +203,10 @@ def gives_json(request: Any) -> bool:
 
 def check_framework() -> None:
     """Raise `StepAside` if somebody has changed what the framework reads and writes JSON with."""
-    check_globals(generics, mixins, views, viewsets)
-    for kind in (Request, Response, JSONRenderer, WSGIRequest):
+    check_globals(generics, mixins, views, viewsets, renderers, encoders, rest_json, json)
+    for kind in (Request, Response, JSONRenderer, JSONEncoder, WSGIRequest):
         check_members(kind, Role(kind))
+    unless(vars(renderers)["json"] is rest_json, "somebody else writes the framework's JSON")
     plain = (
         JSONRenderer.media_type == JSON and JSONRenderer.charset is None
         and JSONRenderer.encoder_class is JSONEncoder

@@ -13,7 +13,7 @@ the same headers; `complete(request, answer)` does for an answer what the middle
 to `answer.headers`. There `request.META` may have the headers only: what the request line says is
 in `request.method`, `path` and `query_string`. A subclass with anything of its own has to have both
 again. Authentication and permission classes take part by
-naming, in `decides_by`, the environment keys that alone decide for a method of a view.
+naming, in the tuple `decides_by`, the environment keys that alone decide for a method of a view.
 The lane never asks them itself: a request that the framework has let in is remembered by those
 keys, and the next one like it goes through. Whatever knows neither keeps the lane closed:
 `manage.py speedups` tells what.
