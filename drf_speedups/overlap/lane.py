@@ -18,7 +18,7 @@ from drf_speedups.database import old_connections
 from drf_speedups.database.pooler import prepares
 from drf_speedups.database.statements import DONE, PREPARE_AGAIN, rows_of, text_of
 from drf_speedups.eligibility.database import is_watched, needs_cursor
-from drf_speedups.eligibility.driver import error_of, psycopg, sqlstate
+from drf_speedups.eligibility.driver import error_from_result, psycopg, sqlstate
 from drf_speedups.eligibility.views import in_default_timezone
 from drf_speedups.express.lane import Lane, is_plain, is_refused
 from drf_speedups.express.routes import Endpoint
@@ -63,7 +63,7 @@ class OverlapLane:
         self.under_way = 0
         self._is_watched = False  # somebody wraps the statements of each new connection
         self._done: list[Pending] = []
-        self._held: dict[Endpoint, bool] = {}  # in this turn of the loop
+        self._held: dict[Endpoint | None, bool] = {}  # in this turn of the loop
         self._waiting: tuple[deque[Pending], ...] = (deque(), deque())  # reads, changes
         self.links: LinkPool
 
@@ -102,6 +102,8 @@ class OverlapLane:
         """
         link = self.links.connection
         if link is None or self._is_watched or is_watched(self._connection):
+            return None
+        if self._is_due_to_cursors(link):
             return None
         if not old_connections.alone() or not in_default_timezone():
             return None
@@ -226,15 +228,16 @@ class OverlapLane:
 
     def _leave(self, pending: Pending, call: Call) -> None:
         """Leave a request to Django: a read as it came, a change together with its error."""
-        link = self.links.connection
-        if not pending.plan.changes and _is_lost(call.result):
+        result = call.result
+        if not pending.plan.changes and _is_lost(result):
             return  # with its link: Django reads once more
-        if call.result is not None and sqlstate(call.result) == READ_ONLY:
+        state = None if result is None else sqlstate(result)
+        if state == READ_ONLY:
             self.links.renew()  # the server is no primary any more
-        error = (
+        error: Exception = (
             psycopg.OperationalError("the connection is lost")
-            if call.result is None or link is None
-            else error_of(call.result, link)
+            if result is None or state is None
+            else error_from_result(result)
         )
         try:
             with connections[self.alias].wrap_database_errors:
@@ -261,6 +264,13 @@ class OverlapLane:
             if changing.isdisjoint(endpoint.known.deciding or ()):
                 head.verdicts[key] = action
         return action
+
+    def _is_due_to_cursors(self, link: Any) -> bool:
+        """Tell whether statements are to go through Django's cursors; looked at in each turn."""
+        found = self._held.get(None)
+        if found is None:
+            found = self._held[None] = needs_cursor(link)
+        return found
 
     def _holds(self, endpoint: Endpoint) -> bool:
         """Tell whether a view set is what it was; looked at once in a turn of the worker's loop."""

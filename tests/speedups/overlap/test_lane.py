@@ -6,13 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import IntegrityError, OperationalError, connections
 from django.db.backends.signals import connection_created
 
 from drf_speedups.answers.action import Plan
 from drf_speedups.answers.view import FAILED
 from drf_speedups.database import old_connections
-from drf_speedups.eligibility.driver import ExecStatus
+from drf_speedups.eligibility.driver import ConnStatus, ExecStatus
+from drf_speedups.overlap import lane as module
 from drf_speedups.overlap.lane import OverlapLane
 
 
@@ -68,6 +69,7 @@ ENDPOINT: Any = Endpoint()
 @pytest.fixture
 def lane(monkeypatch):
     monkeypatch.setattr(old_connections, "alone", lambda: True)
+    monkeypatch.setattr(module, "needs_cursor", lambda link: False)
     routes = SimpleNamespace(find=lambda path: (ENDPOINT, {}))
     made = OverlapLane(SimpleNamespace(routes=routes), "default", 1)  # type: ignore[arg-type]
     made.links, made._longest_wait = Links(), float("inf")  # type: ignore[assignment]
@@ -120,6 +122,27 @@ def test_who_wraps_the_statements_of_djangos_connection_sees_all_of_them(lane):
     lane._connection.execute_wrappers.clear()
     lane._connection.force_debug_cursor = True  # for a log of all SQL
     assert begin(lane, "read") is None
+
+
+def test_who_stands_before_djangos_cursors_since_there_are_links_sees_all_statements(
+    lane, monkeypatch
+):
+    assert begin(lane, "read")
+    monkeypatch.setattr(module, "needs_cursor", lambda link: True)
+    lane.patience(0.0)
+    assert begin(lane, "read") is None
+
+
+@pytest.mark.django_db
+def test_what_the_database_says_of_a_change_is_told_whatever_befell_another_link(lane):
+    lane.links.connection = SimpleNamespace(pgconn=SimpleNamespace(status=ConnStatus.BAD))
+    with connections["default"].cursor() as cursor:
+        link = cursor.connection.pgconn
+        taken = link.exec_(b"DO $$ BEGIN RAISE unique_violation; END $$")
+    pending = begin(lane, "insert")
+    pending.call.result = taken
+    lane._leave(pending, pending.call)
+    assert isinstance(pending.left[FAILED], IntegrityError)
 
 
 def test_a_view_set_that_was_changed_is_not_answered_by_what_was_known_of_it(lane, monkeypatch):
