@@ -30,7 +30,7 @@ from rest_framework.test import ForceAuthClientHandler, force_authenticate
 
 from drf_speedups.answers import FinishedAnswers, view
 from drf_speedups.database import old_connections
-from drf_speedups.eligibility import changes
+from drf_speedups.eligibility import changes, unchanged
 from drf_speedups.eligibility.reasons import PIECES
 from drf_speedups.express import ExpressLane
 from drf_speedups.replaying import alone, from_here
@@ -136,6 +136,7 @@ def only(pieces: Iterable[str] | None) -> Iterator[None]:
 def forget() -> None:
     """Let everything be looked at anew, after a setting or a class has changed."""
     view.knowledge.cache_clear()
+    unchanged.forget()
     shared_fields._shared.clear()
     changes._refusal.cache_clear()
     changes.unchanged.cache_clear()

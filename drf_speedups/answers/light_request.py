@@ -61,7 +61,8 @@ class LightRequest:
 
     def origin(self) -> str:
         """Return scheme and host. Raises `DisallowedHost`."""
-        return f"{self.META['wsgi.url_scheme']}://{_allowed(self.META['HTTP_HOST'])}"
+        host = _allowed(self.META["HTTP_HOST"], *settings.ALLOWED_HOSTS)
+        return f"{self.META['wsgi.url_scheme']}://{host}"
 
     def query(self) -> MultiValueDict[str, str]:
         """Return the parameters in the URL. Raises what Django raises for too many of them."""
@@ -153,7 +154,7 @@ def _parameters(query: bytes, encoding: str | None) -> MultiValueDict[str, str]:
 
 
 @functools.lru_cache(256)
-def _allowed(host: str) -> str:
+def _allowed(host: str, *_listed: str) -> str:
     request = HttpRequest()
     request.META["HTTP_HOST"] = host
     return request.get_host()

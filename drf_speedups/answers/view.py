@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import setting_changed
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from drf_speedups.answers.action import Action
 from drf_speedups.answers.changing import Create, Destroy, PartialUpdate, Update
 from drf_speedups.answers.light_request import DjangoRequest
 from drf_speedups.answers.reading import List, Retrieve
-from drf_speedups.eligibility.members import Unchanged, piece
+from drf_speedups.eligibility.database import BACKEND
+from drf_speedups.eligibility.driver import DatabaseWrapper
+from drf_speedups.eligibility.members import piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on
 from drf_speedups.eligibility.serializers import OfFields
+from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.eligibility.views import (
     DESCRIBING,
     OF_A_REQUEST,
@@ -30,6 +37,8 @@ ACTIONS = (Retrieve, List, Create, Update, PartialUpdate, Destroy)
 FAILED = "drf_speedups.failed"
 MOST_REMEMBERED = 1024  # verdicts
 LONGEST_REMEMBERED = 1024  # characters of what decides one
+# The framework's own that the pieces stand in for, or go past.
+AROUND_IT = (WSGIHandler, WSGIRequest, Request, Response, QuerySet, DatabaseWrapper)
 _describing = operator.attrgetter(*DESCRIBING)
 
 
@@ -77,7 +86,7 @@ class Knowledge:
             self.actions[action_class.name] = _looked_at(action_class, view_class)
         self._kind = view_class
         self._described = tuple([_kept(getattr(view_class, name, None)) for name in DESCRIBING])
-        self._unchanged = Unchanged(_on_the_way(view_class))
+        self._unchanged = Unchanged(_on_the_way(view_class), run=BACKEND.run)
         self._fields = OfFields(getattr(view_class, "serializer_class", None))
         self.deciding = _deciding(view_class)
         self._let_in: set[tuple[Any, ...]] = set()
@@ -156,7 +165,7 @@ def _kept(value: Any) -> Any:
 
 def _on_the_way(kind: Any) -> Iterator[Any]:
     """Yield the classes whose code runs for a view set's requests."""
-    yield from (kind, getattr(getattr(kind, "queryset", None), "model", None))
+    yield from (kind, getattr(getattr(kind, "queryset", None), "model", None), *AROUND_IT)
     for name in DESCRIBING:
         value = getattr(kind, name, None)
         yield from value if isinstance(value, list | tuple) else (value,)

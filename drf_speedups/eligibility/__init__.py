@@ -8,6 +8,7 @@ walks all classes in the order of resolution and compares what it finds by ident
 no list makes the piece step aside with a reason.
 
     members       whose code a class runs
+    unchanged     whether it still is what was looked at
     own_code      code of a project's own that may run because nobody can tell
     views         the roles of view sets, pages and requests
     serializers   those of serializers, fields, validators and parsers

@@ -3,7 +3,7 @@
 import functools
 import re
 import select
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, MethodType
 from typing import Any
 
 from django.db import connections
@@ -49,6 +49,8 @@ SELECT c.relkind, a.attname, format_type(a.atttypid, a.atttypmod),
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.oid = to_regclass($1)
 """
+# By which a connection makes a cursor.
+OF_CURSORS = frozenset({"cursor", "_cursor", "create_cursor", "_prepare_cursor", "make_cursor"})
 COMPILERS = ("SQLCompiler", "SQLInsertCompiler", "SQLUpdateCompiler", "SQLDeleteCompiler")
 PLAIN_TABLES = {"r", "p"}  # also those in partitions
 
@@ -70,9 +72,21 @@ def is_watched(connection: Any) -> bool:
 
     Who puts another `cursor` there may refuse them all, as Django's tests without databases do.
     """
-    own = connection.__dict__.get("cursor")
-    replaced = own is not None and getattr(own, "__func__", None) is not type(connection).cursor
+    own = connection.__dict__
+    replaced = not own.keys().isdisjoint(OF_CURSORS) and not all(
+        _is_put_back(connection, name) for name in OF_CURSORS & own.keys()
+    )
     return bool(replaced or connection.execute_wrappers or connection.force_debug_cursor)
+
+
+def _is_put_back(connection: Any, name: str) -> bool:
+    """Tell whether a connection has its class's own method as an attribute, and no proxy of it."""
+    own = connection.__dict__[name]
+    return (
+        type(own) is MethodType
+        and own.__self__ is connection
+        and own.__func__ is getattr(type(connection), name)
+    )
 
 
 def needs_cursor(link: Any) -> bool:

@@ -7,12 +7,11 @@ of that class's module. Its name and `__module__` say nothing: `functools.wraps`
 import contextlib
 import functools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial, partialmethod
-from itertools import chain
 from operator import attrgetter, is_
-from types import FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from django.utils.asyncio import async_unsafe
@@ -149,43 +148,6 @@ def _is_as_seen(kind: type) -> bool:
     return settled
 
 
-class Unchanged:
-    """Whether classes still have the code that was looked at: tests put other in its place.
-
-    Looks at a project's own classes, whose values may change: whoever uses one reads it. Asking
-    costs a comparison of the same objects.
-    """
-
-    def __init__(self, classes: Iterable[Any]) -> None:
-        bases = {base for one in classes for base in getattr(one, "__mro__", ())}
-        self._seen = {one: dict(vars(one)) for one in bases if not is_framework_s(one)}
-        self._now = [*map(vars, self._seen)]
-        self._keep()
-
-    def __bool__(self) -> bool:
-        # By identity: a proxy says that it equals what it stands before.
-        found = chain.from_iterable([members.values() for members in self._now])
-        if sum(map(len, self._now)) == len(self._members) and all(map(is_, found, self._members)):
-            return True
-        same = [self._is_same(one) for one in self._seen]
-        self._keep()
-        return all(same)
-
-    def _keep(self) -> None:
-        self._members = [*chain.from_iterable(seen.values() for seen in self._seen.values())]
-
-    def _is_same(self, kind: type) -> bool:
-        """Look again, at code only."""
-        now, before = dict(vars(kind)), self._seen[kind]
-        names = (now.keys() | before.keys()) - PYTHON_S
-        pairs = [(now.get(name, _nothing), before.get(name, _nothing)) for name in names]
-        changed = any(one is not other and (is_code(one) or is_code(other))
-                      for one, other in pairs)  # fmt: skip
-        if not changed:
-            self._seen[kind] = now
-        return not changed
-
-
 def is_code(member: Any) -> bool:
     """Tell whether a member of a class is, or runs, code."""
     return callable(member) or hasattr(type(member), "__get__")
@@ -221,10 +183,35 @@ def is_genuine(kind: type, member: Any) -> bool:
         source = vars(sys.modules[kind.__module__])
         within = code.__code__.co_qualname.startswith(f"{kind.__qualname__}.")
         compared = code.__globals__ is vars(functools)  # by total_ordering
-        return (code.__globals__ is source and within) or compared
+        compiled = within and _is_compiled(code.__code__, kind.__module__)
+        return (code.__globals__ is source and compiled) or compared
     if not callable(code):  # a value, unless looking at it runs code
         return not hasattr(type(code), "__get__") or _calls_itself_framework_s(type(code))
     return isinstance(code, type) or type(code) is type(len)
+
+
+def _is_compiled(code: CodeType, module: str) -> bool:
+    """Tell whether a module's source has this code: packages put other code into a function."""
+    codes = _compiled(module)
+    return not codes or _digest(code) in codes
+
+
+@functools.cache
+def _compiled(module: str) -> frozenset[int]:
+    """Return what tells the code in a module's source, nothing where that is not at hand."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    try:
+        found = [spec.loader.get_code(module)]  # type: ignore[union-attr]
+    except Exception:  # noqa: BLE001  (loaders raise what they like)
+        found = []
+    codes = [one for one in found if one is not None]
+    for code in codes:
+        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
+    return frozenset(map(_digest, codes))
+
+
+def _digest(code: CodeType) -> int:
+    return hash((code.co_qualname, code.co_code, code.co_names))
 
 
 def check_globals(*modules: Any) -> None:
@@ -239,11 +226,13 @@ def check_globals(*modules: Any) -> None:
 
 
 def _is_known(value: Any) -> bool:
-    if type(value) is FunctionType:
-        where = value.__globals__.get("__name__", "")
-    else:
-        where = getattr(value, "__module__", "") if isinstance(value, type) else ""
-    return not is_proxy(value) and (not where or where.partition(".")[0] in USED_BY_FRAMEWORKS)
+    code = function_of(value)
+    if type(code) is FunctionType:
+        where = code.__globals__.get("__name__", "")
+    else:  # an object that can be called is somebody's, whatever class of Python's it has
+        plain = isinstance(code, type | BuiltinFunctionType)
+        where = (code.__module__ or "builtins") if plain else "an object"
+    return not is_proxy(value) and where.partition(".")[0] in USED_BY_FRAMEWORKS
 
 
 def is_proxy(value: Any) -> bool:

@@ -7,12 +7,18 @@ from unittest import mock
 
 import pytest
 from django.conf import settings
+from django.core.handlers.base import BaseHandler
 from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.test import override_settings
 from rest_framework import permissions, serializers, throttling
 from rest_framework.routers import SimpleRouter
 from rest_framework.test import APIRequestFactory, force_authenticate
+from rest_framework.views import APIView
 
+from drf_speedups.eligibility import unchanged as module
+from drf_speedups.eligibility.unchanged import Unchanged
 from tests.speedups.library import letting_in
 from tests.speedups.library.comparing import Request, answer, only, served
 from tests.speedups.library.models import Shelf
@@ -26,8 +32,14 @@ pytestmark = [
 ]
 ALL = tuple(settings.SPEEDUPS)
 BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'
+
+
+class Open(Plain):
+    permission_classes = [permissions.AllowAny]
+
+
 router = SimpleRouter()
-for view_set in (Shelves, Plain, Forced):
+for view_set in (Shelves, Plain, Forced, Open):
     router.register(view_set.__name__.lower(), view_set, basename=view_set.__name__)
 urlpatterns = router.urls
 
@@ -123,6 +135,48 @@ def test_who_was_let_in_by_force_is_not_remembered():
         force_authenticate(asked, user=letting_in.USER)
         assert view(asked, pk="1").status_code == 200
         assert answer(application, Request("GET", "/forced/1/"))[0][:3] == "403"
+
+
+def forbid(*_args: Any) -> HttpResponse:
+    return HttpResponse(status=403)
+
+
+LATER: dict[str, Any] = {
+    "a handler": (BaseHandler, "get_response", forbid),
+    "a view": (APIView, "check_permissions", refuse),
+    "a permission": (permissions.AllowAny, "has_permission", lambda *_: False),
+    "rows": (QuerySet, "get", refuse),
+}
+
+
+def test_what_a_package_changes_of_the_framework_later_counts_too(monkeypatch, subtests):
+    monkeypatch.setattr(module, "LOOK", 0.0)
+    to = [Request("GET", "/open/1/")] * 2
+    for pieces in (ALL, ("answers",)):
+        with only(pieces), served() as application:
+            Shelf.objects.get_or_create(id=1, label="one")
+            for moment in LATER:
+                with subtests.test(moment):
+                    assert [answer(application, one)[0] for one in to] == ["200 OK"] * 2
+                    with put_in_place(*LATER[moment]):
+                        assert [answer(application, one)[0][:3] for one in to] == ["403"] * 2
+                    assert [answer(application, one)[0] for one in to] == ["200 OK"] * 2
+
+
+def test_what_the_framework_counts_in_its_classes_is_no_change(monkeypatch):
+    monkeypatch.setattr(module, "LOOK", 0.0)
+    unchanged = Unchanged([Shelf3])
+    serializers.CharField()
+    assert unchanged
+
+
+def test_a_host_that_is_taken_from_the_list_is_refused_from_then_on():
+    Shelf.objects.create(id=1, label="one")
+    with only(ALL), served() as application:
+        assert answer(application, Request("GET", "/plain/"))[0] == "200 OK"
+        with mock.patch.object(settings, "ALLOWED_HOSTS", ["another"]):
+            assert answer(application, Request("GET", "/plain/"))[0] == "400 Bad Request"
+        assert answer(application, Request("GET", "/plain/"))[0] == "200 OK"
 
 
 SETTINGS: dict[str, dict[str, Any]] = {

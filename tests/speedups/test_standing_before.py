@@ -1,25 +1,33 @@
 """What stands before functions, connections and modules, or in their place, is not passed by."""
 
 import contextlib
+import functools
+import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.exceptions import MiddlewareNotUsed, PermissionDenied
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connection, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql.compiler import SQLCompiler, SQLDeleteCompiler, SQLInsertCompiler
-from django.test import SimpleTestCase
-from rest_framework import generics, mixins, permissions
+from django.test import SimpleTestCase, override_settings
+from rest_framework import generics, mixins, permissions, renderers
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.utils import json as rest_json
 from rest_framework.views import APIView
 
 from drf_speedups.answers.view import knowledge
-from drf_speedups.eligibility.members import STAND_INS, Unchanged, is_genuine, own_members
+from drf_speedups.eligibility.database import OF_CURSORS, is_watched
+from drf_speedups.eligibility.members import STAND_INS, is_genuine, own_members
+from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.express import ExpressLane
+from project.requests.context import RequestContext
 from tests.speedups.library.comparing import Request, answer, assert_same, only, served
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.standing_before import Before
@@ -99,6 +107,27 @@ def test_a_package_that_stands_before_djangos_cursors_sees_all_statements():
     assert any(sql.startswith("SELECT") for sql in seen)
 
 
+def test_what_stands_before_the_cursors_of_a_connection_sees_all_statements(subtests):
+    own = connections["default"]
+    Shelf.objects.create(id=1, label="one")
+    with only(ALL), served() as application:
+        for name in sorted(OF_CURSORS):
+            seen: list[str] = []
+            proxy = Before(getattr(own, name), lambda *_, to=seen: to.append("seen"))
+            assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+            with subtests.test(name), mock.patch.dict(vars(own), {name: proxy}):
+                assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
+                assert seen
+
+
+def test_a_connection_that_got_its_own_cursor_back_is_as_before():
+    own = connections["default"]
+    with mock.patch.dict(vars(own), cursor=own.cursor):
+        assert not is_watched(own)
+    with mock.patch.dict(vars(own), cursor=connections.create_connection("default").cursor):
+        assert is_watched(own)
+
+
 class Link:
     """Stands before a driver's connection, as packages have it that trace what goes through one."""
 
@@ -147,8 +176,21 @@ class Enveloped(Response):
         super().__init__({"result": data}, **kwargs)
 
 
+class Refusing:
+    """An object that can be called."""
+
+    __call__ = staticmethod(refuse)
+
+
+def spread(*args: Any, **kwargs: Any) -> str:
+    return json.dumps(*args, **kwargs)
+
+
 @pytest.mark.parametrize(("module", "name", "other"), [
     (mixins, "Response", Enveloped), (generics, "get_object_or_404", refuse),
+    (generics, "get_object_or_404", functools.partial(refuse)),
+    (generics, "get_object_or_404", Refusing()), (rest_json, "dumps", spread),
+    (renderers, "json", SimpleNamespace(dumps=spread)),
 ])  # fmt: skip
 def test_what_a_project_puts_into_a_module_of_the_framework_is_used(module, name, other):
     with mock.patch.object(module, name, other):
@@ -161,6 +203,61 @@ def test_a_handler_that_got_a_method_of_its_own_closes_the_lane():
         assert ExpressLane(django).open().is_open
         django.get_response = refuse
         assert not ExpressLane(django).open().is_open
+
+
+def test_what_is_put_around_the_views_after_django_has_loaded_the_middleware_closes_the_lane():
+    with only(ALL), served():
+        chained: Any = WSGIHandler()
+        chained._middleware_chain = functools.partial(refuse, chained._middleware_chain)
+        assert not ExpressLane(chained).open().is_open
+        looked_at: Any = WSGIHandler()
+        looked_at._view_middleware.append(refuse)
+        assert not ExpressLane(looked_at).open().is_open
+
+
+class Telling(RequestContext):
+    """Takes part in the lane, where it is used."""
+
+    admits, complete = RequestContext.admits, RequestContext.complete
+
+    def __init__(self, get_response: Any) -> None:
+        if settings.USE_THOUSAND_SEPARATOR:  # any setting
+            raise MiddlewareNotUsed
+        super().__init__(get_response)
+
+
+@pytest.mark.parametrize("unused", [True, False])
+def test_a_middleware_that_django_leaves_out_does_nothing_in_the_lane_either(unused):
+    listed = [f"{__name__}.Telling"]
+    with only(ALL), served(), override_settings(MIDDLEWARE=listed, USE_THOUSAND_SEPARATOR=unused):
+        assert ExpressLane(WSGIHandler()).open().is_open is not unused
+
+
+class Renamed(WSGIRequest):
+    pass
+
+
+def test_requests_of_a_class_of_their_own_close_the_lane():
+    with only(ALL), served() as application:
+        with mock.patch.object(WSGIHandler, "request_class", Renamed):
+            assert "a class of their own" in application.open().closed_because
+        assert application.open().is_open
+
+
+def test_other_code_in_a_function_of_the_framework_is_not_the_framework_s():
+    def check_permissions(self: Any, request: Any) -> None:
+        raise PermissionDenied
+
+    stock: Any = APIView.check_permissions
+    code = stock.__code__
+    requests = [Request("GET", "/plain/1/"), Request("POST", "/plain/", BODY)]
+    stock.__code__ = check_permissions.__code__.replace(co_qualname=code.co_qualname)
+    try:
+        assert not is_genuine(APIView, stock)
+        assert {one[0][:3] for one in assert_same(requests, ALL)} == {"403"}
+    finally:
+        stock.__code__ = code
+    assert is_genuine(APIView, stock)
 
 
 class Locked:

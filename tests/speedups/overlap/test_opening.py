@@ -54,7 +54,8 @@ class Connecting(DatabaseWrapper):
     (Asking, "Asking.ensure_connection is its own"), (Connecting, ""),
 ])  # fmt: skip
 def test_a_backend_that_does_something_at_each_use_does_it_at_each_use(monkeypatch, kind, reason):
-    wrapper: Any = connections["default"]
-    monkeypatch.setattr(connections._connections, "default", kind(wrapper.settings_dict))
+    own: Any = connections
+    wrapper = kind(own["default"].settings_dict)
+    monkeypatch.setattr(own._connections, "default", wrapper)
     with served():
         assert stays_closed(ExpressLane(WSGIHandler()).open(), 2) == reason
