@@ -55,8 +55,8 @@ class Server:
 
     @functools.cached_property
     def socket_folder(self) -> Path:
-        """The folder of the UNIX socket: `home`, or a short name where that path is too long."""
-        if len(os.fsencode(self.home / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
+        """The folder of the UNIX socket: `home`, or another where a URL cannot name that one."""
+        if _can_be_named(self.home):
             return self.home
         return places.private_temporary_folder(self.home)
 
@@ -170,12 +170,12 @@ class Server:
         """
         if not self._note.exists():
             return
-        pid, place, *_ = self._note.read_text().splitlines()
+        pid, place, *_ = _read(self._note).splitlines()
         dead = self._died_unburied()
         if Path(place) == self.data and not dead:
             return
         original = Path(place, self._note.name)
-        if not (dead or (original.exists() and original.read_text().startswith(f"{pid}\n"))):
+        if not (dead or (original.exists() and _read(original).startswith(f"{pid}\n"))):
             self._run("pg_ctl", "stop", "-D", self.data, "-m", "immediate", "-w", check=False)
         self._note.unlink(missing_ok=True)
         for left in self.socket_folder.glob(".s.PGSQL.*"):
@@ -184,7 +184,7 @@ class Server:
     def _died_unburied(self) -> bool:
         """Tell whether the server is a zombie: a container's first process may bury nobody."""
         try:
-            pid = self._note.read_text().partition("\n")[0]
+            pid = _read(self._note).partition("\n")[0]
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
         except OSError:
             return False
@@ -223,7 +223,7 @@ class Server:
         self, program: str, *arguments: object, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         # Files, not pipes: the server would inherit a pipe and keep its reader waiting.
-        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        with _some_text() as out, _some_text() as err:
             finished = subprocess.run(
                 [self.programs() / program, *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
@@ -241,3 +241,22 @@ class Server:
         if "log output" in said[-1]:  # "Examine the log output."
             said = [line for line in logged if "FATAL" in line or "PANIC" in line] or said
         return f"{said[-1]} (the server's log is {self.log})"
+
+
+def _can_be_named(folder: Path) -> bool:
+    """Tell whether libpq finds a socket in a folder that it is told in a URL.
+
+    A name has to be short, and in UTF-8; a comma would part two folders.
+    """
+    name = os.fsencode(folder / ".s.PGSQL.5432")
+    is_utf8 = name.decode(errors="ignore").encode() == name
+    return is_utf8 and len(name) <= LONGEST_SOCKET_PATH and b"," not in name
+
+
+def _some_text() -> IO[str]:
+    """Return a file for what programs say, in which paths may have any bytes."""
+    return tempfile.TemporaryFile("w+", errors="surrogateescape")
+
+
+def _read(note: Path) -> str:
+    return note.read_text(errors="surrogateescape")

@@ -17,8 +17,9 @@ from tests.project.database.embedding import answers, copied, postmaster, using
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs somebody else's account")
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_one(server, open_folder):
-    far = open_folder / ("far" * 40) / "home"
+@pytest.mark.parametrize("name", [b"far" * 40, b"a,b", b"caf\xe9"], ids=repr)
+def test_a_path_that_libpq_cannot_be_told_for_a_socket_gets_another(server, open_folder, name):
+    far = open_folder / os.fsdecode(name) / "home"
     far.parent.mkdir()
     far.mkdir()
     (far / "data").symlink_to(server.data)
