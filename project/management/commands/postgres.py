@@ -12,6 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from project.database.embedded import SERVER, EmbeddedError
 
+# At the second, the end of the terminal, a service would load itself anew and stay.
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+
 
 class Command(BaseCommand):
     help = "Start, stop, ask about or open the embedded PostgreSQL of development and the lab."
@@ -58,9 +61,11 @@ class Command(BaseCommand):
         sys.exit(self._run(command))
 
     def _run(self, command: list[str]) -> int:
-        """Run `command` while holding the server; Ctrl-C and SIGTERM are the command's."""
+        """Run `command` while holding the server; Ctrl-C and what ends this end the command."""
         asked: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+        ends = [one for one in ENDS if signal.getsignal(one) is not signal.SIG_IGN]  # as nohup does
+        for one in ends:
+            signal.signal(one, lambda number, _: asked.append(number))
         SERVER.hold()
         environment = os.environ | {"DATABASE_URL": SERVER.url()}
         try:
@@ -68,7 +73,8 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"cannot run {command[0]}: {error.strerror}") from error
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        for one in ends:
+            signal.signal(one, lambda *_: child.terminate())
         if asked:  # before there was a child to tell
             child.terminate()
         return child.wait()

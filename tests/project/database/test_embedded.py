@@ -145,15 +145,16 @@ def test_exec_without_a_command_says_what_to_write(server, manage):
     )  # fmt: skip
 
 
-def test_sigterm_to_exec_ends_its_command_and_lets_go_of_the_server(server):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_exec_ends_its_command_and_lets_go_of_the_server(server, number):
     words = ("postgres", "exec", "--", "sh", "-c", "echo ready; exec sleep 60")
     with subprocess.Popen(
         [sys.executable, "-c", MANAGE, str(server.home), *words],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, env=os.environ | {"DJANGO_DEBUG": "1"},
     ) as command:  # fmt: skip
         assert first_line(command) == "ready"
-        command.send_signal(signal.SIGTERM)
-        assert command.wait(60) != 0
+        command.send_signal(number)
+        assert command.wait(60) == 256 - signal.SIGTERM  # of its command
 
 
 def test_with_production_settings_it_is_refused():
