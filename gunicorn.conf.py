@@ -58,12 +58,15 @@ def _workers() -> int:
 def _trusted() -> str:
     """Return the addresses of proxies that are believed what they say of their clients."""
     value = _said("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
-    for one in value.split(","):
-        try:
-            one.strip() == "*" or ipaddress.ip_network(one.strip())
-        except ValueError:
-            _refuse("FORWARDED_ALLOW_IPS", value, "addresses and networks with commas, or *")
-    return value
+    listed = [one.strip() for one in value.split(",")]
+    try:
+        networks = [ipaddress.ip_network(one) for one in listed if one != "*"]
+    except ValueError:
+        _refuse("FORWARDED_ALLOW_IPS", value, "addresses and networks with commas, or *")
+    # As who listens at `::` sees them.
+    return ",".join([*listed, *(
+        f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in networks if one.version == 4
+    )])  # fmt: skip
 
 
 def _seconds(name: str, default: float) -> float:

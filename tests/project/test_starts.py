@@ -37,6 +37,15 @@ SHOWING = """#!/bin/sh
 [ "$1" = manage.py ] || exit 0
 echo "$2 $DATABASE_URL$DATABASE_URL_FILE$DJANGO_SETTINGS_MODULE$PYTHONPATH$DJANGO_DEBUG"
 """
+TRUSTED = """
+import runpy
+from gunicorn.config import Config
+from gunicorn.http.message import _ip_in_allow_list
+cfg = Config()
+cfg.set("forwarded_allow_ips", runpy.run_path("gunicorn.conf.py")["forwarded_allow_ips"])
+for one in ("10.1.2.3", "::ffff:10.1.2.3", "::1", "11.0.0.1", "::ffff:11.0.0.1", "::10.1.2.3"):
+    print(_ip_in_allow_list(one, cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()))
+"""
 WORDS = """
 import json, runpy, socket, sys
 runpy.run_path("gunicorn.conf.py")
@@ -141,6 +150,15 @@ def test_an_address_of_another_machine_stops_the_start_with_one_line():
 def test_what_waits_in_files_leaves_the_workers_their_memory_where_files_are_memory():
     ended = run("-c", ROOM, WEB_CONCURRENCY="2")
     assert int(ended.stdout) * 2 <= 512 * 2**20 // 4
+
+
+@pytest.mark.parametrize(
+    ("given", "others"), [("10.0.0.0/8, ::1", "False"), ("10.1.2.3,::1", "False"), ("*", "True")]
+)
+def test_a_proxy_is_believed_also_where_ipv6_is_listened_at(given, others):
+    """There the address of IPv4 comes as one of IPv6."""
+    ended = run("-c", TRUSTED, FORWARDED_ALLOW_IPS=given)
+    assert ended.stdout.split() == ["True"] * 3 + [others] * 3
 
 
 def test_it_listens_where_it_is_told():
