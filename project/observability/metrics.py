@@ -29,6 +29,8 @@ class Metrics(LifecycleHooks):
     def starting(self, arbiter: Any) -> None:
         """Serve, or end the start in one line."""
         self.exposition = self._exposition()
+        if arbiter.cfg.uid != os.geteuid():  # it is the workers' account
+            os.chown(self.exposition.FOLDER, arbiter.cfg.uid, arbiter.cfg.gid)
         if arbiter.master_pid:  # started by SIGUSR2: the old master serves until it ends
             threading.Thread(target=self._serve_when_free, daemon=True).start()
             return

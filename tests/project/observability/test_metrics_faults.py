@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from lab.running.processes import program
 from lab.running.servers import Server
 from project.observability import metrics_server
 from tests.load.conftest import free_port
@@ -173,6 +174,17 @@ def test_what_a_killed_master_left_is_tidied_up_at_the_next_start(database_url, 
         psutil.wait_procs(children, timeout=20)
         with observed(database_url, tmp_path):  # or another test's service that starts just now
             assert not left.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start as root")
+def test_workers_of_another_account_tell_their_metrics_too(tmp_path):
+    port, metrics = str(free_port()), free_port()
+    command = (sys.executable, *GUNICORN, "--user=nobody", "--group=nogroup", "--workers=1")
+    env = PRODUCTION | {"METRICS_PORT": str(metrics), "PORT": port}
+    with program(command, log=tmp_path / "log", env=env) as started:
+        eventually(lambda: "Booting worker" in (tmp_path / "log").read_text())
+        eventually(lambda: Scrape(metrics).total("worker_slots") == 1)
+        assert started.exit_code() is None
 
 
 def test_without_room_for_the_metrics_the_start_says_so_in_one_line():
