@@ -78,7 +78,8 @@ def _serializer(spec: Spec, model: Any, with_pieces: bool) -> Any:
                if not one.generated or spec.fields == "computed"]  # fmt: skip
     if model.__name__ == "WithDocument" and spec.fields == "hidden document":
         columns.remove("document")  # and it is read back all the same
-    if spec.fields == "without key":
+    given = model.__name__ == "DefaultKey" and spec.fields != "with key"
+    if given or spec.fields == "without key":
         columns.remove("id")
     shown = ["title" if one == "name" and "title" in declared else one for one in columns]
     meta = type("Meta", (), {"model": model, "fields": [*shown, *others, *(

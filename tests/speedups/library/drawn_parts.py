@@ -118,6 +118,7 @@ FIELDS: dict[str, Any] = {
     "method": lambda: {"method": serializers.SerializerMethodField()},
     "hidden document": dict,
     "without key": dict,
+    "with key": dict,  # of the model whose key has a default: the others show theirs
     "computed": dict,
 }  # fmt: skip
 SIGNALS: dict[str, Any] = {"none": None, "saved": post_save, "saving": pre_save,
