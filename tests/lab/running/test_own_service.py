@@ -152,13 +152,19 @@ print(stub.pid, flush=True)
 """
 
 
+def shell(script: str) -> str:
+    """Return a command that runs a shell's script, in which `$1` is the port."""
+    return f"sh -c {shlex.quote(script)} shell {{port}}"
+
+
 @pytest.fixture
 def container(tmp_path):
     """A command whose service is no process of its own, as a container's is none."""
     script, number = tmp_path / "client.py", tmp_path / "pid"
     script.write_text(BEHIND)
-    client = f"{PYTHON} {shlex.quote(str(script))}"
-    yield f"sh -c '{client} {{port}} > {number}; exec sleep 60'"
+    client, told = shlex.quote(str(script)), shlex.quote(str(number))
+    started = f'{PYTHON} {client} "$1" > {told}; exec sleep 60'
+    yield shell(started)
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int(number.read_text()), signal.SIGKILL)
 
@@ -204,8 +210,8 @@ time.sleep(600)
 def test_what_sends_itself_to_the_background_is_told_to_stay_and_ended(tmp_path):
     script, pid = tmp_path / "background.py", tmp_path / "pid"
     script.write_text(BACKGROUND)
-    words = (PYTHON, shlex.quote(str(script)), shlex.quote(str(pid)), "{port}")
-    service = Service(f"sh -c '{' '.join(words)}; sleep 1'")
+    words = (PYTHON, shlex.quote(str(script)), shlex.quote(str(pid)), '"$1"')
+    service = Service(shell(f"{' '.join(words)}; sleep 1"))
     target = Target("service", service.words, service=service)
     with (
         pytest.raises(LabError, match=r"exit code 0 while starting \(it has to stay"),
