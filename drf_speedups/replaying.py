@@ -29,16 +29,17 @@ TIMED = (
 @contextlib.contextmanager
 def alone(using: str) -> Iterator[None]:
     """Undo a request whose statement has failed: the next one would meet its transaction."""
-    connection, before = connections[using], transaction.savepoint(using)
+    connection: Any = connections[using]
+    before = connection.savepoint()
     yield
     failed, connection.needs_rollback = connection.needs_rollback, False
     try:
         if not failed:
-            transaction.savepoint_commit(before, using)
+            connection.savepoint_commit(before)
     except DatabaseError:
         failed = True
     if failed:
-        transaction.savepoint_rollback(before, using)
+        connection.savepoint_rollback(before)
 
 
 @contextlib.contextmanager

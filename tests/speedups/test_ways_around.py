@@ -3,6 +3,7 @@
 from typing import Any
 from unittest import mock
 
+import django
 import pytest
 from django.conf import settings
 from django.db import connection, models
@@ -100,9 +101,17 @@ def test_a_change_that_failed_in_the_lane_is_not_tried_again_behind_a_mixin_that
 
 
 class Lowered(models.CharField):
-    def get_placeholder(self, *_args: Any) -> str:
-        """Return the SQL around a value that is stored."""
-        return "lower(%s)"
+    if django.VERSION < (6, 1):
+
+        def get_placeholder(self, *_args: Any) -> str:
+            """Return the SQL around a value that is stored."""
+            return "lower(%s)"
+
+    else:
+
+        def get_placeholder_sql(self, value: Any, *_args: Any) -> tuple[str, tuple[Any]]:
+            """Return the same, and the value."""
+            return "lower(%s)", (value,)
 
 
 def test_a_column_that_is_written_by_sql_of_its_own_is():
