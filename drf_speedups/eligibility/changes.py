@@ -11,7 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.viewsets import ModelViewSet
 
 from drf_speedups.eligibility.database import check_database, check_table
-from drf_speedups.eligibility.members import is_genuine
+from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine
 from drf_speedups.eligibility.models import (
     SAVED,
     Silence,
@@ -31,7 +31,6 @@ from drf_speedups.eligibility.serializers import (
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.eligibility.views import check_permissions
 
-MOST_CLASSES = 4096  # some projects make classes for each request
 PARSERS = frozenset({parsers.JSONParser, parsers.FormParser, parsers.MultiPartParser})
 
 

@@ -33,6 +33,7 @@ USED_BY_FRAMEWORKS = FRAMEWORKS | {"asgiref", "psycopg"}
 _nothing = object()
 WITHIN = ("fget", "func", "__func__")  # where a property, a class method and the like have theirs
 PIECES: set[type] = set()  # our own mixins: their code is known wherever they stand
+MOST_CLASSES = 4096  # that are known at a time: some projects make some for each request
 MOST_SEEN = 1024  # classes; the frameworks have a tenth of them on the way of a request
 CODE = attrgetter("__code__")
 _seen: dict[type, "Seen"] = {}

@@ -136,9 +136,9 @@ class OfFields:
 
 def _copy(value: Any) -> Any:
     """Return a copy of what may be changed in its place."""
-    if type(value) is dict:
+    if isinstance(value, dict):
         return {key: _copy(one) for key, one in value.items()}
-    return [*value] if type(value) is list else value
+    return [*value] if isinstance(value, list) else value
 
 
 def check_shareable(kind: Any, fields: Mapping[str, Any]) -> None:

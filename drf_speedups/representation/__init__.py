@@ -5,7 +5,8 @@ as it is: who may come in, what `get_queryset`, the filters and the paginator ch
 serializer and which renderer. What is different is how a serializer makes an answer of rows:
 
     installing   what stands in whose place
-    members      a class's fields are looked at once
+    members      how a field gets at a value and shows it, looked at once
+    templates    the fields of a serializer class, built once
     reading      a serializer reads rows by what came of it, or by fields of its own
     sql          rows that PostgreSQL writes as JSON, by the project's own query
     finished     a serializer's data that nobody has looked at yet

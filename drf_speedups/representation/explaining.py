@@ -8,10 +8,11 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation.finished import writes_json
-from drf_speedups.representation.members import ROW, template
+from drf_speedups.representation.members import ROW
 from drf_speedups.representation.reading import chooses_fields, is_named
 from drf_speedups.representation.sql.plain_rows import compiles, own_code
 from drf_speedups.representation.sql.rows import why_not
+from drf_speedups.representation.templates import template
 
 EACH_TIME = "as each request's serializer allows: the view set chooses it"
 

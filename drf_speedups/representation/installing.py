@@ -28,7 +28,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 from drf_speedups.eligibility import changes
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
-from drf_speedups.representation import members, negotiating, reading
+from drf_speedups.representation import negotiating, reading, templates
 from drf_speedups.representation.finished import (
     Finished,
     Page,
@@ -85,7 +85,7 @@ def uninstall() -> None:
 
 def _forget(**_kwargs: Any) -> None:
     changes.forget()
-    members.forget()
+    templates.forget()
     reading.forget()
     negotiating.forget()
     rows.forget()

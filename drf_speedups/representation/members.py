@@ -1,13 +1,12 @@
-"""How a row becomes a dictionary, looked at once for each serializer class.
+"""How a field of a serializer gets at a row's value and shows it, looked at once for its class.
 
-The framework builds the fields of a serializer anew each time, and asks each of them for each row
-how to get at its value. A `Member` is what is known of a field beforehand. Where its code looks at
-nothing but the value, serializers share it; else each gets a copy that is bound to itself, or asks
-its own field, built as ever.
+The framework asks each field for each row. A `Member` is what is known of a field beforehand. Where
+its code looks at nothing but the value, serializers share it; else each gets a copy that is bound
+to itself, or asks its own field, built as ever.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -20,7 +19,6 @@ from rest_framework import fields, relations, serializers
 from rest_framework.fields import SkipField, empty
 from rest_framework.relations import PKOnlyObject
 
-from drf_speedups.eligibility.changes import unchanged
 from drf_speedups.eligibility.members import is_code, own_members
 from drf_speedups.eligibility.own_code import check_computes
 from drf_speedups.eligibility.reasons import StepAside, unless
@@ -38,7 +36,6 @@ LOOKING_AROUND = (
     fields.FileField, fields.ModelField, fields.SerializerMethodField,
     relations.HyperlinkedRelatedField, relations.ManyRelatedField, serializers.BaseSerializer,
 )  # fmt: skip
-OF_META = "model", "fields", "exclude", "read_only_fields", "extra_kwargs", "depth"
 PARTS = "child", "child_relation", "pk_field"  # fields within a field
 # How related rows are shown by the framework's own code.
 OF_RELATIONS = frozenset(
@@ -49,7 +46,6 @@ OF_RELATIONS = frozenset(
 )  # fmt: skip
 OF_KEYS = frozenset({"pk", "serializable_value"})
 KEPT = "_speedups_reads"  # where a serializer keeps what reads its rows
-MOST_CLASSES = 4096  # some projects make serializer classes for each request
 LEFT_OUT: Any = object()  # what is read where a row has nothing for a field that needs nothing
 
 
@@ -236,77 +232,3 @@ ROW: Any = serializers.Serializer
 def check_class(kind: Any) -> None:
     """Raise `StepAside` unless each serializer of a class begins with the same fields."""
     check_serializer(kind, frozenset())
-
-
-def told(kind: Any) -> Any:
-    """Return what a class says of its fields now: some projects change that between requests."""
-    meta = getattr(kind, "Meta", None)
-    of_meta = [_copy(getattr(meta, name, None)) for name in OF_META]
-    return of_meta, {**getattr(kind, "_declared_fields", {})}
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(one) for key, one in value.items()}
-    return [*value] if isinstance(value, list | tuple) else value
-
-
-def _with_parts(fields: Iterable[Any]) -> Iterator[Any]:
-    for field in fields:
-        yield field
-        yield from _with_parts(vars(field)[name] for name in PARTS if vars(field).get(name))
-
-
-class Template:
-    """The fields of a serializer class. Raises `StepAside` where each may have others."""
-
-    def __init__(self, kind: Any) -> None:
-        check_class(kind)
-        self.kind = kind
-        self.told = told(kind)
-        self.serializer = kind()
-        self.fields = [*self.serializer.fields.values()]
-        kinds: set[Any] = {type(one) for one in _with_parts(self.fields)}
-        self.unchanged = unchanged(kind, *kinds)
-        self.shown = [one for one in self.fields if not one.write_only]
-        self.model = getattr(getattr(kind, "Meta", None), "model", None)
-
-    def members(self, model: Any) -> list[Member]:
-        """Return what reads the rows of a model, or any other object for None."""
-        return [Member(field, model) for field in self.shown]
-
-
-@functools.lru_cache(MOST_CLASSES)
-def template(kind: Any) -> Template | str:
-    """Return the fields of a serializer class, or why each serializer may have others."""
-    try:
-        return Template(kind)
-    except StepAside as reason:
-        return str(reason)
-    except Exception as error:  # noqa: BLE001  (the framework says so itself, if there is a row)
-        return f"its fields cannot be built: {error}"
-
-
-def members(kind: Any, row_class: Any) -> list[Member] | None:
-    """Return what reads objects of a class for serializers of another; None if it is not known."""
-    found = known(kind)
-    return _members(found, row_class) if found and unchanged(row_class) else None
-
-
-def known(kind: Any) -> Template | None:
-    """Return the fields of a serializer class, None if it may have others by now."""
-    found = template(kind)
-    same = isinstance(found, Template) and found.told == told(kind) and found.unchanged
-    return found if same else None  # type: ignore[return-value]
-
-
-@functools.lru_cache(MOST_CLASSES)
-def _members(found: Template, row_class: Any) -> list[Member]:
-    model = row_class if issubclass(row_class, models.Model) else None
-    return found.members(model)
-
-
-def forget() -> None:
-    """Let all classes be looked at anew."""
-    template.cache_clear()
-    _members.cache_clear()

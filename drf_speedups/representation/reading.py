@@ -10,7 +10,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from drf_speedups.eligibility.members import own_members
+from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.serializers import FRAMEWORK_S
 from drf_speedups.eligibility.views import view_at
 from drf_speedups.representation.members import (
@@ -18,14 +18,13 @@ from drf_speedups.representation.members import (
     LEFT_OUT,
     LIST,
     LOOKING_AROUND,
-    MOST_CLASSES,
     ROW,
     Read,
     column_of,
-    members,
     reading,
 )
 from drf_speedups.representation.sql.plain_rows import own_code
+from drf_speedups.representation.templates import members
 
 # What serializers have of their class, and one of them may have of its own.
 OF_A_CLASS = frozenset({"Meta", "_declared_fields"}).union(

@@ -16,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from drf_speedups.eligibility.members import piece
+from drf_speedups.eligibility.members import MOST_CLASSES, piece
 from drf_speedups.eligibility.reasons import StepAside, switched_on
 from drf_speedups.eligibility.serializers import (
     OfFields,
@@ -26,7 +26,6 @@ from drf_speedups.eligibility.serializers import (
 )
 
 _stock: Any = vars(serializers.Serializer)["fields"].func
-MOST_CLASSES = 4096  # some projects make classes for each request
 _NOTHING: frozenset[str] = frozenset()
 
 _shared: dict[tuple[type, bool], "Shared | None"] = {}

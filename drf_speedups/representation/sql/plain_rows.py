@@ -15,10 +15,10 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
 
 from drf_speedups.eligibility.changes import unchanged
-from drf_speedups.eligibility.members import own_members
+from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
-from drf_speedups.representation.members import MOST_CLASSES, OF_KEYS, descriptor, is_stored
+from drf_speedups.representation.members import OF_KEYS, descriptor, is_stored
 
 # What makes rows of a query set, or objects of rows.
 OF_ITERATION = frozenset({

@@ -19,10 +19,10 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.changes import silence, unchanged
+from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.lazy import LazyList
-from drf_speedups.representation.members import MOST_CLASSES, known
 from drf_speedups.representation.sql import (
     assembling,
     columns,
@@ -42,6 +42,7 @@ from drf_speedups.representation.sql.plain_rows import (
     own_code,
 )
 from drf_speedups.representation.sql.texts import Scope, Texts
+from drf_speedups.representation.templates import known
 
 
 class Objects(LazyList):

@@ -10,8 +10,8 @@ from django.core.exceptions import FieldError
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.expressions import BaseExpression, Col
 
+from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation.members import MOST_CLASSES
 from drf_speedups.representation.sql import columns, prefetched
 from drf_speedups.representation.sql.plain_rows import check_objects, own_code
 from drf_speedups.representation.sql.texts import Scope, Texts

@@ -17,7 +17,6 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import (
     Member,
     descriptor,
-    members,
     shows_as_ever,
 )
 from drf_speedups.representation.sql import columns
@@ -30,6 +29,7 @@ from drf_speedups.representation.sql.plain_rows import (
     rows_to,
     stored_column,
 )
+from drf_speedups.representation.templates import members
 
 ROW: Any = serializers.Serializer
 LIST: Any = serializers.ListSerializer

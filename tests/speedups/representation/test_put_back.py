@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from drf_speedups.eligibility import models
-from drf_speedups.representation import finished, installing, members, reading
+from drf_speedups.representation import finished, installing, members, reading, templates
 from drf_speedups.representation.sql import (
     assembling,
     columns,
@@ -104,7 +104,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
         (finished, "STAND_INS", Everything()),
         Spec(odd="patched")),
     "code of a serializer's own is not looked at": (
-        (members, "check_class", nothing), Spec(serializer="own fields")),
+        (templates, "check_class", nothing), Spec(serializer="own fields")),
 }  # fmt: skip
 
 
