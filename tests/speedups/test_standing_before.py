@@ -12,18 +12,15 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed, PermissionDenied
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.db import connection, connections
-from django.db.backends.utils import CursorWrapper
+from django.db import connection
 from django.db.models.sql.compiler import SQLCompiler, SQLDeleteCompiler, SQLInsertCompiler
-from django.test import SimpleTestCase, override_settings
+from django.test import override_settings
 from rest_framework import generics, mixins, permissions, renderers
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.utils import json as rest_json
 from rest_framework.views import APIView
 
-from drf_speedups.answers.view import knowledge
-from drf_speedups.eligibility.database import OF_CURSORS, is_watched
 from drf_speedups.eligibility.members import STAND_INS, is_genuine, own_members
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.express import ExpressLane
@@ -94,81 +91,6 @@ def test_a_package_that_stands_before_a_method_of_the_framework_is_asked():
     with mock.patch.object(APIView, "check_permissions", Before(stock, refuse)):
         answers = assert_same([Request("GET", "/plain/1/"), Request("POST", "/plain/", BODY)], ALL)
     assert {one[0][:3] for one in answers} == {"403"}
-
-
-def test_a_package_that_stands_before_djangos_cursors_sees_all_statements():
-    seen: list[str] = []
-    proxy = Before(CursorWrapper.execute, lambda _self, sql, *_: seen.append(sql))
-    Shelf.objects.create(id=1, label="one")
-    with only(ALL), served() as application:
-        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-        with mock.patch.object(CursorWrapper, "execute", proxy):
-            assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-    assert any(sql.startswith("SELECT") for sql in seen)
-
-
-def test_what_stands_before_the_cursors_of_a_connection_sees_all_statements(subtests):
-    own = connections["default"]
-    Shelf.objects.create(id=1, label="one")
-    with only(ALL), served() as application:
-        for name in sorted(OF_CURSORS):
-            seen: list[str] = []
-            proxy = Before(getattr(own, name), lambda *_, to=seen: to.append("seen"))
-            assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-            with subtests.test(name), mock.patch.dict(vars(own), {name: proxy}):
-                assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-                assert seen
-
-
-def test_a_connection_that_got_its_own_cursor_back_is_as_before():
-    own = connections["default"]
-    with mock.patch.dict(vars(own), cursor=own.cursor):
-        assert not is_watched(own)
-    with mock.patch.dict(vars(own), cursor=connections.create_connection("default").cursor):
-        assert is_watched(own)
-
-
-class Link:
-    """Stands before a driver's connection, as packages have it that trace what goes through one."""
-
-    def __init__(self, within: Any) -> None:
-        self.within, self.cursors = within, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.within, name)
-
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a cursor, and count."""
-        self.cursors += 1
-        return self.within.cursor(*args, **kwargs)
-
-
-def test_what_stands_before_a_driver_s_connection_sees_all_statements():
-    Shelf.objects.create(id=1, label="one")
-    link = Link(connection.connection)
-    put = mock.patch.object(connections["default"], "connection", link)
-    with only(ALL), served() as application, put:
-        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-        before = link.cursors
-        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-        assert link.cursors == before + 1
-
-
-class NoDatabase(SimpleTestCase):
-    pass
-
-
-def test_a_test_that_may_not_ask_a_database_asks_none():
-    Shelf.objects.create(id=1, label="one")
-    with only(ALL), served() as application:
-        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
-        NoDatabase.setUpClass()
-        try:
-            with pytest.raises(Exception, match="not allowed in SimpleTestCase"):
-                knowledge(Plain).actions["retrieve"].statement.rows([1])  # type: ignore[union-attr]
-        finally:
-            NoDatabase.doClassCleanups()
-        assert answer(application, Request("GET", "/plain/1/"))[0] == "200 OK"
 
 
 class Enveloped(Response):

@@ -10,8 +10,6 @@ import pytest
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection, models
-from django.db.backends.postgresql.base import Cursor
-from django.db.backends.utils import CursorWrapper
 from django.urls import path
 from django.views.decorators.cache import cache_page
 from rest_framework import permissions, renderers, serializers
@@ -20,8 +18,6 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.routers import SimpleRouter
 
 from drf_speedups.answers.changing import Create
-from drf_speedups.database.statements import Statement
-from drf_speedups.eligibility import database
 from tests.speedups.library import comparing
 from tests.speedups.library.around import Envelope, LateEnvelope, Looks, marked
 from tests.speedups.library.comparing import Request, answer, assert_same, only, served
@@ -238,34 +234,6 @@ def test_a_base_that_somebody_gives_the_framework_s_classes_is_not_the_framework
     assert {one[0][:3] for one in answers} == {"403"}
 
 
-def test_whoever_changes_djangos_cursors_sees_all_statements():
-    seen: list[str] = []
-    stock = CursorWrapper.execute
-
-    def execute(self: Any, sql: Any, params: Any = None) -> Any:
-        seen.append(sql)
-        return stock(self, sql, params)
-
-    with mock.patch.object(CursorWrapper, "execute", execute), only(ALL), served() as application:
-        assert answer(application, Request("POST", "/rows/", BODY))[0] == "201 Created"
-    assert any(sql.startswith("INSERT") for sql in seen)
-
-
-def test_a_driver_s_cursor_of_the_project_s_own_sees_all_statements():
-    seen: list[str] = []
-
-    class Own(Cursor):
-        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            seen.append(query)
-            return super().execute(query, *args, **kwargs)  # type: ignore[misc]
-
-    connection.ensure_connection()
-    own = mock.patch.object(connection.connection, "cursor_factory", Own)
-    with own, only(ALL), served() as application:
-        assert answer(application, Request("GET", "/rows/1/"))[0] == "200 OK"
-    assert any(sql.startswith("SELECT") for sql in seen)
-
-
 LATE: dict[str, tuple[Any, str, Any]] = {
     "a view set's method": (Rows, "get_queryset", lambda self: BigKey.objects.none()),
     "its attribute": (Rows, "permission_classes", [permissions.IsAuthenticated]),
@@ -305,16 +273,3 @@ def test_an_insert_may_wait_for_a_rule_that_only_the_database_has(waits):
             assert insert.may_wait is waits
         finally:
             cursor.execute("DROP INDEX IF EXISTS once")
-
-
-def test_statements_wait_where_other_greenlets_go_on_meanwhile():
-    def cooperative(*args: Any) -> Any:
-        return args
-
-    sent: list[Any] = []
-    sending = mock.patch.object(Statement, "execute", lambda *given: sent.append(given))
-    # Not in the module itself: threads of other tests wait by it.
-    replaced = mock.patch.object(database, "select", SimpleNamespace(select=cooperative))
-    with replaced, sending, only(ALL), served() as application:
-        assert answer(application, Request("GET", "/rows/1/"))[0] == "200 OK"
-    assert sent == []

@@ -14,17 +14,14 @@ from uuid import UUID
 import pytest
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DatabaseError, connection, transaction
-from django.db.models import CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, lookups
+from django.db.models import Exists, F, OuterRef, Q, Value, lookups
 from django.db.models.functions import Upper
-from django.test.utils import register_lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drf_speedups.representation.sql import conditions, shapes
-from drf_speedups.representation.sql.rows import forget
 from tests.speedups.library.related_models import Article, Editor
 from tests.speedups.representation.comparing import seed
-from tests.speedups.representation.odd import louder
 
 pytestmark = pytest.mark.django_db
 KNOWN: dict[tuple, str] = {}  # what was compiled for each shape, by all examples
@@ -256,59 +253,6 @@ def _alike(condition):
     ((name, value),) = condition.items()
     column, _, kind = name.rpartition("__")
     return {f"{ALIKE.get(column, column)}__{kind}": value}
-
-
-@pytest.mark.parametrize("condition", [
-    Q(title=F("body")), Q(title__contains=F("mail")), Q(title=Value("t1")), Q(pk__in=[]),
-    Q(editor__in=Editor.objects.filter(name="Ada")), Q(title__in=["a", None]), Q(id__gt=2**63),
-    Q(Exists(Editor.objects.filter(pk=OuterRef("editor")))), Q(id__in=[*range(200)]),
-    Q(id__range=(1, F("big"))), Q(made_at__year=2026), Q(extra__a=1), Q(words__contains=["a"]),
-    Q(level=1) ^ Q(id=1), Q(lookups.Exact(F("level") + 1, 2)), ~Q(topics__word="a"),
-])  # fmt: skip
-def test_a_condition_that_may_have_sql_of_its_own_is_left_to_django(condition):
-    assert shapes.shape(Article.objects.filter(condition).query, connection) is None
-
-
-@pytest.mark.parametrize("rows", [
-    Article.objects.annotate(of=Value(1)), Article.objects.distinct("editor"),
-    Article.objects.values("id"), Article.objects.select_for_update(),
-    Article.objects.alias(by=FilteredRelation("editor", condition=Q(editor__name="Ada"))),
-    Article.objects.filter(id=1).union(Article.objects.filter(id=2)),
-    Article.objects.order_by(F("id").desc()), Article.objects.extra(where=["id > 1"]),
-])  # fmt: skip
-def test_what_else_may_carry_a_value_is_left_to_django(rows):
-    assert shapes.shape(rows.query, connection) is None
-
-
-class Own(lookups.Contains):
-    """A lookup of a project's own, by the name of Django's."""
-
-    def process_rhs(self, *args):
-        """Ask for nothing."""
-        return "NULL", ()
-
-
-def test_a_lookup_of_a_project_s_own_is_left_to_django():
-    with register_lookup(CharField, Own):
-        rows = Article.objects.filter(title__contains="t")
-        assert shapes.shape(rows.query, connection) is None
-
-
-@pytest.mark.parametrize("name", ["as_sql", "as_postgresql", "process_rhs"])
-def test_a_lookup_that_somebody_has_changed_is_left_to_django(monkeypatch, name):
-    monkeypatch.setattr(lookups.Contains, name, lambda *_: ("NULL", ()), raising=False)
-    forget()
-    rows = Article.objects.filter(title__contains="t")
-    assert shapes.shape(rows.query, connection) is None
-    forget()
-
-
-def test_a_column_of_a_project_s_own_is_left_to_django():
-    forget()
-    with louder():
-        rows = Article.objects.filter(title="t")
-        assert shapes.shape(rows.query, connection) is None
-    forget()
 
 
 def test_a_value_that_stands_in_the_sql_is_told_from_another():
