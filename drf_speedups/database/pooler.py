@@ -17,6 +17,7 @@ from django.db import Error, connection
 from drf_speedups.eligibility.driver import psycopg
 
 PATIENCE = 1.0  # seconds in which a pooler that shares its sessions lends one
+LOOKS = 20
 SESSION = b"SELECT pg_backend_pid()"
 PREPARED_HERE = b"SELECT count(*) FROM pg_prepared_statements WHERE name = '%s'"
 SHARED = (
@@ -87,12 +88,17 @@ def _renames(pgconn: Any) -> bool:
 
 def _shares(one: Any, other: Any) -> bool:
     """Tell whether two connections meet in one session, or one connection sees two."""
-    mine = _value(one, SESSION)
-    other.send_query(b"BEGIN; " + SESSION)
-    if not select.select([other.socket], [], [], PATIENCE)[0]:
-        return False  # there is one session, and it is kept for the first connection
-    theirs = [result.get_value(0, 0) for result in iter(other.get_result, None) if result.ntuples]
-    return mine in theirs or mine != _value(one, SESSION)
+    for _ in range(LOOKS):  # what others ask of the pooler meanwhile may hide it from a single look
+        mine = _value(one, SESSION)
+        other.send_query(b"BEGIN; " + SESSION)
+        if not select.select([other.socket], [], [], PATIENCE)[0]:
+            return False  # there is one session, and it is kept for the first connection
+        results = iter(other.get_result, None)
+        theirs = [result.get_value(0, 0) for result in results if result.ntuples]
+        if mine in theirs or mine != _value(one, SESSION):
+            return True
+        other.exec_(b"ROLLBACK")
+    return False
 
 
 def _value(pgconn: Any, query: bytes) -> Any:

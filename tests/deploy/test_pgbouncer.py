@@ -1,6 +1,7 @@
 """The service behind a real PgBouncer, as old as Debian 12's and as new as Debian 13's."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,26 @@ def test_a_new_pooler_that_may_not_carry_them_is_like_an_old_one(pooler, kind, s
     if kind.carries_prepared_statements:
         behind = pooler(max_prepared_statements="0")
         assert seen(behind, prepared=True) == Way(pooled=True, faults=(SHARED,))
+
+
+def ask_until(told: threading.Event, url: str) -> None:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as client:
+        while not told.is_set():
+            client.execute("SELECT 1")
+
+
+@pytest.mark.django_db
+def test_what_others_ask_meanwhile_does_not_hide_that_sessions_are_shared(pooler, kind, seen):
+    behind, told = pooler(default_pool_size="10"), threading.Event()
+    with ThreadPoolExecutor(3) as others:
+        asking = [others.submit(ask_until, told, behind.url) for _ in range(3)]
+        try:
+            ways = {seen(behind, prepared=True) for _ in range(20)}
+        finally:
+            told.set()
+        assert not any(client.result() for client in asking)
+    faults = () if kind.carries_prepared_statements else (SHARED,)
+    assert ways == {Way(pooled=True, faults=faults)}
 
 
 @pytest.mark.django_db
