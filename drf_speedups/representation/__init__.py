@@ -11,6 +11,7 @@ serializer and which renderer. What is different is how a serializer makes an an
     sql          rows that PostgreSQL writes as JSON, by the project's own query
     finished     a serializer's data that nobody has looked at yet
     lazy         a list that is filled when somebody looks
+    surroundings what is true of a thread, and what values and URLs follow from
     negotiating  the renderer that a header asks for
     explaining   why rows of a view set are not written by the database
 

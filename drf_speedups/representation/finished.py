@@ -8,8 +8,6 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import prefetch_related_objects
-from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
-from django.utils import timezone, translation
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
@@ -153,7 +151,7 @@ def finished_data(serializer: Any) -> Finished | None:
         make = functools.partial(_said, texts)
     else:
         lookups = () if chosen._prefetch_done else chosen._prefetch_related_lookups
-        make = functools.partial(_made, serializer, objects, lookups, _where())
+        make = functools.partial(_made, serializer, objects, lookups)
     data = serializer._data = LazyList(make)
     objects.then = data.fill  # before whoever looks at them can change them
     data.lock = objects.lock
@@ -204,13 +202,12 @@ def _said(texts: list[str]) -> list[Any]:
     return json.loads(f"[{','.join(texts)}]")  # type: ignore[no-any-return]
 
 
-def _made(serializer: Any, objects: list[Any], lookups: Any, where: Any) -> list[Any]:
+def _made(serializer: Any, objects: Any, lookups: Any) -> list[Any]:
     """Return what the framework makes of the rows that were fetched.
 
     The query set may have forgotten them meanwhile: it does when it updates or deletes its rows.
     """
-    zone, language, *routes = where
-    with timezone.override(zone), translation.override(language), _routed(*routes):
+    with objects.here.again():
         if lookups:
             prefetch_related_objects(objects, *lookups)
         return LIST.to_representation(serializer, objects)  # type: ignore[no-any-return]
@@ -218,22 +215,3 @@ def _made(serializer: Any, objects: list[Any], lookups: Any, where: Any) -> list
 
 def _class(value: Any) -> Any:
     return type(value)
-
-
-def _where() -> tuple[Any, ...]:
-    """Return what is true of a thread now, and what values and URLs follow from."""
-    zone, language = timezone.get_current_timezone(), translation.get_language()
-    return zone, language, get_urlconf(), get_script_prefix()
-
-
-@contextlib.contextmanager
-def _routed(urlconf: Any, prefix: str) -> Iterator[None]:
-    """Let URLs lead where they did."""
-    now = get_urlconf(), get_script_prefix()
-    set_urlconf(urlconf)
-    set_script_prefix(prefix)
-    try:
-        yield
-    finally:
-        set_urlconf(now[0])
-        set_script_prefix(now[1])

@@ -10,6 +10,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from drf_speedups.representation.sql.columns import HOLE, ODD, SKIP
 from drf_speedups.representation.sql.prefetched import Fetched, Written
 from drf_speedups.representation.sql.texts import Hole, Texts
+from drf_speedups.representation.surroundings import Surroundings
 
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
 SKIPPED = re.compile(rf",{KEY}|(?<=\{{)(?:{KEY},?)+")
@@ -31,10 +32,10 @@ class Lasting(JSONEncoder):
 _encode = Lasting(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def around(plan: Texts, serializer: Any) -> Around:
+def around(plan: Texts, serializer: Any, here: Surroundings) -> Around:
     """Return what stands around the keys in this request's URLs. Raises `StepAside`."""
     return {
-        one: [(link.marks, link.around(serializer)) for link in one.links]
+        one: [(link.marks, link.around(serializer, here)) for link in one.links]
         for one in (plan, *plan.beside())
     }
 

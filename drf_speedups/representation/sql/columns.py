@@ -6,12 +6,10 @@ value that was fetched beside. A column can be NULL whatever its model says.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from rest_framework import ISO_8601, relations, serializers
 from rest_framework.settings import api_settings
 
@@ -21,6 +19,7 @@ from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.serializers import check_shown
 from drf_speedups.representation.members import Member
+from drf_speedups.representation.surroundings import Surroundings
 
 Write = Callable[[Any, Any, str], str]
 # In no JSON that PostgreSQL writes, which escapes control characters: here Python writes a value,
@@ -176,14 +175,8 @@ def _moment(field: Any, _column: Any, ref: str) -> str:
     unless(not hasattr(field, "timezone"), "it has a time zone of its own")
     if not settings.USE_TZ:
         return _quoted(_short(MOMENT.format(ref)))
-    unless(writes_utc(), "it is not written in UTC")
+    unless(Surroundings.of_now().are_utc(), "it is not written in UTC")
     return _quoted(_short(MOMENT.format(f"{ref} AT TIME ZONE 'UTC'")) + " || 'Z'")
-
-
-def writes_utc() -> bool:
-    """Tell whether times are written in UTC, in this request."""
-    # Only a zone that never changes can tell its offset without a date.
-    return timezone.get_current_timezone().utcoffset(None) == timedelta(0)
 
 
 def _decimal(field: Any, column: Any, ref: str) -> str:

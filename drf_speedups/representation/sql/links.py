@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import models
-from django.urls import get_resolver, get_script_prefix, get_urlconf
-from django.utils.translation import get_language
+from django.urls import get_resolver
 from rest_framework.relations import HyperlinkedIdentityField, HyperlinkedRelatedField
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
@@ -20,6 +19,7 @@ from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import copied
 from drf_speedups.representation.sql.columns import ODD
+from drf_speedups.representation.surroundings import Surroundings
 
 NUMBERED = 1234567, 2**63 - 1  # keys: an ordinary one, and one as long as any
 SHORT = 3  # is written as it is, and fills nothing
@@ -62,21 +62,21 @@ class Link(NamedTuple):
         text = f"""'"{before}' || {ref}::text || '{after}"'"""
         return text if self.keys is NAMED else f"CASE WHEN {ref} < 0 THEN '{ODD}' ELSE {text} END"
 
-    def around(self, serializer: Any) -> tuple[str, str]:
+    def around(self, serializer: Any, here: Surroundings) -> tuple[str, str]:
         """Return what stands before and after a key in this request's URLs, as JSON.
 
         Raises `StepAside` where that depends on the key, or there is no URL for the examples.
         """
         try:
-            return self._around(serializer, serializer.context)
+            return self._around(serializer, serializer.context, here)
         except StepAside:
             raise
         except Exception as error:  # the framework says so itself, if there is a row
             raise StepAside(str(error)) from error
 
-    def _around(self, serializer: Any, context: Any) -> tuple[str, str]:
+    def _around(self, serializer: Any, context: Any, here: Surroundings) -> tuple[str, str]:
         request = context.get("request")
-        key = self._follows_from(request, context.get("format"))
+        key = self._follows_from(request, context.get("format"), here)
         path = _paths.get(key) if key else None
         if path is not None:
             return _parts(request.build_absolute_uri(path), self.keys[0])
@@ -98,7 +98,9 @@ class Link(NamedTuple):
         row = SimpleNamespace(**{"pk": key, self.field.lookup_field: key})
         return str(field.to_representation(row))
 
-    def _follows_from(self, request: Any, suffix: Any) -> tuple[Any, ...] | None:
+    def _follows_from(
+        self, request: Any, suffix: Any, here: Surroundings
+    ) -> tuple[Any, ...] | None:
         """Return all that the path of a URL follows from; None if there is more."""
         plain = type(request) is Request and getattr(request, "versioning_scheme", None) is None
         override = api_settings.URL_FORMAT_OVERRIDE
@@ -109,9 +111,9 @@ class Link(NamedTuple):
             or (override and override in request.query_params)
         ):
             return None
-        resolver = get_resolver(get_urlconf())
+        resolver = get_resolver(here.urlconf)
         by = self.field.view_name, self.field.lookup_url_kwarg, self.keys[0]
-        return (*by, resolver, get_script_prefix(), get_language())
+        return (*by, resolver, here.prefix, here.language)
 
     def _remember(self, key: tuple[Any, ...], request: Any, found: set[tuple[str, str]]) -> None:
         """Keep the path of the first key, of which the URL was compared with another's."""

@@ -25,7 +25,6 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.sql import (
     assembling,
-    columns,
     conditions,
     links,
     plain_rows,
@@ -42,14 +41,16 @@ from drf_speedups.representation.sql.plain_rows import (
     own_code,
 )
 from drf_speedups.representation.sql.texts import Scope, Texts
+from drf_speedups.representation.surroundings import Surroundings
 from drf_speedups.representation.templates import known
 
 
 class Objects(LazyList):
     """The objects of a query's rows."""
 
-    def __init__(self, make: Callable[[], Any], plan: Texts) -> None:
+    def __init__(self, make: Callable[[], Any], plan: Texts, here: Surroundings) -> None:
         super().__init__(make)
+        self.here = here  # where they were fetched
         self.lock = threading.RLock()  # some projects' requests share a query set
         self.plan = plan  # what was written of them
 
@@ -65,16 +66,17 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
         using = rows.db  # a router is asked once
         connection = connections[using]
         names = _check(rows, kind, connection)
-        sql, parameters, plan = _prepared(rows, kind, names, connection)
+        here = Surroundings.of_now()
+        sql, parameters, plan = _prepared(rows, kind, names, connection, here)
         _check_related(rows, plan)
-        urls = assembling.around(plan, serializer)
+        urls = assembling.around(plan, serializer, here)
     except (StepAside, EmptyResultSet):
         return None
     whole = bool(plan.holes or plan.levels)
     texts, all_rows = fetch(connection, sql, parameters, whole=whole)
     beside = prefetched.fetched(plan, all_rows)
     objects = functools.partial(prefetched.objects, rows, using, all_rows, names, beside)
-    rows._result_cache = Objects(objects, plan)
+    rows._result_cache = Objects(objects, plan, here)
     rows._prefetch_done |= bool(beside)
     if texts is None:
         return None
@@ -82,16 +84,16 @@ def finished(rows: Any, serializer: Any) -> list[str] | None:
 
 
 def _prepared(
-    rows: Any, kind: Any, names: tuple[str, ...], connection: Any
+    rows: Any, kind: Any, names: tuple[str, ...], connection: Any, here: Surroundings
 ) -> tuple[str, Any, Texts]:
     """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
     using = connection.alias
     shape, values = shapes.shape(rows.query, connection) or (None, ())
-    key = shape and (using, kind, names, columns.writes_utc(), *shape)
+    key = shape and (using, kind, names, here.are_utc(), *shape)
     found: tuple[str, Texts] | None = shapes.recalled(key) if key else None
     if found is None:
         compiler, sql, parameters = selection.compiled(rows.query, using)
-        plan = selection.plan_of(compiler, kind, names, using)
+        plan = selection.plan_of(compiler, kind, names, using, here)
         written = plan.sql.replace("%", "%%")
         found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
         if key and conditions.same_values(parameters, values):

@@ -12,9 +12,10 @@ from django.db.models.expressions import BaseExpression, Col
 
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation.sql import columns, prefetched
+from drf_speedups.representation.sql import prefetched
 from drf_speedups.representation.sql.plain_rows import check_objects, own_code
 from drf_speedups.representation.sql.texts import Scope, Texts
+from drf_speedups.representation.surroundings import Surroundings
 
 LONGEST_NAME = 63
 OF_VALUES = frozenset({"convert_value", "get_db_converters"})
@@ -55,12 +56,14 @@ def _check_names(compiler: Any, behind: list[Any]) -> None:
         unless(other, "rows are ordered by what has a name that is selected")
 
 
-def plan_of(compiler: Any, kind: Any, names: tuple[str, ...], using: str) -> Texts:
+def plan_of(
+    compiler: Any, kind: Any, names: tuple[str, ...], using: str, here: Surroundings
+) -> Texts:
     """Return what is written for what a compiled query selects. Raises `StepAside`."""
     info = compiler.klass_info
     added = _annotations(compiler)
     named = tuple((name, ref, type(output)) for name, (output, ref) in added.items())
-    key = (kind, using, names, columns.writes_utc(), named, *_key(compiler, info))
+    key = (kind, using, names, here.are_utc(), named, *_key(compiler, info))
     found = _plans.get(key)  # other threads may let all go
     if found is None:
         try:

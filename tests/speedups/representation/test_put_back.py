@@ -16,6 +16,7 @@ from drf_speedups.representation.sql import (
     rows,
     texts,
 )
+from drf_speedups.representation.surroundings import Surroundings
 from tests.speedups.representation.comparing import seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.test_drawn import assert_same
@@ -47,7 +48,7 @@ def _unordered(stock: Any) -> Any:
 
 FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
     "the zone of a request is not looked at": (
-        (columns, "writes_utc", lambda: True), Spec(shown=("made_at",), zone="lisbon")),
+        (Surroundings, "are_utc", lambda _: True), Spec(shown=("made_at",), zone="lisbon")),
     "data are made in the zone of who looks": (
         (finished, "_made", lambda one, rows, *_: finished.LIST.to_representation(one, rows)),
         Spec(shown=("id", "made_at"), view="abroad")),
