@@ -66,7 +66,11 @@ def mirror() -> str:
 
 
 def lead_to_registries(root: Path) -> None:
-    """Copy what this machine's pip is configured by, and whom it trusts."""
+    """Copy what this machine's pip is configured by, and whom it trusts.
+
+    apt takes a mirror that was copied some time ago, too.
+    """
+    (root / "etc/apt/apt.conf.d/90old").write_text('Acquire::Check-Valid-Until "false";\n')
     command = [sys.executable, "-m", "pip", "config", "debug"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     configured = [
