@@ -48,14 +48,14 @@ serve: export DATABASE_URL =
 serve: export DATABASE_URL_FILE =
 serve: export DJANGO_DEBUG = 1
 # Not `-m gunicorn`: started anew by SIGUSR2, its `http` would hide Python's.
-serve: install ## the service under gunicorn on 127.0.0.1:8000, with the embedded PostgreSQL
+serve: install ## the service under gunicorn on 127.0.0.1:8000 (/docs/), with the embedded PostgreSQL
 	@$(RUN) manage.py migrate --verbosity 0
 	@$(RUN) manage.py seed --rows 100000 --if-empty
-	@exec $(RUN) manage.py postgres exec -- env DJANGO_DEBUG=0 API_AUTH=none \
+	@DJANGO_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))') \
+		exec $(RUN) manage.py postgres exec -- env DJANGO_DEBUG=0 API_AUTH=none \
 		BIND_ADDRESS=$${BIND_ADDRESS:-127.0.0.1} LOG_FORMAT=$${LOG_FORMAT:-people} \
 		"DJANGO_ALLOWED_HOSTS=$${DJANGO_ALLOWED_HOSTS:-127.0.0.1,localhost,[::1]}" \
 		LOG_LEVEL=$${LOG_LEVEL:-INFO} \
-		DJANGO_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(RUN) .venv/bin/gunicorn project.wsgi
 
 load: install ## the Locust web UI on 127.0.0.1:8089, aimed at `make serve`

@@ -23,6 +23,7 @@ from drf_speedups.worker import BufferedWorker
 
 BUFFERED = "drf_speedups.worker.BufferedWorker"
 MEGABYTE = 1_048_576
+KEPT = ("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")  # by gunicorn.pth from gunicorn
 
 
 def _refuse(name: str, value: str, allowed: str) -> NoReturn:
@@ -31,18 +32,15 @@ def _refuse(name: str, value: str, allowed: str) -> NoReturn:
 
 
 def _said(name: str) -> str:
-    """Return a variable's value, also of one that gunicorn.pth keeps from gunicorn."""
-    return os.environ.get(f"GUNICORN_{name}") or os.environ.get(name) or ""
-
-
-def _refuse_file(name: str) -> None:
+    """Return a variable's value, without blanks around it as in the settings."""
     file = f"{name}_FILE"  # which the settings alone would read
     if os.environ.get(file):
         _refuse(file, os.environ[file], f"none: gunicorn reads {name}")
+    kept = os.environ.get(f"GUNICORN_{name}") if name in KEPT else None
+    return (kept or os.environ.get(name) or "").strip()
 
 
 def _number(name: str, default: int, *, least: int = 1, most: int) -> int:
-    _refuse_file(name)
     value = _said(name) or str(default)
     if not (re.fullmatch("[0-9]{1,15}", value) and least <= int(value) <= most):
         _refuse(name, value, f"whole numbers from {least} to {most}")
@@ -70,14 +68,14 @@ def _trusted() -> str:
 
 
 def _seconds(name: str, default: float) -> float:
-    value = os.environ.get(name) or str(default)
+    value = _said(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value):
         _refuse(name, value, "seconds such as 1 or 0.5, and 0 for no limit")
     return float(value)
 
 
 def _address(name: str, default: str) -> str:
-    value = os.environ.get(name) or default
+    value = _said(name) or default
     try:
         ip = ipaddress.ip_address(value)
     except ValueError:
@@ -98,7 +96,7 @@ def _folder_of_heartbeats() -> str:
 
 def _worker_class() -> str:
     fit = BUFFERED if hasattr(select, "epoll") else "gthread"  # macOS and BSD have no epoll
-    name = os.environ.get("GUNICORN_WORKER_CLASS") or fit
+    name = _said("GUNICORN_WORKER_CLASS") or fit
     try:
         util.load_class(name, section="gunicorn.workers")
     except RuntimeError:
@@ -137,8 +135,7 @@ BufferedWorker.LONGEST_WAIT = _seconds("MAX_WAIT_SECONDS", 1.0)
 BufferedWorker.NEVER_REFUSED = frozenset({"/livez", "/livez/", "/readyz", "/readyz/"})
 DRAINED = 64 * 1024  # bytes of an unread body that gunicorn reads to keep a connection
 accesslog = None  # the application writes the line of each request, with its id
-_refuse_file("LOG_LEVEL")
-loglevel = os.environ.get("LOG_LEVEL", "").lower() or "info"  # the settings refuse what is none
+loglevel = _said("LOG_LEVEL").lower() or "info"  # the settings refuse what is none
 
 
 DETAILS = {

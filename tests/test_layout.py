@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = {"project", "crud", "drf_speedups", "lab", "peers", "tests"}
 WEB = {"django", "rest_framework", "gunicorn"}
 SERVICE = {"project", "crud", "drf_speedups"}
+READERS = ("project/settings.py", "gunicorn.conf.py")  # of the service's environment
 LOCUST = {"locust", "gevent", "geventhttpclient", "flask"}  # with what it stands on
 FRAMEWORKS = {  # of each peer, with what it stands on
     "shared": {"pydantic", "sqlalchemy"},
@@ -161,14 +162,14 @@ def test_only_the_settings_and_gunicorn_read_the_environment_of_the_service():
     }
 
 
-def read_names() -> set[str]:
-    """Return the names of the variables that the service's code asks for."""
+def read_names(*files: str) -> set[str]:
+    """Return the names of the variables that the service's code, or some of it, asks for."""
     asking = re.compile(
         r"(?:\benvironment\.\w+|\benviron\.get|\b_(?:said|number|seconds|address))"
         r'\(\s*["\']([A-Z_]+)'
     )
-    files = (ROOT / "project" / "settings.py", ROOT / "gunicorn.conf.py")
-    found = {name for file in files for name in asking.findall(file.read_text())}
+    texts = [(ROOT / file).read_text() for file in files or READERS]
+    found = {name for text in texts for name in asking.findall(text)}
     return found - {"GUNICORN_FD"}  # which a gunicorn tells the next one
 
 

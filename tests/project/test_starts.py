@@ -12,6 +12,7 @@ import pytest
 from drf_speedups.worker import BufferedWorker
 from tests.project.production import PRODUCTION, ROOT, run, run_anew
 from tests.project.test_gunicorn import GUNICORN
+from tests.test_layout import read_names
 
 ADDRESSES = """
 import os, runpy, sys
@@ -26,6 +27,18 @@ runpy.run_path("gunicorn.conf.py")
 from drf_speedups.worker import BufferedWorker
 print(BufferedWorker.MOST_SPOOLED)
 """
+MEANT = {  # as a template or an editor of another system leaves it
+    "BIND_ADDRESS": " 127.0.0.1\r", "PORT": "8001 \r", "WEB_CONCURRENCY": "3\r",
+    "GUNICORN_WORKER_CLASS": "gthread ", "GUNICORN_THREADS": "\t4", "LOG_LEVEL": " warning",
+    "MAX_WAIT_SECONDS": "0.5 ", "FORWARDED_ALLOW_IPS": " ::1\r",
+}  # fmt: skip
+PADDED = """
+import runpy
+read = runpy.run_path("gunicorn.conf.py")
+names = ("bind", "workers", "worker_class", "threads", "loglevel")
+waits = read["BufferedWorker"].LONGEST_WAIT
+print(*[read[name] for name in names], waits, read["forwarded_allow_ips"])
+"""
 CLASS_ON_MACOS = """
 import runpy, select
 for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
@@ -35,6 +48,7 @@ print(read["worker_class"], read["threads"])
 """
 SHOWING = """#!/bin/sh
 [ "$1" = manage.py ] || exit 0
+case "$*" in *SECRET_KEY=*) echo "a secret for whoever lists processes";; esac
 echo "$2 $DATABASE_URL$DATABASE_URL_FILE$DJANGO_SETTINGS_MODULE$PYTHONPATH$DJANGO_DEBUG"
 """
 TRUSTED = """
@@ -57,25 +71,49 @@ for status, message in json.loads(sys.argv[1]):
 """
 
 
+@pytest.fixture
+def refusal(monkeypatch, capsys):
+    """Returns the one line with which gunicorn's settings refuse to be read."""
+    monkeypatch.setattr(BufferedWorker, "LARGEST_BODY", BufferedWorker.LARGEST_BODY)
+
+    def refusal(name: str, value: str) -> str:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+        assert ended.value.code == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        return str(err)
+
+    return refusal
+
+
 @pytest.mark.parametrize(("name", "value", "line"), [
     ("BIND_ADDRESS", "localhost", "BIND_ADDRESS is 'localhost', allowed are addresses such as"),
     ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0', allowed are whole numbers from 1 to 1024"),
     ("GUNICORN_WORKER_CLASS", "fast", "GUNICORN_WORKER_CLASS is 'fast', allowed are drf_speedups."),
     ("MAX_WAIT_SECONDS", "soon", "MAX_WAIT_SECONDS is 'soon', allowed are seconds such as 1 or"),
-    ("MAX_BODY_BYTES_FILE", "/run/size", "MAX_BODY_BYTES_FILE is '/run/size', allowed are none: "),
-    ("LOG_LEVEL_FILE", "/run/level", "LOG_LEVEL_FILE is '/run/level', allowed are none: gunicorn"),
-    ("PORT_FILE", "/run/port", "PORT_FILE is '/run/port', allowed are none: gunicorn reads PORT"),
     ("MAX_BODY_BYTES", "1MB", "MAX_BODY_BYTES is '1MB', allowed are whole numbers from 1"),
 ])  # fmt: skip
-def test_a_wrong_value_is_refused_in_one_line(monkeypatch, capsys, name, value, line):
-    monkeypatch.setattr(BufferedWorker, "LARGEST_BODY", BufferedWorker.LARGEST_BODY)
-    monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / "gunicorn.conf.py"))
-    assert ended.value.code == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(line)
+def test_a_wrong_value_is_refused_in_one_line(refusal, name, value, line):
+    assert refusal(name, value).startswith(line)
+
+
+@pytest.mark.parametrize("name", sorted(read_names("gunicorn.conf.py")))
+def test_a_file_for_what_gunicorn_reads_is_refused_and_not_passed_over(refusal, name):
+    line = f"{name}_FILE is '/run/x', allowed are none: gunicorn reads {name}\n"
+    assert refusal(f"{name}_FILE", "/run/x") == line
+
+
+def test_blanks_around_what_gunicorn_reads_are_no_part_of_it_either():
+    ended = run("-c", PADDED, **MEANT)
+    assert ended.stdout.split() == ["127.0.0.1:8001", "3", "gthread", "4", "warning", "0.5", "::1"]
+
+
+def test_a_name_that_only_begins_like_gunicorns_own_is_none_of_ours():
+    """Kubernetes makes GUNICORN_PORT for a service called gunicorn, of all pods beside it."""
+    ended = run("-c", ADDRESSES, "127.0.0.1", GUNICORN_PORT="tcp://10.0.0.1:80", PORT="8001")
+    assert ended.stdout == "127.0.0.1:8001\n"
 
 
 @pytest.mark.parametrize(("name", "value", "line"), [
