@@ -16,6 +16,7 @@ from lab.running.hosts import inventory
 DEFAULTS = Conditions()
 DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MIXES = {"article": DEFAULTS.mix, "httparena-crud": "75/5/5/15/0"}  # as in locust/options.py
+MOST = 10**10  # of anything that is counted: more than there are people
 SIZES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 CONDITIONS: Mapping[str, str] = {
     "users": "concurrent users",
@@ -135,7 +136,7 @@ def add_conditions(
         help="whether pauses and arrivals are random around the mean or constant "
         f"(default {defaults.pace})",
     )  # fmt: skip
-    add("--cpus", type=float, help="CPU cap of the server in cores, such as 1 or 0.5")
+    add("--cpus", type=amount, help="CPU cap of the server in cores, such as 1 or 0.5")
     add("--memory", type=byte_count, help="memory cap of the server, such as 512m or 1g")
 
 
@@ -192,7 +193,25 @@ def numbers(text: str) -> tuple[int, ...]:
     words = text.split(",")
     if not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers: write 1,2,4")
-    return tuple(dict.fromkeys(int(word) for word in words))
+    found = tuple(dict.fromkeys(map(int, words)))
+    if max(found) > MOST:
+        raise argparse.ArgumentTypeError(f"{max(found)} is more than there can be")
+    return found
+
+
+def amount(text: str) -> float:
+    """Read how much of something."""
+    try:
+        return _from_0_up(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount: write 0.5 or 70") from None
+
+
+def _from_0_up(value: float) -> float:
+    """Return it. Raises ValueError: float() reads "nan" and "inf", too, and less than nothing."""
+    if not 0 <= value < math.inf:
+        raise ValueError
+    return value
 
 
 def percentages(text: str) -> tuple[float, ...]:
@@ -209,14 +228,11 @@ def seconds(text: str) -> float:
     """Read a time as in 50s, 10m or 2ms; a bare number is seconds."""
     digits = text.rstrip("mshMSH")
     unit = text[len(digits) :].lower() or "s"
-    wrong = argparse.ArgumentTypeError(f"{text!r} is not a time: write 50s, 10m or 2ms")
     try:
-        found = float(digits) * DURATIONS[unit]
+        return _from_0_up(float(digits) * DURATIONS[unit])
     except (ValueError, KeyError):
-        raise wrong from None
-    if not math.isfinite(found):  # float reads "nan" and "inf", too
-        raise wrong
-    return found
+        said = f"{text!r} is not a time: write 50s, 10m or 2ms"
+        raise argparse.ArgumentTypeError(said) from None
 
 
 def milliseconds(text: str) -> float:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.analysis.baseline import TOLERANCE, Change, Differences, differences
-from lab.cli.arguments import add_conditions, add_open, add_run, add_targets, conditions, targets
+from lab.cli.arguments import (
+    add_conditions,
+    add_open,
+    add_run,
+    add_targets,
+    amount,
+    conditions,
+    targets,
+)
 from lab.cli.measuring import carry_out
 from lab.errors import FailedError, LabError
 from lab.experiments import designs
@@ -31,7 +39,7 @@ def add_options(part: argparse.ArgumentParser) -> None:
     group = part.add_argument_group("two results", "python -m lab compare results/old results/new")
     group.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit file for a CI")
     group.add_argument(
-        "--tolerance", type=float, default=100 * TOLERANCE, metavar="PERCENT",
+        "--tolerance", type=amount, default=100 * TOLERANCE, metavar="PERCENT",
         help=f"changes that are no larger are none (default {100 * TOLERANCE:g})",
     )  # fmt: skip
 

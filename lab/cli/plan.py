@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.analysis.models.demands import by_implementation
 from lab.analysis.settings import Setting, by_setting
-from lab.cli.arguments import byte_count, milliseconds, numbers, seconds
+from lab.cli.arguments import amount, byte_count, milliseconds, numbers, seconds
 from lab.errors import CannotTellError, LabError
 from lab.records.jsonlines import completed
 from lab.records.trial import Trial
@@ -48,9 +48,9 @@ def add_options(part: argparse.ArgumentParser) -> None:
         "and the next request (default 10s)")  # fmt: skip
     add("--p95", type=milliseconds, metavar="TIME", dest="objective_ms", help="objective for the "
         "95th percentile (default: the records' own, or 300ms)")  # fmt: skip
-    add("--utilisation", type=float, default=70.0, metavar="PERCENT",
+    add("--utilisation", type=amount, default=70.0, metavar="PERCENT",
         help="highest use of CPU, slots and pooled connections (default 70)")  # fmt: skip
-    add("--vcpus", type=float, default=1.0, help="vCPUs of one instance (default 1)")
+    add("--vcpus", type=amount, default=1.0, help="vCPUs of one instance (default 1)")
     add(
         "--memory",
         type=byte_count,
@@ -69,7 +69,7 @@ def add_options(part: argparse.ArgumentParser) -> None:
         "--max-connections", type=int, help="max_connections of the database (default: as measured)"
     )
     for what in ("vcpu", "gib", "db-vcpu"):
-        add(f"--price-{what}-hour", type=float, default=0.0, metavar="PRICE")
+        add(f"--price-{what}-hour", type=amount, default=0.0, metavar="PRICE")
     add(
         "--platform",
         choices=PLATFORMS,

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import math
 import os
+import site
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,13 +40,17 @@ def driving(
     words = locust_options(server.url, conditions, seeded=server.target.is_ours)
     words += ["--request-log", str(requests), "--headless", *server.target.load]
     command = [sys.executable, "-m", "locust", *words]
-    with program(command, log=log, env=key(), placement=placement) as started:
+    env = environment() | {"PYTHONUSERBASE": site.getuserbase()}  # Locust may be installed there
+    with program(command, log=log, env=env, placement=placement) as started:
         yield started
 
 
-def key() -> dict[str, str]:
-    """Return the variables that hold the service's key, or name the file that does."""
-    return {name: os.environ[name] for name in KEYS if name in os.environ}
+def environment() -> dict[str, str]:
+    """Return the service's key, or the file that holds it, and a home without ~/.locust.conf.
+
+    Locust would take from there what the lab does not say, and the records would not tell.
+    """
+    return {name: os.environ[name] for name in KEYS if name in os.environ} | {"HOME": os.devnull}
 
 
 def locust_options(url: str, conditions: Conditions, *, seeded: bool) -> list[str]:
@@ -268,7 +273,7 @@ class Tail:
             return []
         whole = block[: block.rfind(b"\n") + 1]
         self._read += len(whole)
-        lines = whole.decode(errors="replace").splitlines()
+        lines = whole.decode(errors="replace").split("\n")  # what else ends a line may be in a name
         return [_ended(row) for row in csv.reader(lines) if row and row[0][:1].isdigit()]
 
 

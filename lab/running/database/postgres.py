@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier
 from lab.errors import LabError
 from lab.experiments.plan import Step
 from lab.experiments.targets import is_ours, named
+from lab.running import procfs
 from lab.running.database import pgstat
 from lab.running.processes import program
 
@@ -23,6 +24,11 @@ CREATE, DROP = SQL("CREATE DATABASE {}"), SQL("DROP DATABASE IF EXISTS {} WITH (
 MADE = "made by python -m lab, which drops it again"  # by this the next run knows it
 COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
 LOCK = 7_461_989  # any number: who holds this advisory lock with a name owns that database
+BACKEND = """
+SELECT pid, extract(epoch FROM clock_timestamp() - backend_start)::float8
+FROM pg_stat_activity WHERE pid = pg_backend_pid()
+"""
+SAME_AGE = 1.0  # seconds
 CONNECTIONS_OF_OTHERS = 6  # the lab's, a probe, and PostgreSQL's reserve of 3
 START_LIMIT = 90.0  # seconds; the first start also creates the cluster
 COMMAND_LIMIT = 600.0  # seconds for one manage.py command
@@ -180,12 +186,17 @@ def _settings(admin: psycopg.Connection) -> dict[str, str]:
 
 
 def _postmaster(admin: psycopg.Connection) -> int | None:
-    """Return the server's first process, or None when it runs elsewhere or cannot be seen."""
-    try:
-        parent = psutil.Process(admin.info.backend_pid).parent()
-    except psutil.Error:
+    """Return the server's first process, or None when it runs elsewhere or cannot be seen.
+
+    Elsewhere, as in a container, other processes have the same numbers: one that has lived for as
+    long as PostgreSQL says, whatever the clocks say, is the one.
+    """
+    ((pid, lived),) = admin.execute(BACKEND).fetchall()
+    backend = procfs.stat_of(pid)
+    if backend is None or abs(backend.age - lived) > SAME_AGE:
         return None
-    return parent.pid if parent and "postgres" in parent.name() else None
+    parent = procfs.stat_of(backend.parent)
+    return parent.pid if parent and "postgres" in parent.name else None
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -47,9 +48,10 @@ def main(config: dict[str, Any]) -> None:
 
 
 def _started(words: list[str], folder: str, env: dict[str, str]) -> Child:
+    whole = {"PYTHONUSERBASE": site.getuserbase(), **os.environ, **env}  # Locust gets another HOME
     with open(f"{folder}/output", "wb") as output:
         return subprocess.Popen(
-            words, cwd=folder, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=output,
+            words, cwd=folder, env=whole, stdin=subprocess.DEVNULL, stdout=output,
             stderr=output, start_new_session=True,
         )  # fmt: skip
 

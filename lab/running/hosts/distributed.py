@@ -14,7 +14,7 @@ from lab.running.load import (
     SPARE_SECONDS,
     Requests,
     Tail,
-    key,
+    environment,
     locust_options,
     merged,
     read_requests,
@@ -53,7 +53,7 @@ def load_from(
     with ExitStack() as stack:
 
         def begin(host: Host, *words: str) -> Agent:
-            env = key() if host.role.is_load else {}
+            env = environment() if host.role.is_load else {}
             return stack.enter_context(agent(host, words, scratch, env))
 
         started = hosts.of(Role.DATABASE) + hosts.of(Role.SERVICE)

@@ -1,3 +1,6 @@
+import argparse
+import contextlib
+import itertools
 import json
 import select
 import signal
@@ -8,7 +11,7 @@ import pytest
 from lab.analysis.analyse import analyse, failed
 from lab.cli import main as main_module
 from lab.cli import measuring, sweep
-from lab.cli.main import main, parser
+from lab.cli.main import COMMANDS, main, parser
 from lab.experiments import plan
 from lab.records import jsonlines
 from lab.running import machine
@@ -219,13 +222,30 @@ def test_what_cannot_be_meant_is_one_line(words, said, capsys, tmp_path):
 
 @pytest.mark.parametrize("words", [
     ("--seconds", "inf"), ("--think-time", "nan"), ("--warm-up", "inf"), ("--p95", "nan"),
-    ("--open", "0,50"), ("--p95", "0"),
+    ("--open", "0,50"), ("--p95", "0"), ("--warm-up=-1s",),
 ])  # fmt: skip
 def test_no_time_and_no_load_are_refused_as_such(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["compare", "django", *words])
     assert ended.value.code == 2
     assert "write" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_option_takes_for_a_number_what_is_none(name):
+    part = argparse.ArgumentParser()
+    COMMANDS[name].add_options(part)
+    readers = {action.type for action in part._actions if action.type}
+    for reader, text in itertools.product(readers, ("nan", "inf", "-inf", "1e999", "1e308h", "-1")):
+        with contextlib.suppress(ValueError, argparse.ArgumentTypeError):
+            assert not isinstance(reader(text), float), f"{reader} {text}"
+
+
+@pytest.mark.parametrize("option", ["--users", "--workers", "--open"])
+def test_more_than_there_can_be_is_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["sweep", "django", option, "9" * 400])
+    assert "9 is more than there can be" in capsys.readouterr().err
 
 
 def test_options_are_whole_words_for_what_is_recorded_leaves_the_folder_of_results_out(capsys):

@@ -3,6 +3,7 @@
 import os
 from urllib.parse import urlsplit
 
+import psutil
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -111,3 +112,16 @@ def test_counters_that_cannot_be_read_are_said_before_anything_is_measured(
         postgres.watched(database_url, tmp_path / "log"),
     ):
         pass
+
+
+@pytest.mark.django_db
+def test_a_process_here_that_has_the_number_of_one_elsewhere_is_not_the_server_s(
+    database_url, monkeypatch
+):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        here = postgres._postmaster(connection)
+        assert here is None or "postgres" in psutil.Process(here).name()
+        # As PostgreSQL on another machine says it, where that process has lived for a minute more.
+        later = postgres.BACKEND.replace("backend_start", "backend_start + interval '1 minute'")
+        monkeypatch.setattr(postgres, "BACKEND", later)
+        assert postgres._postmaster(connection) is None

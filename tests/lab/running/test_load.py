@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from lab.errors import LabError
-from lab.running.load import Ended, Tail, read_requests
+from lab.experiments.targets import TARGETS
+from lab.records.conditions import Conditions
+from lab.running.load import Ended, Tail, driving, read_requests
+from lab.running.processes import Placement
+from lab.running.servers import Server
 
 HEAD = "#request-log 2\nstart,intended,operation,latency_ms,status,bytes,opened,served_by,error\n"
 LINES = (
@@ -90,6 +94,22 @@ def test_the_live_line_reads_whole_lines_only(tmp_path):
     assert [one.latency_ms for one in tail.news()] == [500, 1000, 2000]
     path.write_text(HEAD + LINES)
     assert tail.news() == [Ended(at=109.01, latency_ms=10, failed=False)]
+
+
+def test_the_live_line_minds_no_name_that_a_server_gives_itself(tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(HEAD + LINES.replace("django/2", "web\x85\u20282", 1), encoding="utf-8")
+    assert [one.latency_ms for one in Tail(path).news()] == [500, 1000, 2000, 10]
+
+
+def test_what_somebody_keeps_for_locust_at_home_changes_no_load(tmp_path, monkeypatch):
+    (tmp_path / ".locust.conf").write_text("payload = no JSON\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    nowhere = Server(TARGETS["django"], "http://127.0.0.1:9", None, None)
+    files = tmp_path / "requests.csv", tmp_path / "log"
+    with driving(nowhere, Conditions(users=1), *files, Placement()) as load:
+        load.wait(60)
+        assert "is the service running?" in load.last_lines()
 
 
 def test_an_empty_log_has_no_requests(tmp_path):
