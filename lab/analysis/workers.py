@@ -91,14 +91,16 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
     _refuse_a_full_machine(
         [trial for grid in swept for setting in grid for trial in setting.trials]
     )
-    by_users = sorted(swept, key=lambda row: row[0].conditions.users, reverse=True)
+    by_users = sorted(swept, key=_users, reverse=True)
     for row in by_users:
         if best := aim.best(row):
             besides = [_other(other, aim) for other in by_users if other is not row]
             besides += [
                 f"{setting.sentence}: no valid trial" for setting in settings if not setting.trials
             ]
-            return _advice(row, aim.smallest(row, best), aim, [*besides, *broken])
+            larger = [count for count in map(_users, by_users) if count > _users(row)]
+            too_many = min(larger, default=None)
+            return _advice(row, aim.smallest(row, best), aim, too_many, [*besides, *broken])
     return _none_holds(by_users[-1], aim)
 
 
@@ -137,7 +139,17 @@ def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
     return Answer(Question.WORKERS, best.label, Kind.ANSWER, text, evidence, numbers)
 
 
-def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[str]) -> Answer:
+def _users(row: Sequence[Setting]) -> int:
+    return row[0].conditions.users
+
+
+def _advice(
+    row: Sequence[Setting],
+    pick: Setting,
+    aim: Aim,
+    too_many: int | None,  # users, of which no setting holds so many
+    besides: Sequence[str],
+) -> Answer:
     count, users, p95 = pick.conditions.workers, pick.conditions.users, pick.p95
     many = _size(pick, row)
     latency = f"p95 < {aim.objective_ms:g} ms" if aim.objective_ms else f"p95 {estimated(p95)} ms"
@@ -146,6 +158,7 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[s
     parts = [
         f"{many} hold{'s' if one else ''} {users} users at {latency}"
         + (f" with {percent(spare)} CPU to spare" if spare is not None else ""),
+        *([f"none of the worker counts measured holds {too_many}"] if too_many else ()),
         *_more(row, pick, aim),
         *filter(None, (memory(pick), connections(pick))),
     ]
@@ -154,6 +167,7 @@ def _advice(row: Sequence[Setting], pick: Setting, aim: Aim, besides: Sequence[s
         "workers": count,
         "threads": pick.conditions.threads,
         "users": users,
+        "users_not_held": too_many,
         "p95_ms": p95.middle,
         "throughput_per_s": pick.median(throughput),
         "spare_cpu": spare,
@@ -217,7 +231,7 @@ def _more_of_each(larger: Sequence[Setting], pick: Setting, aim: Aim) -> str:
 
 def _other(row: Sequence[Setting], aim: Aim) -> str:
     """Say in short what holds for another number of users."""
-    users = row[0].conditions.users
+    users = _users(row)
     try:
         best = aim.best(row)
         if best is None:

@@ -77,12 +77,13 @@ def _advised(found: Analysis, label: str, numbers: Mapping[str, float | str | No
         if one.label == label and one.trials
         and [one.conditions.workers, one.conditions.threads, one.conditions.users] == wanted
     )  # fmt: skip
+    more = f"; none holds {numbers['users_not_held']:,} users" if numbers["users_not_held"] else ""
     return Headline(
         about=label,
         figure=str(numbers["size"]),
         verdict=str(_level(setting)),
         text=f"for {setting.conditions.users:,} users: {number(_median(setting, 'rate'))} "
-        f"requests/s, p95 {number(_median(setting, 'p95'))} ms, {_trusted(setting)}",
+        f"requests/s, p95 {number(_median(setting, 'p95'))} ms, {_trusted(setting)}{more}",
     )
 
 

@@ -140,6 +140,7 @@ def test_the_largest_load_that_is_held_is_advised_for():
     answer = advice(light + heavy, objective_ms=300)
     assert answer.numbers["users"] == 60
     assert "120 users: none of the worker counts measured holds them" in answer.evidence
+    assert "to spare; none of the worker counts measured holds 120; " in answer.text
     assert advice(light + heavy).numbers["users"] == 120
 
 
