@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,8 @@ class Service:
                 data = None if body is None else json.dumps(body)
                 connection.request(method, path, data, self._headers(data is not None))
                 answer = connection.getresponse()
-                text = answer.read(MOST).decode(errors="replace")
-            except (OSError, ValueError, http.client.HTTPException) as error:
+                text = _plain(answer).decode(errors="replace")
+            except (OSError, ValueError, zlib.error, http.client.HTTPException) as error:
                 late = isinstance(error, TimeoutError)
                 said = f"within {TIMEOUT:g} s" if late else f"({error or type(error).__name__})"
                 raise LabError(f"{method} {path} was not answered {said}: see its log") from error
@@ -100,6 +101,14 @@ class Service:
             name, _, scheme = self.auth_header.partition(":")
             headers[name] = f"{scheme.strip()} {key}".strip()
         return headers
+
+
+def _plain(answer: http.client.HTTPResponse) -> bytes:
+    """Return the body; some compress it though nobody asked for that."""
+    body = answer.read(MOST)
+    if answer.getheader("Content-Encoding", "") not in ("gzip", "deflate"):
+        return body
+    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MOST)
 
 
 def _key() -> str:

@@ -1,5 +1,6 @@
 """A look at a service that nobody described finds the options that drive it."""
 
+import gzip
 import json
 import shlex
 import signal
@@ -51,6 +52,20 @@ def test_what_a_document_describes_is_found_and_drives_the_load(capsys, monkeypa
     assert KEY not in said
     run = finish(start_headless(url, *options, *CRUD, LOCUST_API_KEY=KEY))
     assert run.code == 0, run.err
+
+
+def test_a_service_that_compresses_though_nobody_asked_is_read(capsys, stack):
+    app = notes()
+
+    @app.after_request
+    def compress(answer):
+        answer.set_data(gzip.compress(answer.get_data()))
+        answer.headers["Content-Encoding"] = "gzip"
+        return answer
+
+    url = stack.enter_context(serving_flask(app))
+    said, _ = probed(capsys, f"{url}/notes")
+    assert "list: at '.'" in said
 
 
 def test_a_service_that_is_slow_or_cuts_its_answer_is_not_said_to_be_down(capsys, monkeypatch):
