@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
@@ -99,6 +100,7 @@ def draw(
     """Return a chart that `paint` draws on fresh axes. `name` must be unique on its page."""
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(WIDTH, height), dpi=UNITS, layout="constrained")
+        FigureCanvasSVG(figure)  # words are as wide here as where they are written
         axes = figure.add_subplot()
         for axis in (axes.xaxis, axes.yaxis):
             plain_numbers(axis)
@@ -107,7 +109,8 @@ def draw(
         if labels:
             figure.legend(handles, labels, loc="outside upper left", ncols=_columns(labels))
         _keep_inside(figure, axes)
-        _thin_out(figure, axes)
+        figure.set_layout_engine(None)  # it is laid out: once more would take a third of all
+        _thin_out(axes)
         written = StringIO()
         figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
         values = hover(axes, (INK, MUTED, SHADE))
@@ -127,11 +130,8 @@ def _keep_inside(figure: Figure, axes: Axes) -> None:
     label.set_x(0.5 + shift / axes.bbox.width)
 
 
-def _thin_out(figure: Figure, axes: Axes) -> None:
+def _thin_out(axes: Axes) -> None:
     """Leave out annotations that would lie upon an earlier one."""
-    if not axes.texts:
-        return  # to lay a figure out takes a fifth of the time of a chart
-    figure.draw_without_rendering()
     kept: list[Bbox] = []
     for text in axes.texts:
         box = text.get_window_extent()
