@@ -37,7 +37,8 @@ ANY_LIMIT = 917_482_365  # stands at the end of a query while Django compiles it
 DONE = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
 ALREADY_PREPARED = b"42P05"  # SQLSTATE; the name is made of the text, so it is the same statement
 # SQLSTATEs of a statement that was not begun: a pooler changed the session, a migration the table.
-PREPARE_AGAIN = {b"26000", b"0A000"}
+MISSING, OUTDATED = b"26000", b"0A000"
+PREPARE_AGAIN = {MISSING, OUTDATED}
 
 Rows = list[tuple[bytes | None, ...]]
 
@@ -165,7 +166,11 @@ class Statement:
         result = pgconn.exec_prepared(native.name, parameters)  # type: ignore[arg-type]
         if result.status in DONE or sqlstate(result) not in PREPARE_AGAIN:
             return result
-        known.clear()
+        if sqlstate(result) == OUTDATED:  # and its name is taken
+            pgconn.exec_(b"DEALLOCATE " + native.name)
+            known.discard(native.name)
+        else:
+            known.clear()
         return pgconn.exec_params(native.sql, parameters, native.types)
 
 
