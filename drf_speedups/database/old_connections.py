@@ -85,6 +85,7 @@ def _is_odd(connection: Any) -> bool:
 
 
 def _look_at(connection: Any, odd: bool) -> None:
+    connection.health_check_done = False  # a backend may look by itself, once in a request
     due = odd or connection.close_at is not None or connection.health_check_enabled
     kind: Any = type(connection)
     if (due and connection.connection is not None) or _looks_itself(kind):

@@ -144,6 +144,10 @@ class OverlapLane:
         """Wait for a link: reads and changes apart."""
         self._waiting[pending.plan.changes].append(pending)
 
+    def flush(self) -> None:
+        """Send what was begun: the application comes next, which may take its time."""
+        self.links.flush()
+
     def receive(self, fd: int) -> None:
         """Read what has come for the poller's descriptor, if that is a link's."""
         if self.links.is_ours(fd):
@@ -283,8 +287,9 @@ class OverlapLane:
         """Connect as Django does, with the same parameters and session settings."""
         wrapper: Any = connections.create_connection(self.alias)
         wrapper.connect()
-        # By who hears of new connections, or stands in the way of all statements.
-        self._is_watched = is_watched(wrapper) or needs_cursor(wrapper.connection)
+        # By who hears of new connections, or stands in the way of all statements: one is enough,
+        # since any link may get a statement.
+        self._is_watched |= is_watched(wrapper) or needs_cursor(wrapper.connection)
         wrapper.connection.set_autocommit(True)
         return Link(wrapper.connection, prepares=prepares(), ends_at=wrapper.close_at)
 

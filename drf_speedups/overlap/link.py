@@ -7,6 +7,7 @@ one turn share a Sync: what an error of one of them aborts was not begun, and ma
 from __future__ import annotations
 
 import os
+import select
 from collections import deque
 from collections.abc import Iterator, Sequence
 from time import perf_counter
@@ -110,6 +111,15 @@ class Link:
 
     def receive(self) -> Iterator[Call]:
         """Read what has come; yield each statement that is done, with its result."""
+        yield from self._read()
+        # Of a long record with TLS older libpq takes a part, and no poller tells of the rest: there
+        # is none once it has read where the socket was empty before.
+        may_hide = self._pgconn.ssl_in_use
+        while may_hide:
+            may_hide = _is_readable(self.fd)
+            yield from self._read()
+
+    def _read(self) -> Iterator[Call]:
         pgconn, expected = self._pgconn, self._expected
         pgconn.consume_input()
         while expected and not pgconn.is_busy():
@@ -165,6 +175,12 @@ class Link:
         os.close(self.fd)
         self.connection.close()
         return lost
+
+
+def _is_readable(fd: int) -> bool:
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def was_aborted(result: PGresult) -> bool:

@@ -30,18 +30,29 @@ _silent: dict[str, tuple[float, str]] = {}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Looks at a connection that was idle before it is used."""
+    """Looks at a connection that was idle before it is used.
 
+    Until the request is over whoever has had a cursor keeps that session or is told of its end: it
+    may have a lock there, a role or a temporary table, which another one has not.
+    """
+
+    health_check_done: bool  # Django's: in this request
     _used_at = _connected_at = 0.0  # monotonic seconds
 
     def ensure_connection(self) -> None:
         """Connect if there is no connection, or only one that is lost."""
         now = time.monotonic()
-        if now - self._used_at > TRUSTED and self._is_lost():
+        if now - self._used_at > TRUSTED and not self.health_check_done and self._is_lost():
             self.close()
         self._used_at = now
         if self.connection is None:
             super().ensure_connection()
+            self.health_check_done = False
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Let somebody speak for himself in this session."""
+        self.health_check_done = True
+        return super().create_cursor(name)
 
     def close_if_unusable_or_obsolete(self) -> None:
         """After an error: close what is lost before Django would connect anew to ask it."""
@@ -74,7 +85,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             connection = super().get_new_connection(with_addresses(conn_params))
         except Exception as error:
-            if time.monotonic() - started > LONG_ATTEMPT:
+            # Who waits for a pool most often waits for what others have to give back.
+            pooled = self.settings_dict["OPTIONS"].get("pool")
+            if not pooled and time.monotonic() - started > LONG_ATTEMPT:
                 _silent[self.alias] = time.monotonic() + NEXT_ATTEMPT, str(error)
             raise
         self._connected_at = time.monotonic()

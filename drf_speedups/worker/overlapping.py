@@ -51,6 +51,8 @@ class Overlapping(Answering):
             if pending is not None:
                 pending.client = connection, request
                 return
+        if self.lane is not None:
+            self.lane.flush()
         super().begin(connection)
 
     def take_done(self) -> None:

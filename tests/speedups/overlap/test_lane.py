@@ -166,6 +166,8 @@ def test_who_wraps_the_statements_of_each_new_connection_sees_all_of_them(lane):
             assert begin(lane, "read") is None
     finally:
         connection_created.disconnect(wrap)
+    with connecting(lane):  # the other is there still
+        assert begin(lane, "read") is None
 
 
 @pytest.mark.django_db

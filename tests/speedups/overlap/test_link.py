@@ -64,6 +64,34 @@ def test_results_come_in_the_order_of_the_statements(link):
     assert all(0 < call.seconds < 10 for call in done)
 
 
+class HalfRead:
+    """libpq with TLS: it takes what has come off the socket, and shows it when asked once more."""
+
+    ssl_in_use = True
+
+    def __init__(self, pgconn):
+        self._pgconn = pgconn
+        self._taken = False
+
+    def __getattr__(self, name):
+        return getattr(self._pgconn, name)
+
+    def consume_input(self):
+        shown, self._taken = self._taken, bool(select.select([self.socket], [], [], 0)[0])
+        self._pgconn.consume_input()
+        self._hides = self._taken and not shown
+
+    def is_busy(self):
+        return self._hides or self._pgconn.is_busy()
+
+
+def test_what_tls_has_taken_off_the_socket_is_read_though_no_poller_tells_of_it(link):
+    link._pgconn = HalfRead(link._pgconn)
+    for number in range(3):
+        call = put(link, ECHO, number)
+        assert finish(link) == [call]
+
+
 def test_an_error_is_that_of_its_statement_and_reads_behind_it_were_not_done(link):
     calls = [put(link, ECHO, 1), put(link, DIVIDE, 0), put(link, ECHO, 2), put(link, ECHO, 3)]
     assert finish(link) == calls

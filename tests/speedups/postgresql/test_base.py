@@ -8,6 +8,8 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.backends.postgresql import base as stock
 
+from drf_speedups.database import old_connections
+from drf_speedups.database.statements import Statement
 from drf_speedups.postgresql import base, half_open
 
 
@@ -24,31 +26,58 @@ def test_the_limit_of_a_statement_is_read_from_the_options(options, seconds):
     assert base.statement_limit(options) == seconds
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_connection_that_was_ended_while_idle_is_replaced_unnoticed(database_url):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (before,) = cursor.fetchone()
+def _terminate(pid, database_url):
     with psycopg.connect(database_url, autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
     time.sleep(2 * base.TRUSTED)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        assert cursor.fetchone() != (before,)
+
+
+def _by_statement():
+    return int(Statement("SELECT pg_backend_pid()", [], "default").rows([])[0][0] or 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["cursor", "statement"])
+def test_a_connection_that_was_ended_while_idle_is_replaced_unnoticed(database_url, way):
+    ask = _backend if way == "cursor" else _by_statement
+    before = ask()
+    old_connections._close_what_is_due()  # its request is over
+    _terminate(before, database_url)
+    assert ask() != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_that_leave_nothing_in_a_session_never_meet_one_that_is_lost(database_url):
+    connection.close()
+    for _ in range(3):  # as the express lane asks, without an end of requests in between
+        before = _by_statement()
+        _terminate(before, database_url)
+        assert _by_statement() != before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kept", [
+    "SELECT pg_advisory_lock(1)", "SET ROLE pg_monitor", "CREATE TEMPORARY TABLE half (id int)",
+])  # fmt: skip
+def test_what_a_request_keeps_in_its_session_is_not_lost_in_silence(database_url, kept):
+    connection.cursor().execute(kept)
+    _terminate(_backend(), database_url)
+    with pytest.raises(OperationalError):
+        connection.cursor().execute("SELECT 1")
+    old_connections._close_what_is_due()
+    assert _backend()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_when_one_link_fell_silent_the_idle_connections_of_that_time_are_replaced(monkeypatch):
     def backend():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            return cursor.fetchone()
+        time.sleep(2 * base.TRUSTED)
+        old_connections._close_what_is_due()
+        return _backend()
 
     before = backend()
     monkeypatch.setattr(half_open, "_found_at", time.monotonic())
-    time.sleep(2 * base.TRUSTED)
     after = backend()
-    time.sleep(2 * base.TRUSTED)
     assert after == backend() != before
 
 
@@ -101,6 +130,7 @@ def test_a_connection_that_is_told_something_is_kept(database_url):
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("NOTIFY news, 'one'")
     time.sleep(2 * base.TRUSTED)
+    old_connections._close_what_is_due()
     assert _backend() == before
     connection.close()
 
@@ -120,6 +150,10 @@ def test_after_a_host_that_does_not_answer_the_next_request_is_told_at_once(monk
         with pytest.raises(OperationalError):
             base.DatabaseWrapper(connection.settings_dict, alias).get_new_connection({})
     assert len(attempts) == 2
+    pooled = connection.settings_dict | {"OPTIONS": {"pool": {"max_size": 1}}}
+    for _ in range(3):  # all of it was lent: the next may find one that came back
+        with pytest.raises(OperationalError, match=r"^timeout expired"):
+            base.DatabaseWrapper(pooled, "pooled").get_new_connection({})
 
 
 def test_the_kernel_tells_for_how_long_a_link_is_silent():

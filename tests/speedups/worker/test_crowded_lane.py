@@ -25,6 +25,9 @@ class Lane:
     def open(self, poller, longest_wait):
         pass
 
+    def flush(self):
+        pass
+
     def is_full(self):
         return len(self.begun) >= self.most
 

@@ -36,6 +36,9 @@ class Lane:
     def is_full(self):
         return False
 
+    def flush(self):
+        pass
+
     def patience(self, seconds):
         return 0.0 if self.pending else seconds
 
@@ -61,6 +64,28 @@ def test_an_answer_without_content_says_no_length():
     text = answered(Lane(status=204, content=b""))
     assert text.count(b"HTTP/1.1 204 No Content\r\n") == 2
     assert b"Content-Length" not in text
+
+
+def test_what_was_begun_is_sent_before_the_application_takes_its_time():
+    happened = []
+
+    class Half(Lane):
+        def begin(self, request, waited):
+            happened.append(request.path)
+            return super().begin(request, waited) if request.path == "/lane" else None
+
+        def flush(self):
+            happened.append("flush")
+
+    def application(environ, start_response):
+        happened.append("application")
+        return answering([b"fine"])(environ, start_response)
+
+    application.overlap = Half()  # type: ignore[attr-defined]
+    with inside(application) as served:
+        talk(served.address, head("GET /lane HTTP/1.1", HOST)
+             + head("GET /other HTTP/1.1", HOST, "Connection: close"))  # fmt: skip
+    assert happened == ["/lane", "/other", "flush", "application"]
 
 
 class Wall:
