@@ -37,8 +37,8 @@ ANY_LIMIT = 917_482_365  # stands at the end of a query while Django compiles it
 DONE = {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
 ALREADY_PREPARED = b"42P05"  # SQLSTATE; the name is made of the text, so it is the same statement
 # SQLSTATEs of a statement that was not begun: a pooler changed the session, a migration the table.
-MISSING, OUTDATED = b"26000", b"0A000"
-PREPARE_AGAIN = {MISSING, OUTDATED}
+GONE, OUTDATED = b"26000", b"0A000"
+PREPARE_AGAIN = {GONE, OUTDATED}
 
 Rows = list[tuple[bytes | None, ...]]
 
