@@ -10,12 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from drf_speedups.eligibility import driver
-from drf_speedups.eligibility.reasons import PIECES, wanted
+from drf_speedups.eligibility.reasons import LISTS, PIECES, wanted
 from drf_speedups.eligibility.views import view_at
 
 DATABASE = "Pieces that need the database step aside"
 ROWS = "Django REST framework serializes all rows"
-LISTS = list, tuple, set, frozenset  # not what is gone once it is read, or has values beside names
 FLAGS = ("PREPARED_STATEMENTS", "SPEEDUPS_FEWER_QUERIES")
 
 

@@ -20,7 +20,6 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, connections, models
@@ -31,7 +30,7 @@ from rest_framework.test import ForceAuthClientHandler, force_authenticate
 from drf_speedups.answers import FinishedAnswers, view
 from drf_speedups.database import old_connections
 from drf_speedups.eligibility import changes, unchanged
-from drf_speedups.eligibility.reasons import PIECES
+from drf_speedups.eligibility.reasons import PIECES, listed
 from drf_speedups.express import ExpressLane
 from drf_speedups.replaying import alone, from_here
 from drf_speedups.representation import installing
@@ -89,11 +88,15 @@ def assert_same_answers(
     All requests are sent twice, in order, without pieces and with them. Both times begin with the
     rows, sequences, time and random bytes of now; what they do to the database is undone, and the
     files that they save are deleted. Returns the answers. Raises `AssertionError`, which names the
-    first request that is answered otherwise.
+    first request that is answered otherwise, also where nothing would be compared: without
+    requests, or without pieces.
     """
     asked, now = list(requests), timezone.now()
-    listed = getattr(settings, "SPEEDUPS", None)
-    pieces = PIECES if listed is None else listed
+    said = listed("SPEEDUPS")
+    pieces = PIECES if said is None else said
+    if not (asked and pieces):
+        missing = "SPEEDUPS lists no piece" if asked else "there are no requests"
+        raise AssertionError(f"nothing is compared: {missing}")
     kept = [one for one in pieces if one == "headers"]  # for a middleware that is not in the list
     told: list[tuple[list[Answer], Rows]] = []
     for on, named in ((None, kept), (pieces, pieces)):

@@ -9,6 +9,9 @@ PIECES = (
 )  # fmt: skip
 
 
+LISTS = list, tuple, set, frozenset  # not what is gone once it is read, or has values beside names
+
+
 class StepAside(Exception):  # noqa: N818  (no error: the stock way is always there)
     """Says, for a person, what a piece cannot do and what to change."""
 
@@ -19,10 +22,21 @@ def unless(condition: object, reason: str) -> None:
         raise StepAside(reason)
 
 
+def listed(name: str) -> tuple[str, ...] | None:
+    """Return what a setting lists, None where it is not set; of one that is no list, nothing.
+
+    A system check says so; requests are then the framework's.
+    """
+    found = getattr(settings, name, None)
+    if found is None:
+        return None
+    return tuple(map(str, found)) if isinstance(found, LISTS) else ()
+
+
 def wanted(piece: str) -> bool:
     """Tell whether a piece is switched on: all are, unless the setting SPEEDUPS lists others."""
-    listed = getattr(settings, "SPEEDUPS", None)
-    return listed is None or piece in listed
+    pieces = listed("SPEEDUPS")
+    return pieces is None or piece in pieces
 
 
 def switched_on(piece: str) -> None:

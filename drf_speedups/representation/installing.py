@@ -135,11 +135,12 @@ def _alone(paginator: Any, view: Any) -> bool:
 
 
 def _page(chosen: Any) -> list[Any]:
-    """Return what `list` returns, later where that can be."""
+    """Return what `list` returns, later where that can be: rows are not locked later."""
     page = chosen if type(chosen) is DjangosPage else None
     if page is not None:
         chosen = page.object_list
-    if not isinstance(chosen, QuerySet) or chosen._result_cache is not None:
+    waits = isinstance(chosen, QuerySet) and chosen._result_cache is None
+    if not waits or chosen.query.select_for_update:
         return [*(chosen if page is None else page)]
     found = Page(chosen)
     if page is not None:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from types import FunctionType, NoneType
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db import models
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from drf_speedups.eligibility.members import MOST_CLASSES, own_members
+from drf_speedups.eligibility.reasons import listed
 from drf_speedups.eligibility.serializers import FRAMEWORK_S
 from drf_speedups.eligibility.views import view_at
 from drf_speedups.representation.members import (
@@ -26,6 +26,7 @@ from drf_speedups.representation.members import (
 from drf_speedups.representation.sql.plain_rows import own_code
 from drf_speedups.representation.templates import members
 
+NAMED = "SPEEDUPS_VIEW_SETS"  # the setting that says which
 # What serializers have of their class, and one of them may have of its own.
 OF_A_CLASS = frozenset({"Meta", "_declared_fields"}).union(
     name
@@ -43,15 +44,15 @@ def is_as_its_class(serializer: Any) -> bool:
 
 def is_wanted(serializer: Any) -> bool:
     """Tell whether the setting SPEEDUPS_VIEW_SETS leaves a serializer's rows to us."""
-    if getattr(settings, "SPEEDUPS_VIEW_SETS", None) is None:
+    if listed(NAMED) is None:
         return True
     return is_named(type(from_context(serializer, "view")))
 
 
 def is_named(kind: type) -> bool:
     """Tell whether the setting leads to a class of views or a base of it, by whatever path."""
-    named = getattr(settings, "SPEEDUPS_VIEW_SETS", None)
-    return named is None or issubclass(kind, _views(tuple(named)))
+    named = listed(NAMED)
+    return named is None or issubclass(kind, _views(named))
 
 
 @functools.lru_cache(MOST_CLASSES)

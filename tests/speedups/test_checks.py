@@ -17,7 +17,7 @@ import drf_speedups
 from drf_speedups import checks as ours
 from drf_speedups.apps import SpeedupsConfig
 from drf_speedups.eligibility import driver
-from drf_speedups.eligibility.reasons import PIECES
+from drf_speedups.eligibility.reasons import PIECES, wanted
 from drf_speedups.representation.installing import is_installed, uninstall
 from lab import ROOT
 
@@ -37,6 +37,7 @@ from lab import ROOT
     ({"SPEEDUPS_VIEW_SETS": ["crud.views.ItemViewSet"]}, [], ""),
     ({"SPEEDUPS_VIEW_SETS": [".views.Books"]}, ["E004"], "'.views.Books'"),
     ({"SPEEDUPS_VIEW_SETS": ["..views"]}, ["E004"], "'..views'"),
+    ({"SPEEDUPS_VIEW_SETS": 7}, ["E004"], "SPEEDUPS_VIEW_SETS is 7"),
     ({"SPEEDUPS_VIEW_SETS": [7]}, ["E004"], "is 7"),
     ({"SPEEDUPS_VIEW_SETS": ["crud.models.Item"]}, ["E004"], "'crud.models.Item'"),
     ({"SPEEDUPS_VIEW_SETS": "crud.views.ItemViewSet"}, ["E004"], "is 'crud.views.ItemViewSet'"),
@@ -103,6 +104,12 @@ def test_the_library_s_pages_name_every_check_and_every_piece():
         re.findall(r"drf_speedups\.[EW]00\d", pages)
     )
     assert all(f"`{piece}`" in pages for piece in PIECES)
+
+
+@pytest.mark.parametrize("said", [7, True, "representation", {"fields": True}])
+def test_of_a_setting_that_lists_no_pieces_none_is_on(settings, said):
+    settings.SPEEDUPS = said
+    assert not any(map(wanted, PIECES))
 
 
 @pytest.mark.parametrize(("settings", "installed"), [

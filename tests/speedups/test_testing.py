@@ -56,6 +56,16 @@ def test_pieces_that_a_project_leaves_out_stay_out(client, monkeypatch):
     assert_same_answers(client, REQUESTS)
 
 
+@pytest.mark.parametrize(("asked", "pieces", "said"), [
+    ([], None, "there are no requests"), (REQUESTS, [], "SPEEDUPS lists no piece"),
+    (REQUESTS, "answers", "SPEEDUPS lists no piece"),  # which is a text
+])  # fmt: skip
+def test_nothing_is_not_the_same(client, settings, asked, pieces, said):
+    settings.SPEEDUPS = pieces
+    with pytest.raises(AssertionError, match=f"nothing is compared: {said}"):
+        assert_same_answers(client, asked)
+
+
 @pytest.mark.parametrize("make", [timezone.now, lambda: get_random_string(9), uuid4, token_hex])
 def test_time_and_random_bytes_are_the_same_for_whoever_asks(make):
     found, now = [], timezone.now()

@@ -112,7 +112,6 @@ def _is_named_as_in_sql(model: Any) -> bool:
     return any(COLUMN.fullmatch(one.name) for one in model._meta.get_fields())
 
 
-@functools.lru_cache(MOST_CLASSES)
 def _of_manager(kind: Any) -> frozenset[str]:
     known = frozenset(models.Manager.__mro__)
     return frozenset(name for _, name, member in own_members(kind, known)
@@ -124,6 +123,12 @@ def check_manager(manager: Any) -> None:
     chosen, kind = manager._queryset_class, _class(manager)
     own = (_of_manager(kind) | own_code(chosen, models.QuerySet)) & OF_CHOICE
     unless(not own, f"the manager {kind.__name__} has its own {_named(own)}")
+
+
+def choosing(model: Any) -> tuple[Any, ...]:
+    """Return the classes whose code chooses a model's rows, and makes objects of them."""
+    managers = model._default_manager, model._base_manager
+    return (model, *map(_class, managers), *(one._queryset_class for one in managers))
 
 
 def stored_column(model: Any, name: str, relation: bool = False) -> Any:
@@ -151,6 +156,20 @@ def rows_to(found: Any, model: Any) -> tuple[str, Any, Any, Any]:
     to_keys = all(one.target_field.primary_key and one.db_constraint for one in through)
     unless(to_keys, "the relation is not between keys")
     return f"{name}__{key.attname}", other, key, key
+
+
+def has_no_ties(rows: Any) -> bool:
+    """Tell whether rows are ordered by a column that no two of them share.
+
+    PostgreSQL gives others in any sequence: for a row's own query in another than for all rows.
+    """
+    query, meta = rows.query, rows.model._meta
+    unique = {"pk"}.union(
+        *({one.attname} if one.is_relation else {one.name, one.attname}
+          for one in meta.concrete_fields if one.unique and not one.null)
+    )  # fmt: skip
+    names = query.order_by or (meta.ordering if query.default_ordering else ())
+    return any(type(one) is str and one.removeprefix("-") in unique for one in names)
 
 
 class Relation(NamedTuple):

@@ -36,6 +36,7 @@ from drf_speedups.representation.sql.plain_rows import (
     COLUMN,
     check_objects,
     check_query_set,
+    choosing,
     compiles,
     evaluates,
     own_code,
@@ -118,23 +119,25 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     unless(not odd, "the query combines, locks or has extra parts")
     filtered = query.select_related and query._filtered_relations
     unless(not filtered, "the query joins some of the rows that a relation leads to")
-    plain = all(type(lookup) is str for lookup in rows._prefetch_related_lookups)
     same = any(map(COLUMN.fullmatch, query.annotations))
     unless(not same, "the query computes what is called as a column is in SQL")
-    names = () if plain and fewer_queries() else prefetched.paths(rows)
     unless(connection.vendor == "postgresql", "only PostgreSQL writes JSON so")
     unless(compiles(connection), "queries are compiled or run in a way of their own")
     unless(not own_code(JSONEncoder, JSONEncoder), "somebody has changed how JSON is written")
     model: Any = rows.model
     check_objects(model)
     added = frozenset(query.annotation_select)
+    if fewer_queries(rows) and not why_not(kind, model, added):
+        return ()
+    names = prefetched.paths(rows)
     unless(not why_not(kind, model, added, names), "the serializer shows what only Python knows")
     return names
 
 
-def fewer_queries() -> bool:
+def fewer_queries(rows: Any) -> bool:
     """Tell whether rows that are prefetched may come with the query itself."""
-    return bool(getattr(settings, "SPEEDUPS_FEWER_QUERIES", False))
+    wanted = getattr(settings, "SPEEDUPS_FEWER_QUERIES", False)
+    return bool(wanted) and all(type(one) is str for one in rows._prefetch_related_lookups)
 
 
 def _check_related(rows: Any, plan: Texts) -> None:
@@ -142,7 +145,7 @@ def _check_related(rows: Any, plan: Texts) -> None:
         unless(known(kind), f"the fields of {kind.__name__} have changed")
     for model in plan.models:
         unless(silence(model, READ), "something listens to the model's signals")
-        unless(unchanged(model), f"{model.__name__} has changed")
+        unless(unchanged(*choosing(model)), f"{model.__name__} or a manager of it has changed")
     raises = getattr(rows, "_fetch_mode", None) is prefetched.FETCH_RAISE
     own = rows._known_related_objects or router.routers or raises
     unless(not (plan.follows and own), "related rows are known, refused, or chosen by a router")

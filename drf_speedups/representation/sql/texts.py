@@ -26,6 +26,7 @@ from drf_speedups.representation.sql.plain_rows import (
     Relation,
     check_manager,
     check_objects,
+    has_no_ties,
     rows_to,
     stored_column,
 )
@@ -285,7 +286,7 @@ class Texts:
         self.asks = True
         check_manager(manager)
         found = manager.using(self.using).filter(**{lookup: Slot(target)})
-        unless(found.ordered or not ordered, f"the rows of {model.__name__} have no order")
+        unless(has_no_ties(found) or not ordered, f"the order of {model.__name__} leaves ties")
         compiler = found.query.get_compiler(self.using)
         sql, parameters = compiler.as_sql(with_col_aliases=True)
         plain = len(parameters) == 1 and isinstance(parameters[0], Slot) and sql.count("%") == 1

@@ -8,7 +8,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.library.related_models import Article, Editor, Visible
 from tests.speedups.representation.asking import assert_same, outcome, view_of
 from tests.speedups.representation.comparing import answered, installed, seed
 from tests.speedups.representation.drawn import Spec
@@ -138,6 +138,20 @@ def test_what_a_class_gets_after_the_first_request_is_used(later, kind, action, 
         before = answered(view, **named)
         assert ask() == stock
         assert answered(view, **named) == before
+
+
+@pytest.mark.parametrize("shown", ["replies", "note and reply"])
+@pytest.mark.parametrize("rows", ["all", "beside, hidden"])
+def test_what_a_manager_gets_after_the_first_request_is_used(monkeypatch, written, shown, rows):
+    hides = vars(Visible)["get_queryset"]
+    view = view_of(Spec(shown=("id", shown), rows=rows))
+    stock = answered(view)
+    monkeypatch.setattr(Visible, "get_queryset", models.Manager.get_queryset)
+    with installed():
+        assert answered(view) != stock
+        assert written[0] is not None
+        monkeypatch.setattr(Visible, "get_queryset", hides)
+        assert answered(view) == stock
 
 
 def test_a_list_is_written_again_once_a_class_is_as_it_was(written):

@@ -143,6 +143,16 @@ def test_only_named_view_sets_are_served_where_some_are_named(
     assert len(written) == number
 
 
+@pytest.mark.parametrize("named", [7, True, "views.Named", {"a": 1}, [["a"]], iter(["a"])])
+def test_a_setting_that_names_nothing_leaves_all_view_sets_to_the_framework(
+    written, settings, named
+):
+    settings.SPEEDUPS_VIEW_SETS = named
+    ask(Spec(shown=("id", "method"), pages="numbers"))
+    ask(Spec())
+    assert written == []
+
+
 @pytest.mark.parametrize("change", [{"fields": ["id"]}, {"depth": 1}, {"fields": ["id", "level"]}])
 def test_a_serializer_class_that_changes_between_requests_is_not_taken_for_the_first(change):
     kind = drawn.view_of(Spec(shown=("id", "editor")))

@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 from django.db import connection, models, router
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from rest_framework import renderers, serializers
 
@@ -94,6 +95,24 @@ class Calling:
         """Change all rows by a SELECT."""
         sql("SELECT pg_temp.change()")
         return super().get_serializer_context()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("pages", ["numbers", "offset"])
+def test_rows_are_locked_before_anything_else_is_read(pages):
+    class Reading:
+        def get_serializer_context(self: Any) -> Any:
+            Editor.objects.count()
+            return super().get_serializer_context()  # type: ignore[misc]
+
+    def statements():
+        with CaptureQueriesContext(connection) as queries:
+            answered(view)
+        return [one["sql"].partition("FROM")[2] for one in queries]
+
+    view = view_of(Spec(pages=pages, rows="locked"), mixin=Reading)
+    stock = statements()
+    with installed():
+        assert statements() == stock
 
 
 def test_a_page_is_fetched_before_a_select_that_may_change_it():

@@ -1,9 +1,11 @@
 """Relations of every kind that are prefetched go as with stock."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from rest_framework import renderers, serializers, viewsets
 
@@ -150,3 +152,30 @@ def test_a_row_that_is_referred_to_from_beside_is_shown_as_it_was_fetched():
         ours = outcome()
     assert b"changed" not in ours
     assert ours == outcome()
+
+
+@pytest.mark.parametrize(("order", "ours"), [
+    (["name"], False), (["home"], False), (["-favourite_id"], False), (["?"], False),
+    ([F("id").asc()], False), (["name", "-id"], True), (["home_id"], False), (["pk"], True),
+])  # fmt: skip
+def test_rows_that_others_may_stand_beside_in_any_order_are_asked_for_as_ever(order, ours):
+    with mock.patch.object(Guest._meta, "ordering", order), installed():
+        shown = serializer(Drink, guest_set=serializer(Guest, "name")(many=True))
+        assert rows.why_not(shown, Drink) == ("" if ours else "the order of Guest leaves ties")
+
+
+def test_rows_with_ties_are_in_the_order_of_a_query_of_their_own():
+    """Most guests have one favourite: PostgreSQL finds theirs in another way than anybody's."""
+    tea = Drink.objects.get(name="tea")
+    Guest.objects.bulk_create(
+        Guest(name=f"{n % 3}", favourite_id=tea.pk + (n % 50 == 0)) for n in range(5000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("CREATE INDEX ON library_guest (name, id DESC)")
+        cursor.execute("ANALYZE library_guest")
+    shown = serializer(Drink, guest_set=serializer(Guest, "id")(many=True))
+    with mock.patch.object(Guest._meta, "ordering", ["name"]):
+        stock = asked(Drink, (), shown)
+        with installed():
+            assert asked(Drink, (), shown) == stock
