@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from drf_speedups.eligibility.adapters import KNOWN, read_as_ever
+from drf_speedups.eligibility.adapters import KNOWN, cast_as_ever, read_as_ever
 from drf_speedups.eligibility.driver import CURSORS, oid
 
 OF_TIME = frozenset(map(oid, ("date", "timestamp", "timestamptz", "time")))
@@ -41,8 +41,9 @@ def fetch(
 
 def _reads_as_ever(cursor: Any) -> bool:
     """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
-    adapters = getattr(getattr(cursor, "cursor", None), "adapters", None)  # psycopg 3 has them
-    return adapters is None or read_as_ever(adapters)
+    own = getattr(cursor, "cursor", None)
+    adapters = getattr(own, "adapters", None)  # psycopg 3 has them
+    return cast_as_ever(own) if adapters is None else read_as_ever(adapters)
 
 
 def _texts(cursor: Any) -> list[str] | None:

@@ -1,7 +1,9 @@
 """What is known of a driver's adapters: what makes values of texts, and texts of values."""
 
 import functools
+import sys
 import uuid
+from collections import ChainMap
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -24,6 +26,25 @@ LIBRARIES = {"psycopg", "psycopg_c", "psycopg_binary", "django"}
 def read_as_ever(adapters: Any) -> bool:
     """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
     return _are_known(tuple([adapters.get_loader(kind, 0) for kind in KNOWN]))
+
+
+def cast_as_ever(cursor: Any) -> bool:
+    """Tell whether psycopg2's own code makes values of a result's types, where it has such code."""
+    driver: Any = sys.modules.get("psycopg2._psycopg")
+    if driver is None or not isinstance(cursor, driver.cursor):
+        return False
+    kinds, own = _casters(driver)
+    given = cursor.string_types or {}, cursor.connection.string_types, driver.string_types
+    codes = [one.type_code for one in cursor.description if one.type_code in kinds]
+    return own.issuperset(id(ChainMap(*given).get(code)) for code in codes)
+
+
+@functools.cache
+def _casters(driver: Any) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the types that psycopg2 makes values of, and what does so, by identity."""
+    kind = type(driver.INTEGER)
+    found = [one for one in vars(driver).values() if type(one) is kind]
+    return frozenset(code for one in found for code in one.values), frozenset(map(id, found))
 
 
 def write_as_ever(adapters: Any) -> bool:

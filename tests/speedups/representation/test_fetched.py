@@ -2,6 +2,8 @@
 
 import copy
 import gc
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.db import DatabaseError, connection
@@ -9,6 +11,7 @@ from django.db.backends.postgresql.base import Cursor
 from psycopg.types.numeric import IntLoader
 
 from drf_speedups.database.fetched import fetch
+from drf_speedups.eligibility import adapters
 
 pytestmark = pytest.mark.django_db
 VALUES = """
@@ -128,3 +131,36 @@ def test_another_class_of_cursors_is_asked_for_all_rows(own):
     own.settings_dict["OPTIONS"]["cursor_factory"] = type("Own", (Cursor,), {})
     _, rows = fetch(own, ASKED, [1])
     assert not waits(rows)
+
+
+class Caster:
+    """What makes values of types, as psycopg2 has it."""
+
+    def __init__(self, *values):
+        self.values = values
+
+
+def _of_psycopg2(description, cursor=None, link=None, everywhere=None):
+    """Return a driver as psycopg2 is one, and a result of it."""
+    whole, text, driver = Caster(20, 23), Caster(25, 1043), ModuleType("driver")
+    shared = {20: whole, 23: whole, 25: text, 1043: text, **(everywhere or {})}
+    vars(driver).update(INTEGER=whole, STRING=text, string_types=shared, cursor=SimpleNamespace)
+    found = SimpleNamespace(
+        string_types=cursor, connection=SimpleNamespace(string_types=link or {}),
+        description=[SimpleNamespace(type_code=code) for code in description],
+    )  # fmt: skip
+    return driver, found
+
+
+@pytest.mark.parametrize(("given", "as_ever"), [
+    ({}, True), ({"link": {3802: Caster(3802)}}, True),
+    ({"everywhere": {2950: Caster(2950)}}, True), ({"everywhere": {1700: Caster(1700)}}, True),
+    ({"everywhere": {1043: Caster(1043)}}, False), ({"link": {20: Caster(20)}}, False),
+    ({"cursor": {25: Caster(25)}}, False),
+    ({"link": {23: Caster(23)}}, True),  # which is in no column
+])  # fmt: skip
+def test_a_project_s_own_way_to_read_a_type_is_seen_with_psycopg2_too(monkeypatch, given, as_ever):
+    driver, found = _of_psycopg2([20, 25, 1043, 1700, 2950, 3802], **given)
+    monkeypatch.setitem(sys.modules, "psycopg2._psycopg", driver)
+    assert adapters.cast_as_ever(found) is as_ever
+    assert not adapters.cast_as_ever(object())  # another driver's
