@@ -14,6 +14,7 @@ from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation.lazy import LazyList
+from drf_speedups.representation.members import copied
 from drf_speedups.representation.reading import from_context, is_as_its_class, is_wanted
 from drf_speedups.representation.sql import rows, shapes
 from drf_speedups.representation.sql.plain_rows import own_code
@@ -210,7 +211,8 @@ def _made(serializer: Any, objects: Any, lookups: Any) -> list[Any]:
     with objects.here.again():
         if lookups:
             prefetch_related_objects(objects, *lookups)
-        return LIST.to_representation(serializer, objects)  # type: ignore[no-any-return]
+        shown: Any = copied(serializer, serializer.parent)  # whose fields nobody has changed
+        return LIST.to_representation(shown, objects)  # type: ignore[no-any-return]
 
 
 def _class(value: Any) -> Any:

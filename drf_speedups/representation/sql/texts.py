@@ -14,11 +14,7 @@ from rest_framework import relations, serializers
 
 from drf_speedups.database.statements import Slot
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation.members import (
-    Member,
-    descriptor,
-    shows_as_ever,
-)
+from drf_speedups.representation.members import Member, descriptor, shows_as_ever
 from drf_speedups.representation.sql import columns
 from drf_speedups.representation.sql.columns import HOLE, NULL, ODD, SKIP
 from drf_speedups.representation.sql.links import Link
@@ -91,6 +87,7 @@ class Texts:
     def __init__(self, leaf: Leaf, root: Scope, using: str, whole: "Texts | None" = None) -> None:
         self.models: set[Any] = whole.models if whole else set()  # whose rows are written
         self.kinds: set[Any] = whole.kinds if whole else set()  # by which serializers
+        self.within: list[Any] = whole.within if whole else []  # those around what is written now
         self.follows = False  # whether there are others than the query's own
         self.asks = False  # whether Django would ask for some of them row by row
         self.is_data = True  # whether JSON has all that the framework's data have
@@ -120,9 +117,11 @@ class Texts:
     def _object(self, kind: Any, scope: Scope) -> str:
         unless(kind.to_representation is ROW.to_representation, f"{kind.__name__}.to_representation"
                " is its own")  # fmt: skip
+        unless(kind not in self.within, f"{kind.__name__} is within itself, to any depth")
         check_objects(scope.model)
         self.models.add(scope.model)
         self.kinds.add(kind)
+        self.within.append(kind)
         found = members(kind, scope.model)
         unless(found, "the serializer's fields are not known")
         parts = [
@@ -130,6 +129,7 @@ class Texts:
             + f" || {self._value(member, scope)}"
             for member in found or ()
         ]
+        self.within.pop()
         return f"""('{{' || {" || ',' || ".join(parts)} || '}}')"""
 
     def _value(self, member: Member, scope: Scope) -> str:

@@ -142,6 +142,10 @@ FREE = serializer(Note, "text", "free")
 ARTICLE = serializer(Article, "id", "title", "topics", "extra", topics=TOPIC_IN_TOWN(many=True))
 EDITOR_IN_ALL = serializer(Editor, "name", "articles", "staff", "town",
                            articles=ARTICLE(many=True))  # fmt: skip
+CHAIN = serializer(Editor, "name", "chief")
+CHAIN._declared_fields["chief"] = CHAIN()  # as projects write it for rows within rows
+TREE = serializer(Editor, "name", "staff")
+TREE._declared_fields["staff"] = TREE(many=True)
 FIELD = serializers
 TOKYO = ZoneInfo("Asia/Tokyo")
 SHOWN: dict[str, Callable[[], Any]] = {
@@ -184,6 +188,8 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "editor in town": lambda: EDITOR_IN_TOWN(source="editor"),
     "editor and more": lambda: More(source="editor"),
     "editor by method": lambda: Methodical(source="editor"),
+    "editor and chiefs": lambda: CHAIN(source="editor"),
+    "editor and staff": lambda: TREE(source="editor"),
     "editor as many": lambda: EDITOR(source="editor", many=True),
     "editor in all": lambda: EDITOR_IN_ALL(source="editor"),
     "place in full": lambda: TOWN(source="place"),

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from tests.speedups.library.related_models import Article, Editor, Topic
 from tests.speedups.representation import drawn
-from tests.speedups.representation.asking import view_of
+from tests.speedups.representation.asking import assert_same, view_of
 from tests.speedups.representation.comparing import answered, factory, installed, seed
 from tests.speedups.representation.drawn import Spec
 
@@ -102,3 +102,18 @@ def test_a_list_within_one_row_is_written_once():
             body = view(factory.get("/", HTTP_ACCEPT="application/json"), pk=2).render().content
         assert (len(queries), body) == (2, stock[2])
         assert answered(view, pk=2) == stock
+
+
+class Narrowing:
+    """Shows fewer fields from then on."""
+
+    def list(self: Any, request: Any) -> Any:
+        """List all of them, and those that are left."""
+        serializer = self.get_serializer(self.get_queryset(), many=True)
+        data = serializer.data
+        serializer.child.fields.pop("title")
+        return Response({"all": repr(data), "left": [*serializer.child.fields]})
+
+
+def test_data_show_the_fields_that_there_were_when_they_were_made():
+    assert_same(view_of(Spec(rows="joined", shown=("id", "title", "author")), mixin=Narrowing))
