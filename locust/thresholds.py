@@ -3,7 +3,9 @@
 # Locust types its own functions only in part.
 # mypy: disable-error-code="no-untyped-call"
 
+import math
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,14 @@ from options import options_of
 GONE = " (gone)"  # names the row of 404s that a concurrent delete explains
 MOST_SLOW = 0.05  # above the 95th percentile
 MAX_GONE_RATIO = 0.1  # of the requests for one item; more is a wrong path or an empty table
+
+
+def refuse_no_thresholds(options: Namespace) -> None:
+    """Raise ValueError for what nothing is above or below: nan would let every run pass."""
+    for name, most in (("max fail ratio", 1.0), ("max p95", math.inf), ("min rps", math.inf)):
+        value = getattr(options, name.replace(" ", "_"))
+        if value is not None and not 0 <= value <= most:
+            raise ValueError(f"{name} {value:g}: must be from 0 to {most:g}")
 
 
 class Slow:
