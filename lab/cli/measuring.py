@@ -22,6 +22,7 @@ from lab.running import engine
 from lab.running.hosts import inventory
 from lab.running.hosts.inventory import Hosts
 from lab.running.machine import refuse_impossible, require_linux
+from lab.running.servers import running
 
 # Options of the load that the lab sets, and short for them.
 OWN = (
@@ -109,6 +110,8 @@ def _refuse_what_cannot_be(wanted: Plan) -> None:
         _refuse_the_labs_own(target.load)
         if told := inventory.read(Path(wanted.hosts)) if wanted.hosts else target.service:
             _refuse_unheard(told, {other.conditions for other in wanted.steps})
+    for url in () if wanted.hosts else urls:
+        running(named(url), wanted.url_pid)
 
 
 def _refuse_unheard(told: Service | Hosts, conditions: set[Conditions]) -> None:

@@ -82,11 +82,11 @@ def test_several_worker_counts_of_what_runs_already_are_refused(capsys, tmp_path
     assert "leave out --workers, or let the lab start the service (--command)" in line
 
 
-def test_a_dead_url_is_one_line(capsys, tmp_path):
-    assert main(["run", "http://127.0.0.1:1", "--results", str(tmp_path)]) == 2
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("lab: ")]
+def test_a_dead_url_is_one_line_and_leaves_nothing(capsys, tmp_path):
+    line = complaint(capsys, "run", "http://127.0.0.1:1", "--results", str(tmp_path))
     assert "nothing answers at http://127.0.0.1:1" in line
     assert "start it first" in line
+    assert not list(tmp_path.iterdir())
 
 
 def test_results_that_cannot_be_written_are_refused(capsys, tmp_path):
@@ -256,6 +256,7 @@ def test_options_are_whole_words_for_what_is_recorded_leaves_the_folder_of_resul
 
 def test_the_mix_among_the_options_of_the_load_is_that_of_the_records(tmp_path, monkeypatch):
     monkeypatch.setattr(measuring, "measure", lambda folder, live: folder)
+    monkeypatch.setattr(measuring, "running", lambda target, pid: None)
     monkeypatch.setattr(main_module, "_say", lambda folder, options: 0)
     load = "--base-path /x --mix 80/20/0/0"
     words = ["--load", load, "--results", str(tmp_path)]
