@@ -28,7 +28,7 @@ PLACES = {
 }  # in a URL; some take `localhost` for the second one only
 FOREGROUND = "it has to stay, so leave out what sends it to the background (-d, --daemon)"
 BEFORE = 600.0  # seconds for what is to be done before a trial
-PATIENCE = 60.0  # seconds with a service that is not ours
+PATIENCE = 180.0  # seconds with a service that is not ours: some load a model first
 BROKEN = 500  # the first status that says that it cannot serve
 
 

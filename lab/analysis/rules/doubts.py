@@ -22,6 +22,7 @@ MORE_MEMORY, MUCH_MEMORY = 0.1, 8 * 2**20  # of what it was; bytes
 MIB = 2**20
 STATE = ("commit", "cpu", "cores", "quota", "memory", "kernel", "python")  # facts of a machine
 HASH = re.compile("[0-9a-f]{40}")
+KNOWN = re.compile("cpu usage|spawn rate", re.IGNORECASE)
 STALL = 1.5  # times the latency: an open load at less than the capacity should have a smaller one
 
 Trials = Sequence[Trial]
@@ -140,10 +141,11 @@ def _short(value: object) -> str:
 
 
 def complaints(trials: Trials) -> Iterator[str]:
-    """What else the load generator said; that it lacks CPU is a verdict."""
+    """What else the load generator said; that it lacks CPU is a verdict, the ramp is the lab's."""
     found: dict[str, list[Charge]] = {}
     for trial in trials:
-        for warning in [said for said in trial.warnings if "cpu usage" not in said.lower()][:3]:
+        others = [said for said in trial.warnings if not KNOWN.search(said)]
+        for warning in others[:3]:
             said = f"the load generator said: {warning}"
             found.setdefault(warning, []).append((0.0, trial, said))
     for charges in found.values():

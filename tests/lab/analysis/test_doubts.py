@@ -155,6 +155,13 @@ def test_what_the_generator_said_is_passed_on():
     assert "the load generator said: Too many open files" in doubt
 
 
+def test_what_the_generator_says_of_the_lab_s_own_choice_is_no_doubt():
+    ramp = (
+        "Your selected spawn rate is very high (>100), and this is known to cause issues"
+    )
+    assert not only(trial(warnings=(ramp,)))
+
+
 def test_a_crowded_core_beside_the_server_is_doubted():
     (doubt,) = only(trial(processes=processes(generator=30.0, database=18.0), **MORE))
     assert "together used 0.96 of the 1 core they share" in doubt
