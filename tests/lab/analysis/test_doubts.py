@@ -156,9 +156,7 @@ def test_what_the_generator_said_is_passed_on():
 
 
 def test_what_the_generator_says_of_the_lab_s_own_choice_is_no_doubt():
-    ramp = (
-        "Your selected spawn rate is very high (>100), and this is known to cause issues"
-    )
+    ramp = "Your selected spawn rate is very high (>100), and this is known to cause issues"
     assert not only(trial(warnings=(ramp,)))
 
 
