@@ -72,3 +72,9 @@ except Resolver404:
 """
     said = run("-c", asked, **PRODUCTION, DJANGO_SETTINGS_MODULE="project.settings")
     assert said.stdout == "no admin ['json']\n"
+
+
+def test_the_tests_are_run_by_the_command_that_a_django_user_types():
+    wanted = "tests/project/test_image.py::test_gunicorn_is_process_1_and_nobody_runs_it"
+    ended = run("manage.py", "test", "--collect-only", "-q", wanted)
+    assert (ended.returncode, ended.stdout.splitlines()[0]) == (0, wanted)

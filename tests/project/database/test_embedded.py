@@ -157,6 +157,12 @@ def test_what_ends_exec_ends_its_command_and_lets_go_of_the_server(server, numbe
         assert command.wait(60) == 256 - signal.SIGTERM  # of its command
 
 
+def test_dbshell_asks_this_server_and_none_that_the_machine_has(server):
+    asked = ("dbshell", "--", "-Atc", "SHOW unix_socket_directories")
+    ended = run("-c", MANAGE, str(server.home), *asked, DJANGO_DEBUG="1", DATABASE_URL="")
+    assert (ended.returncode, ended.stdout) == (0, f"{server.socket_folder}\n")
+
+
 def test_with_production_settings_it_is_refused():
     ended = run("manage.py", "postgres", "start", **PRODUCTION)
     assert ended.returncode == 1
