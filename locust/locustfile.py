@@ -42,7 +42,7 @@ from request_log import RequestLog, path_for
 from running import follow, lead, prepare
 from shapes import choose_shape
 from thresholds import Slow, judge, refuse_no_thresholds
-from web_form import improve_form
+from web_form import improve_form, refuse_taken_port
 
 __all__ = ["ItemUser"]
 
@@ -79,6 +79,8 @@ def exit_if_wrong(options: Namespace) -> None:
         refuse_no_thresholds(options)
         if options.headless or options.autostart:  # else the form does it, for each of its runs
             prepare(options, options.host or "")
+        if not options.headless:
+            refuse_taken_port(options.web_host or "", options.web_port)
     except (ValueError, LookupError) as error:
         print(f"locust: error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)

@@ -1,5 +1,6 @@
-"""The web form: our order of the fields, and wrong values are refused in the form itself."""
+"""The web form: our order of the fields, wrong values are refused in it, a taken port before."""
 
+import socket
 from argparse import Namespace
 
 from flask import Flask, Response, jsonify, request
@@ -10,6 +11,17 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 from options import load_from, options_of
 from running import prepare
 from shapes import choose_shape
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raises ValueError where Locust, which listens later, would end in tracebacks."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host.removeprefix("*"), port), family=family).close()
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]
+        todo = "stop what listens there, or give another --web-port"
+        raise ValueError(f"web port {port}: {why}; {todo}") from error
 
 
 def improve_form(app: Flask, environment: Environment) -> None:

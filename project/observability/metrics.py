@@ -41,7 +41,8 @@ class Metrics(LifecycleHooks):
             why = str(getattr(error, "strerror", "") or error).partition(" (while")[0]
             _refuse(f"metrics cannot be served at {self.host}, port {self.port} ({why}): "
                     "stop what listens there, or set METRICS_PORT, METRICS_HOST")  # fmt: skip
-        arbiter.log.info("Metrics at http://%s:%d/metrics", self.host, self.scrapes.port)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        arbiter.log.info("Metrics at http://%s:%d/metrics", host, self.scrapes.port)
 
     def _exposition(self) -> Any:
         try:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,18 @@ def form(request: pytest.FixtureRequest) -> Iterator[Page]:
         wait_until(lambda: answers(web_ui))
         page.goto(web_ui)
         yield page
+
+
+def test_a_port_that_is_taken_is_one_line_that_says_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [sys.executable, "-m", "locust", "--loglevel", "ERROR", "--web-port", port]
+        ended = subprocess.run(
+            words, cwd=ROOT, env=environment({}), capture_output=True, text=True, check=False
+        )
+    line = f"locust: error: web port {port}: Address already in use; stop what listens there, or"
+    assert ended.stderr == f"{line} give another --web-port\n"
+    assert (ended.returncode, ended.stdout) == (2, "")
 
 
 def answers(url: str) -> bool:
