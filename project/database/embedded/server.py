@@ -27,6 +27,7 @@ DATABASE = "crud"
 SUPERUSER = "postgres"
 LONGEST_SOCKET_PATH = 103  # bytes of sockaddr_un.sun_path, less the closing zero; Linux has 107
 START_LIMIT = 60  # seconds
+TROUBLE = ("FATAL", "PANIC", "error:")
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -237,10 +238,12 @@ class Server:
 
     def _reason(self, finished: subprocess.CompletedProcess[str]) -> str:
         said = (finished.stderr or finished.stdout).strip().splitlines() or ["no message"]
-        logged = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        if "log output" in said[-1]:  # "Examine the log output."
-            said = [line for line in logged if "FATAL" in line or "PANIC" in line] or said
-        return f"{said[-1]} (the server's log is {self.log})"
+        looked_at, last = said, said[-1]
+        if "log output" in last and self.log.exists():  # "Examine the log output."
+            looked_at = self.log.read_text(errors="replace").splitlines()[::-1]
+        # What a program says after its trouble is what it does about it.
+        why = next((line for line in looked_at if any(word in line for word in TROUBLE)), last)
+        return f"{why} (the server's log is {self.log})"
 
 
 def _can_be_named(folder: Path) -> bool:

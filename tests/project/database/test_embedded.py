@@ -193,6 +193,14 @@ def test_a_server_that_cannot_start_says_why_in_one_line(cluster, open_folder, m
     assert "FATAL" in ended.err
 
 
+def test_of_what_a_program_says_the_line_with_the_reason_is_told(open_folder):
+    """As initdb ends on a full disk."""
+    said = "ok\n[7] FATAL:  could not extend file: No space left on device\n[7] HINT:  Check\n"
+    said += "child process exited with exit code 1\ninitdb: removing data directory\n"
+    failed = subprocess.CompletedProcess((), 1, "", said)
+    assert Server(open_folder)._reason(failed).startswith("[7] FATAL:  could not extend file: No")
+
+
 def test_manage_py_says_in_one_line_what_is_not_as_it_should_be():
     ended = run("-c", UNCONFIGURED)
     assert (ended.returncode, ended.stderr) == (1, "manage.py: pg_ctl failed: no room\n")
