@@ -3,6 +3,7 @@
 import functools
 import re
 import select
+from dataclasses import replace
 from types import BuiltinFunctionType, MethodType
 from typing import Any
 
@@ -20,7 +21,7 @@ from drf_speedups.eligibility.driver import (
     error_of,
     psycopg,
 )
-from drf_speedups.eligibility.members import Role, check_members, is_genuine
+from drf_speedups.eligibility.members import Role, check_members, is_framework_s, is_genuine
 from drf_speedups.eligibility.reasons import unless
 
 # What a backend may do in its own way, for whoever uses its connections runs it: how they are
@@ -61,7 +62,9 @@ def check_database(using: str) -> None:
     unless(connection.vendor == "postgresql", f"the database is {connection.vendor}: only "
            "PostgreSQL can write JSON so")  # fmt: skip
     unless(not driver.MISSING, driver.MISSING)
-    check_members(type(connection), BACKEND)
+    kind = type(connection)
+    ours = frozenset(filter(is_framework_s, kind.__mro__))  # `drf_speedups.postgresql`, too
+    check_members(kind, replace(BACKEND, also=ours))
     unless(type(connection.ops) is DatabaseOperations, "the backend has its own operations")
     for kind in (Query, *map(connection.ops.compiler, COMPILERS)):
         check_members(kind, Role(kind))  # unless somebody has changed how queries become SQL

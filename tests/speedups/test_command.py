@@ -34,6 +34,13 @@ def test_generic_views_are_listed_too():
     assert said[said.index("Listed") + 1].split(maxsplit=1) == ["rows", "lists by the database"]
 
 
+def test_each_action_of_the_service_is_on_with_the_backends_that_it_has(settings):
+    settings.ROOT_URLCONF = "project.urls"
+    lines = _said().splitlines()
+    begin = lines.index("ItemViewSet") + 1
+    assert [line.split()[1:] for line in lines[begin : begin + 6]] == [["on"]] * 6
+
+
 @pytest.mark.parametrize("debug", [True, False])
 def test_routes_that_are_not_in_the_lane_are_listed_where_there_is_one(settings, debug):
     settings.ROOT_URLCONF = "tests.speedups.library.urls"
