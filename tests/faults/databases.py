@@ -10,10 +10,12 @@ from pathlib import Path
 
 import psycopg
 
+from drf_speedups.postgresql import half_open
 from tests.faults.cluster import ROLE, Cluster
-from tests.faults.stage import Fault, Stage
+from tests.faults.stage import LIMIT, LONGEST_RECOVERY, Fault, Stage
 
 MEANWHILE = 0.4  # seconds for which a fault lasts
+UNNOTICED = LIMIT + half_open.GRACE + half_open.INTERVAL  # seconds in which a link may be silent
 SLOW = """
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
 AS 'BEGIN PERFORM pg_sleep(5); RETURN NEW; END'
@@ -182,6 +184,11 @@ SLOWNESS = (
 )
 LINK = (
     Fault("link cut", _link_cut),
-    Fault("link half-open", _link_half_open, rounds=20),  # each finds other statements under way
+    Fault(
+        "link half-open",
+        _link_half_open,
+        rounds=20,  # each finds other statements under way
+        recovery=UNNOTICED + LONGEST_RECOVERY,
+    ),
 )
 DISK = Fault("disk full", _disk_full)

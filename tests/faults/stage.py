@@ -21,7 +21,8 @@ from tests.faults.proxy import Proxy
 BUFFERED, GTHREAD = "drf_speedups.worker.BufferedWorker", "gthread"
 WORKER_CLASSES = {"buffered": BUFFERED, "gthread": GTHREAD}
 LONGEST_RECOVERY = 2.0  # seconds
-IMPATIENT = "options=-c%20statement_timeout%3D500ms%20-c%20lock_timeout%3D200ms"
+LIMIT = 0.5  # seconds for a statement
+IMPATIENT = f"options=-c%20statement_timeout%3D{LIMIT * 1000:.0f}ms%20-c%20lock_timeout%3D200ms"
 TABLE = "SELECT id, name, quantity FROM crud_item"
 
 
