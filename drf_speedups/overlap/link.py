@@ -112,8 +112,8 @@ class Link:
     def receive(self) -> Iterator[Call]:
         """Read what has come; yield each statement that is done, with its result."""
         yield from self._read()
-        # Of a long encrypted record older libpq takes a part, and no poller tells of the rest: there
-        # is none once it has read where the socket was empty before.
+        # Of a long encrypted record older libpq takes a part, and no poller tells of the rest:
+        # there is none once it has read where the socket was empty before.
         may_hide = self._pgconn.ssl_in_use or self._pgconn.used_gssapi
         while may_hide:
             may_hide = _is_readable(self.fd)
