@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.project.production import PRODUCTION, run
+from tests.project.production import PRODUCTION, run, run_anew
 from tests.test_layout import read_names
 
+SETTINGS = "project.settings"
 # As gunicorn does, as far as it needs no port.
 START = """
 import runpy, sys, warnings
@@ -54,7 +55,7 @@ ENVIRONMENTS = st.fixed_dictionaries(
 
 def start(environment: dict[str, str]) -> tuple[int, str]:
     """Start the service; return the exit code and what it said."""
-    ended = run("-c", START, **environment, DJANGO_SETTINGS_MODULE="project.settings")
+    ended = run("-c", START, **environment, DJANGO_SETTINGS_MODULE=SETTINGS)
     return ended.returncode, ended.stderr
 
 
@@ -100,5 +101,8 @@ def test_no_environment_is_a_traceback(changes, without):
     assert_goes_on_or_says_why(kept | changes)
 
 
-def test_a_start_as_it_should_be_goes_on():
-    assert start({**PRODUCTION, "LOG_LEVEL": "WARNING"}) == (0, "")
+def test_a_start_as_it_should_be_goes_on_and_python_says_nothing_at_its_end():
+    ended = run_anew(
+        "-c", START, **PRODUCTION, LOG_LEVEL="WARNING", DJANGO_SETTINGS_MODULE=SETTINGS
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
