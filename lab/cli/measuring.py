@@ -1,8 +1,9 @@
 """What the measuring commands share: make a plan, carry it out, draw what was found."""
 
 import argparse
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ OWN = (
     "--seed", "--shape", "--headless", "--autostart", "--request-log", "--processes", "--master",
     "--worker",
 )  # fmt: skip
+SCHEME = re.compile("[A-Za-z-]{0,12}")  # as in locust/options.py: what is longer may be the key
 SHORT = ("-u", "-r", "-t", "-H")
 
 
@@ -66,7 +68,8 @@ def _typed(words: Sequence[str]) -> str:
 
 def _refuse_secrets(load: Sequence[str]) -> None:
     """Raise `LabError` for a key that would be kept in plan, records and reports."""
-    if any(word.startswith("--api") for word in load):
+    headers = (word.partition(":")[2].strip() for word in _said(load, "--auth-header"))
+    if [*_said(load, "--api-key")] or not all(map(SCHEME.fullmatch, headers)):
         raise LabError(
             "the key must not stand in --load, which is kept in plan, records and reports: "
             "put it into the variable LOCUST_API_KEY, or into a file named by LOCUST_API_KEY_FILE"
@@ -75,10 +78,17 @@ def _refuse_secrets(load: Sequence[str]) -> None:
 
 def _with_its_mix(setting: PlannedSetting, load: Sequence[str]) -> PlannedSetting:
     """Return a setting with the mix that the options of its load name, as those of probe do."""
-    said = [word.removeprefix("--mix=") for word in load if word.startswith("--mix=")]
-    said += [word for name, word in pairwise(load) if name == "--mix"]
+    said = [*_said(load, "--mix")]
     mix = MIXES.get(said[-1], said[-1]) if said else setting.conditions.mix
     return replace(setting, conditions=replace(setting.conditions, mix=mix))
+
+
+def _said(load: Sequence[str], option: str) -> Iterator[str]:
+    """Yield what is said of an option, by its name or the begin of it: Locust takes both."""
+    for word, following in pairwise((*load, "")):
+        name, is_one_word, value = word.partition("=")
+        if len(name) > 2 and option.startswith(name):
+            yield value if is_one_word else following
 
 
 def _refuse_the_labs_own(load: Sequence[str]) -> None:

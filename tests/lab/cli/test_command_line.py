@@ -254,11 +254,14 @@ def test_options_are_whole_words_for_what_is_recorded_leaves_the_folder_of_resul
     assert "unrecognized arguments: --result /home/me" in capsys.readouterr().err
 
 
-def test_the_mix_among_the_options_of_the_load_is_that_of_the_records(tmp_path, monkeypatch):
+@pytest.mark.parametrize("option", ["--mix 80/20/0/0", "--mix=80/20/0/0", "--mi 80/20/0/0"])
+def test_the_mix_among_the_options_of_the_load_is_that_of_the_records(
+    tmp_path, monkeypatch, option
+):
     monkeypatch.setattr(measuring, "measure", lambda folder, live: folder)
     monkeypatch.setattr(measuring, "running", lambda target, pid: None)
     monkeypatch.setattr(main_module, "_say", lambda folder, options: 0)
-    load = "--base-path /x --mix 80/20/0/0"
+    load = f"--base-path /x {option}"
     words = ["--load", load, "--results", str(tmp_path)]
     assert main(["run", "http://127.0.0.1:9", *words]) == 0
     (folder,) = tmp_path.iterdir()
