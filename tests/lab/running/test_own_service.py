@@ -102,7 +102,7 @@ def test_a_service_that_does_not_start_shows_why(tmp_path, capsys, monkeypatch):
     (["nothing.toml"], "cannot read nothing.toml"),
     (["http://me:secret@127.0.0.1:9"], "the address holds a name or password"),
     (["http://127.0.0.1:9", "--load", "--api-key secret"], "LOCUST_API_KEY"),
-    (["http://127.0.0.1:9", "--load", "--ap=secret"], "LOCUST_API_KEY"),
+    (["http://127.0.0.1:9", "--load", "--ap secret"], "LOCUST_API_KEY"),
     (["http://127.0.0.1:9", "--load", "--auth-header 'X-Key: secret7'"], "LOCUST_API_KEY"),
     (["http://127.0.0.1:9", "--load", "--auth='X-Key: Token secret'"], "LOCUST_API_KEY"),
 ])  # fmt: skip
