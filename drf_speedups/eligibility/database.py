@@ -33,6 +33,7 @@ BACKEND = Role(
         "ensure_connection", "is_usable", "close", "_close", "close_if_unusable_or_obsolete",
         "close_if_health_check_failed", "ensure_timezone", "ensure_role", "close_pool",
     }),
+    values=frozenset({"client_class", "creation_class"}),  # of dbshell, and of test databases
 )  # fmt: skip
 # In `tgtype`, 1 is FOR EACH ROW and 2 is BEFORE: only both together can change what is stored. 4 is
 # INSERT; a key of another table has such a trigger, too. Parts of a table have their own.
