@@ -81,7 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         started = time.monotonic()
         until, why = _silent.get(self.alias, (started, ""))
         if started < until:
-            raise OperationalError(f"not tried again after a moment ago: {why}")
+            raise OperationalError(f"{why}, a moment ago: not tried again yet")
         try:
             connection = super().get_new_connection(with_addresses(conn_params))
         except Exception as error:

@@ -46,7 +46,7 @@ examples:
   python -m lab sweep --command "uvicorn app:app --port {port} --workers {workers}"
   python -m lab sweep django --workers 1,2,4 --db-rtt 2ms     the same, database further away
   python -m lab sweep django --p95 300ms                      the fewest workers that meet it
-  python -m lab ladder                                        what does each speed-up buy?
+  python -m lab ladder                                        what does each speed-up buy? an hour
   python -m lab run django --cpus 1 --memory 512m             on one small box
   python -m lab run article --duration 10m                    the four figures of the article
   python -m lab run --hosts hosts.toml --users 500            service and load on other hosts
