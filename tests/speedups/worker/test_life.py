@@ -188,7 +188,8 @@ def test_what_it_cannot_do_ends_the_start_with_a_line_that_says_so(setting, valu
 def test_a_master_that_is_told_to_serve_tls_ends_at_once(tmp_path):
     application = "tests.speedups.worker.applications:simple"
     command = (sys.executable, "-m", "gunicorn", "-k", "drf_speedups.worker.BufferedWorker",
-               "--certfile", __file__, "--no-control-socket", application)  # fmt: skip
+               "--certfile", __file__, "--no-control-socket", "--bind=127.0.0.1:0",
+               application)  # fmt: skip
     with program(command, log=tmp_path / "log", env={}) as started:
         assert started.wait(20) == 2
         assert "cannot serve TLS (certfile, keyfile): use worker_class" in started.last_lines()
