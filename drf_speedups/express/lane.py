@@ -163,12 +163,12 @@ def _check_chain(given: dict[str, Any], middleware: list[Any]) -> None:
     found = [*_loaded(given["_middleware_chain"])]
     listed = [one for name in OF_A_HANDLER - {"_middleware_chain"} for one in given[name]]
     own = [one for one in listed if type(getattr(one, "__self__", None)) not in middleware]
-    unless(found and found == wanted[: len(found)] and not own, "other middleware is loaded than "
-           "the settings name, or something stands around it")  # fmt: skip
+    unless(found == wanted and not own, "other middleware is loaded than the settings name, "
+           "something stands around it, or one has no `get_response`")  # fmt: skip
 
 
 def _loaded(chain: Any) -> Iterator[type]:
-    """Yield the classes of what is loaded, the outermost first, as far as that can be seen."""
+    """Yield the classes of what is loaded, the outermost first: it ends where nothing is seen."""
     while type(chain) is FunctionType and chain.__code__ is CONVERTING:
         within = (chain.__closure__ or ())[0].cell_contents
         yield type(within)

@@ -137,6 +137,25 @@ def test_what_is_put_around_the_views_after_django_has_loaded_the_middleware_clo
         assert not ExpressLane(looked_at).open().is_open
 
 
+class Keeping:
+    """Takes part in the lane, and calls what stands within it otherwise than Django does."""
+
+    admits, complete = RequestContext.admits, RequestContext.complete
+
+    def __init__(self, get_response: Any) -> None:
+        self.within = get_response
+
+    def __call__(self, request: Any) -> Any:
+        """Hand it on."""
+        return self.within(request)
+
+
+def test_a_middleware_within_which_nothing_is_seen_closes_the_lane():
+    with only(ALL), served(), override_settings(MIDDLEWARE=[f"{__name__}.Keeping"]):
+        lane = ExpressLane(WSGIHandler()).open()
+    assert "one has no `get_response`" in lane.closed_because
+
+
 class Telling(RequestContext):
     """Takes part in the lane, where it is used."""
 
