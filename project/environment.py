@@ -39,6 +39,11 @@ def text(name: str, default: str = "") -> str:
         refuse(f"{name}_FILE", f"names {path!r}, which cannot be read: {error}")
 
 
+def is_named(name: str) -> bool:
+    """Tell whether somebody meant to give a value, even if the file for it is still empty."""
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
 def tell(name: str, value: str) -> None:
     """Set what a library reads from the environment."""
     os.environ[name] = value

@@ -17,7 +17,8 @@ DATABASE_URL = environment.text("DATABASE_URL")
 
 # Development is `python manage.py …` on a machine where nothing else was said.
 DEBUG = environment.flag(
-    "DJANGO_DEBUG", default=Path(sys.argv[0]).name == "manage.py" and not DATABASE_URL
+    "DJANGO_DEBUG",
+    default=Path(sys.argv[0]).name == "manage.py" and not environment.is_named("DATABASE_URL"),
 )
 EMBEDDED_POSTGRESQL_ALLOWED = DEBUG
 

@@ -175,6 +175,16 @@ def test_development_is_manage_py_where_no_database_was_named(
     assert load(DATABASE_URL=url)["DEBUG"] is debug
 
 
+def test_a_file_for_the_database_that_is_empty_yet_is_no_development(
+    refusal, monkeypatch, tmp_path
+):
+    """Else `manage.py migrate` would migrate the embedded one and say that all is well."""
+    monkeypatch.setattr(sys, "argv", ["manage.py"])
+    (tmp_path / "url").touch()
+    file = str(tmp_path / "url")
+    assert refusal(DATABASE_URL=None, DATABASE_URL_FILE=file).startswith("DATABASE_URL is missing")
+
+
 @pytest.mark.parametrize(("terminal", "said", "formatter"), [
     (True, None, "people"), (True, "json", "json"),
     (False, None, "json"), (False, "people", "people"),
