@@ -1,11 +1,12 @@
 """Whether the requests of an application overlap at all, and with which lane."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections
 
 from drf_speedups.eligibility import driver
-from drf_speedups.eligibility.driver import DatabaseWrapper
+from drf_speedups.eligibility.database import BACKEND
 from drf_speedups.eligibility.members import Role, check_members, is_framework_s
 from drf_speedups.eligibility.reasons import StepAside, switched_on, unless
 from drf_speedups.express.lane import ExpressLane, Lane
@@ -52,4 +53,4 @@ def _check(lane: Lane, links: int, alias: str) -> None:
            "AUTOCOMMIT is off: changes are somebody's to commit")  # fmt: skip
     kind = type(database)
     ours = frozenset(filter(is_framework_s, kind.__mro__))
-    check_members(kind, Role(DatabaseWrapper, also=ours, run=CONNECTING))
+    check_members(kind, replace(BACKEND, also=ours, run=CONNECTING))
