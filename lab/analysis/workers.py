@@ -34,6 +34,13 @@ class Aim:
         p95 = setting.p95
         return (p95.interval.high if p95.interval else p95.middle) < self.objective_ms
 
+    def none(self, row: Sequence[Setting]) -> str:
+        """Begin to say that none holds a load: surely, or that none is sure to hold it."""
+        p95s = [setting.p95 for setting in row]
+        lows = [p95.interval.low if p95.interval else p95.middle for p95 in p95s]
+        surely = "surely " if min(lows) < (self.objective_ms or 0.0) else ""
+        return f"none of the worker counts measured {surely}holds"
+
     def tied(self, setting: Setting, best: Setting) -> bool:
         """Whether a setting is as fast as the best. Raises `CannotTellError` for few repeats."""
         found = ratio(throughput, setting, best)
@@ -98,9 +105,9 @@ def workers(settings: Sequence[Setting], aim: Aim) -> Answer:
             besides += [
                 f"{setting.sentence}: no valid trial" for setting in settings if not setting.trials
             ]
-            larger = [count for count in map(_users, by_users) if count > _users(row)]
-            too_many = min(larger, default=None)
-            return _advice(row, aim.smallest(row, best), aim, too_many, [*besides, *broken])
+            larger = [other for other in by_users if _users(other) > _users(row)]
+            not_held = min(larger, key=_users, default=None)
+            return _advice(row, aim.smallest(row, best), aim, not_held, [*besides, *broken])
     return _none_holds(by_users[-1], aim)
 
 
@@ -131,7 +138,7 @@ def _none_holds(row: Sequence[Setting], aim: Aim) -> Answer:
     best = min(row, key=lambda setting: setting.p95.middle)
     users = best.conditions.users
     text = (
-        f"advice: none of the worker counts measured holds {users} users at p95 < "
+        f"advice: {aim.none(row)} {users} users at p95 < "
         f"{aim.objective_ms:g} ms; the best, {_size(best, row)}, has {estimated(best.p95)} ms."
     )
     numbers = {"users": users, "p95_ms": best.p95.middle}
@@ -147,7 +154,7 @@ def _advice(
     row: Sequence[Setting],
     pick: Setting,
     aim: Aim,
-    too_many: int | None,  # users, of which no setting holds so many
+    not_held: Sequence[Setting] | None,  # the fewest users that are too many
     besides: Sequence[str],
 ) -> Answer:
     count, users, p95 = pick.conditions.workers, pick.conditions.users, pick.p95
@@ -158,7 +165,7 @@ def _advice(
     parts = [
         f"{many} hold{'s' if one else ''} {users} users at {latency}"
         + (f" with {percent(spare)} CPU to spare" if spare is not None else ""),
-        *([f"none of the worker counts measured holds {too_many}"] if too_many else ()),
+        *([f"{aim.none(not_held)} {_users(not_held)}"] if not_held else ()),
         *_more(row, pick, aim),
         *filter(None, (memory(pick), connections(pick))),
     ]
@@ -167,7 +174,7 @@ def _advice(
         "workers": count,
         "threads": pick.conditions.threads,
         "users": users,
-        "users_not_held": too_many,
+        "users_not_held": _users(not_held) if not_held else None,
         "p95_ms": p95.middle,
         "throughput_per_s": pick.median(throughput),
         "spare_cpu": spare,
@@ -235,7 +242,7 @@ def _other(row: Sequence[Setting], aim: Aim) -> str:
     try:
         best = aim.best(row)
         if best is None:
-            return f"{users} users: none of the worker counts measured holds them"
+            return f"{users} users: {aim.none(row)} them"
         pick = aim.smallest(row, best)
     except CannotTellError as why:
         return f"{users} users: I cannot tell, because {why}"

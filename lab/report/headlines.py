@@ -77,7 +77,11 @@ def _advised(found: Analysis, label: str, numbers: Mapping[str, float | str | No
         if one.label == label and one.trials
         and [one.conditions.workers, one.conditions.threads, one.conditions.users] == wanted
     )  # fmt: skip
-    more = f"; none holds {numbers['users_not_held']:,} users" if numbers["users_not_held"] else ""
+    more = (
+        f"; none surely holds {numbers['users_not_held']:,} users"
+        if numbers["users_not_held"]
+        else ""
+    )
     return Headline(
         about=label,
         figure=str(numbers["size"]),

@@ -72,6 +72,15 @@ def test_an_objective_that_nobody_meets_is_said():
     assert "none of the worker counts measured holds 60 users at p95 < 5 ms" in answer.text
 
 
+def test_an_objective_within_the_interval_is_not_said_to_be_missed():
+    widely = sweep({1: 12_000, 2: 24_000})
+    p95 = analyse(widely).settings[-1].p95
+    assert p95.interval
+    between = (p95.middle + p95.interval.high) / 2
+    answer = advice(widely, objective_ms=between)
+    assert "none of the worker counts measured surely holds 60 users at p95 < " in answer.text
+
+
 def test_two_repeats_are_too_few_for_an_advice_but_their_figures_are_shown():
     answer = advice(sweep({1: 12_000, 2: 24_000}, repeats=(1.0, 1.01)))
     assert answer.kind is Kind.UNKNOWN
