@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from lab.cli.arguments import MIXES, service
-from lab.cli.live import Live
 from lab.cli.progress import Progress
 from lab.errors import LabError
 from lab.experiments import plan
@@ -137,6 +136,8 @@ def _refuse_unheard(told: Service | Hosts, conditions: set[Conditions]) -> None:
 def measure(folder: Path, *, live: bool) -> Path:
     """Measure what is left of a folder's plan, and draw whatever there is. Raises `LabError`."""
     plan.read(folder)
+    if live:
+        from lab.cli.live import Live  # with matplotlib, as `redraw`
     try:
         engine.carry_out(folder, Live if live else Progress)
     finally:

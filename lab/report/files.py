@@ -8,7 +8,6 @@ from lab.errors import LabError
 from lab.records import jsonlines
 from lab.report import summary
 from lab.report.blocks import markdown
-from lab.report.charts.all import charts
 from lab.report.contents import report
 from lab.report.page.render import page
 
@@ -20,6 +19,8 @@ def redraw(folder: Path, objective_ms: float | None = None) -> Analysis:
 
     Raises `LabError` without a completed trial, OSError when the files cannot be written.
     """
+    from lab.report.charts.all import charts  # matplotlib is a third of a start
+
     found = analysed(folder, objective_ms)
     said = json.dumps(summary.document(found), indent=1, ensure_ascii=False)
     write(folder / SUMMARY, said + "\n")

@@ -17,7 +17,6 @@ import pytest
 from lab.cli.main import main
 from lab.experiments import targets
 from lab.records import jsonlines, trial
-from lab.report import files
 from tests.faults.cluster import Cluster
 from tests.lab.stub_lab import STUB
 from tests.load.stub import Stub
@@ -48,7 +47,7 @@ def lab(*words):
     ):
         here.setattr(signal, "signal", lambda number, handler: None)  # pytest keeps its own
         here.setattr(targets, "TARGETS", {STUB.name: STUB})
-        here.setattr(files, "charts", lambda found: {})
+        here.setattr("lab.report.charts.all.charts", lambda found: {})
         code = main(words)
     return Ended(code, out.getvalue(), err.getvalue())
 
