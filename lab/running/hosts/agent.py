@@ -48,7 +48,9 @@ def main(config: dict[str, Any]) -> None:
 
 
 def _started(words: list[str], folder: str, env: dict[str, str]) -> Child:
-    whole = {"PYTHONUSERBASE": site.getuserbase(), **os.environ, **env}  # Locust gets another HOME
+    # Of this host's own Locust gets neither variables nor, by another HOME, a file of settings.
+    own = {name: said for name, said in os.environ.items() if not name.startswith("LOCUST_")}
+    whole = {"PYTHONUSERBASE": site.getuserbase(), **own, **env}
     with open(f"{folder}/output", "wb") as output:
         return subprocess.Popen(
             words, cwd=folder, env=whole, stdin=subprocess.DEVNULL, stdout=output,

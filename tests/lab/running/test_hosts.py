@@ -120,6 +120,15 @@ def test_an_agent_starts_watches_and_brings_back_what_was_written(tmp_path):
     assert len(reported.parties["generator"].cores) == os.cpu_count()
 
 
+def test_what_a_host_sets_for_locust_changes_no_load(tmp_path):
+    host = Host("load1", Role.LOAD_WORKER, run="env LOCUST_PAGE_SIZE=1")
+    said = ["sh", "-c", "env | grep LOCUST_"]
+    with agent(host, said, tmp_path, {"LOCUST_API_KEY": "key"}) as found:
+        while not (end := found.end()):
+            time.sleep(0.05)
+    assert end["said"] == "LOCUST_API_KEY=key"
+
+
 def test_a_host_that_is_lost_under_way_is_one_line(tmp_path):
     host = Host("load1", Role.LOAD_WORKER)
     with agent(host, ["sleep", "60"], tmp_path) as found:
