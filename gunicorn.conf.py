@@ -16,12 +16,15 @@ from typing import Any, NoReturn
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
+from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.sync import SyncWorker
 
 from drf_speedups.server import container, current_worker, start_line
 from drf_speedups.server.lifecycle import lifecycle_hooks
 from drf_speedups.worker import BufferedWorker
 
 BUFFERED = "drf_speedups.worker.BufferedWorker"
+CLASSES = f"{BUFFERED}, gthread, sync and classes that are derived from them"
 MEGABYTE = 1_048_576
 KEPT = ("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")  # by gunicorn.pth from gunicorn
 
@@ -100,8 +103,7 @@ def _worker_class() -> str:
     try:
         util.load_class(name, section="gunicorn.workers")
     except RuntimeError:
-        allowed = f"{BUFFERED}, gthread, sync or another class that can be loaded"
-        _refuse("GUNICORN_WORKER_CLASS", name, allowed)
+        _refuse("GUNICORN_WORKER_CLASS", name, CLASSES)
     return name
 
 
@@ -182,9 +184,9 @@ def _refuse_what_cannot_act(server: Any) -> None:
     if server.cfg.reload:
         _refuse("--reload", "on", "none: the master loads the code once for all its workers. "
                 "While developing: python manage.py runserver")  # fmt: skip
-    if "asgi" in server.worker_class.__name__.lower() or "Uvicorn" in server.worker_class.__name__:
-        _refuse("the worker class", server.cfg.worker_class_str, "those for WSGI: "
-                f"{BUFFERED}, gthread or sync")  # fmt: skip
+    # Others know no WSGI, or change the threads and locks of what is loaded before the fork.
+    if not issubclass(server.worker_class, (BufferedWorker, SyncWorker, ThreadWorker)):
+        _refuse("the worker class", server.cfg.worker_class_str, CLASSES)
 
 
 def on_starting(server: Any) -> None:

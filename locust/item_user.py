@@ -43,7 +43,7 @@ Check = Callable[[ResponseContextManager], object]
 MISSING = (404, 410)
 LOST = "lost write"  # begins the message; the lab knows it by this
 
-CHECK = "is the path right, are the rows there (--base-path, --seeded-rows)?"
+CHECK = "is the path right, are the rows there (--base-path, --seeded-rows), is this the only load?"
 UNANSWERED = "no answer until the end of the load"
 
 ACCEPT_JSON = {"Accept": "application/json"}

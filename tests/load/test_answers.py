@@ -59,7 +59,7 @@ def test_missing_rows_that_nobody_deleted_are_failures_with_a_hint(
 ) -> None:
     run = runs["missing rows"]
     assert "a row that nobody deleted is not there" in run.err.partition("Error report")[2]
-    assert "is the path right, are the rows there (--base-path, --seeded-rows)?" in run.err
+    assert "is the path right, are the rows there (--base-path, --seeded-rows), is this" in run.err
     assert run.code == 1
 
 
