@@ -3,6 +3,7 @@
 import io
 import re
 import socket
+import textwrap
 from typing import Any
 
 import pytest
@@ -234,6 +235,19 @@ def test_a_body_cut_off_by_the_client_is_a_400():
     request = head("POST / HTTP/1.1", HOST, "Content-Length: 5", body=b"he")
     with inside(answering([b"never called"])) as served:
         assert talk(served.address, request).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_refusal_is_whole_whatever_python_makes_of_a_text_s_blank_lines(monkeypatch):
+    def as_since_python_3_14(text):
+        return re.sub(r"(?m)^\s+$", "", dedent(text))
+
+    dedent = textwrap.dedent
+    monkeypatch.setattr(textwrap, "dedent", as_since_python_3_14)
+    with inside(answering([b"never called"])) as served:
+        refused = talk(served.address, b"broken\r\n\r\n")
+    begin, _, page = refused.partition(b"\r\n\r\n")
+    assert b"Content-Length: %d" % len(page) in begin
+    assert b"&#x27;broken&#x27;" in page
 
 
 def test_flask_is_served():
