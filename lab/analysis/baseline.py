@@ -24,6 +24,7 @@ from lab.records.operations import ALL
 from lab.records.trial import Trial
 
 TOLERANCE = 0.05  # a change that is no larger is the machine's, or nobody's concern
+DOUBLED = 2.0
 Value = Callable[[Trial], float | None]
 
 
@@ -73,6 +74,13 @@ class Differences:
     def failed(self) -> list[Compared]:
         """Return what speaks against the later result."""
         return [*self.those(Change.INVALID), *self.those(Change.WORSE)]
+
+    @property
+    def too_wide(self) -> list[Compared]:
+        """Return the figures of which even a doubling would have passed for chance."""
+        seen = Interval(1 / DOUBLED, DOUBLED)
+        even = self.those(Change.EVEN)
+        return [one for one in even if one.interval and not one.interval.within(seen)]
 
     def those(self, change: Change) -> list[Compared]:
         """Return the figures that became so."""

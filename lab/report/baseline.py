@@ -30,7 +30,13 @@ def blocks(found: Differences, before: str, now: str) -> list[Block]:
 
 
 def _sentences(found: Differences) -> list[str]:
-    return [sentence(one) for one in found.failed]
+    said = [sentence(one) for one in found.failed]
+    if wide := len(found.too_wide):
+        said.append(
+            f"{wide} of those that are {Change.EVEN} could not show a doubling: their repeats are "
+            "too few or differ too much (--repeats 5, longer windows)"
+        )
+    return said
 
 
 def sentence(one: Compared) -> str:

@@ -8,6 +8,8 @@ import pytest
 from lab.analysis.baseline import Change, differences, welch
 from lab.analysis.settings import by_setting
 from lab.errors import LabError
+from lab.report.baseline import blocks
+from lab.report.blocks import Bullets
 from tests.lab.examples import load, trial
 
 
@@ -33,6 +35,17 @@ def test_the_same_is_not_distinguishable_in_anything():
     found = differences(result(100, 105, 102), result(102, 104, 101))
     assert set(changes(found).values()) == {Change.EVEN}
     assert found.circumstances == ()
+
+
+def test_a_comparison_that_could_not_show_a_doubling_says_so():
+    wild, steady = (50, 100, 200), (100, 105, 102)
+    blind, sees = differences(result(*wild), result(*wild)), differences(*[result(*steady)] * 2)
+    assert set(changes(blind).values()) == {Change.EVEN}
+    assert "throughput" in {one.figure for one in blind.too_wide}
+    assert not sees.too_wide
+    said = blocks(blind, "old", "new")[1]
+    assert isinstance(said, Bullets)
+    assert "could not show a doubling" in said.items[1]
 
 
 def test_slower_answers_are_worse_and_faster_ones_better_in_each_operation():
