@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from drf_speedups.postgresql import names
 
-MOMENT = 0.2  # seconds; far less than `getaddrinfo` takes where nobody answers
+MANY = 100
 
 
 class NameServer:
@@ -73,10 +73,10 @@ def test_an_address_is_left_as_it_is(server, host):
 
 def test_who_waits_for_a_name_is_told_soon_and_who_comes_later_at_once(server):
     started = time.monotonic()
-    for _ in range(50):
+    for _ in range(MANY):
         with pytest.raises(OperationalError, match="'db' has no address: its name server has not"):
             names.with_addresses({"host": "db"})
-    assert time.monotonic() - started < MOMENT
+    assert time.monotonic() - started < MANY * names.PATIENCE / 2  # one has waited, not each
     assert server.asked == 1
 
 
