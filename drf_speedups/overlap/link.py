@@ -55,6 +55,7 @@ class Link:
         self.fastest = 1.0  # seconds: the shortest time in which a result came, slowly forgotten
         self._expected: deque[Call | None] = deque()  # in this order; None is a Sync of reads
         self._pgconn = connection.pgconn
+        self._is_encrypted = self._pgconn.ssl_in_use or self._pgconn.used_gssapi
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
         self._prepares = prepares
@@ -114,7 +115,7 @@ class Link:
         yield from self._read()
         # Of a long encrypted record older libpq takes a part, and no poller tells of the rest:
         # there is none once it has read where the socket was empty before.
-        may_hide = self._pgconn.ssl_in_use or self._pgconn.used_gssapi
+        may_hide = self._is_encrypted
         while may_hide:
             may_hide = _is_readable(self.fd)
             yield from self._read()

@@ -67,8 +67,6 @@ def test_results_come_in_the_order_of_the_statements(link):
 class HalfRead:
     """libpq with TLS: it takes what has come off the socket, and shows it when asked once more."""
 
-    ssl_in_use = True
-
     def __init__(self, pgconn):
         self._pgconn = pgconn
         self._taken = False
@@ -86,7 +84,7 @@ class HalfRead:
 
 
 def test_what_tls_has_taken_off_the_socket_is_read_though_no_poller_tells_of_it(link):
-    link._pgconn = HalfRead(link._pgconn)
+    link._pgconn, link._is_encrypted = HalfRead(link._pgconn), True
     for number in range(3):
         call = put(link, ECHO, number)
         assert finish(link) == [call]
