@@ -74,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             signal.signal(number, _interrupt)
     if isinstance(sys.stdout, TextIOWrapper):  # not all that is said is in every character set
         sys.stdout.reconfigure(errors="replace")
+    if os.environ.get("COLUMNS") == "0":  # nobody set its size: rich would write nothing
+        del os.environ["COLUMNS"]
     try:
         folder: Path | None = options.run(options)
         code = _say(folder, options) if folder else GOOD

@@ -34,3 +34,10 @@ def test_what_cannot_be_done_without_is_exit_2(capsys, tmp_path, monkeypatch):
     assert " NO  PostgreSQL: PostgreSQL cannot be reached" in out
     assert f" NO  cannot write to {blocked}" in out
     assert "must be fixed before this machine can measure anything" in err
+
+
+def test_a_terminal_that_says_it_has_no_columns_is_written_to(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setattr(doctor, "_findings", lambda _results: [doctor.Finding("ok", "well")])
+    assert main(["doctor"]) == 0
+    assert "well" in capsys.readouterr().out
