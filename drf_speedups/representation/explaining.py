@@ -7,6 +7,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
 from drf_speedups.eligibility.members import STAND_INS
+from drf_speedups.eligibility.reasons import named
 from drf_speedups.representation.finished import writes_json
 from drf_speedups.representation.members import ROW
 from drf_speedups.representation.reading import chooses_fields, is_named
@@ -14,6 +15,7 @@ from drf_speedups.representation.sql.plain_rows import compiles, own_code
 from drf_speedups.representation.sql.rows import why_not
 from drf_speedups.representation.templates import template
 
+CHOOSING = "serializer_class", "renderer_classes", "pagination_class"
 EACH_TIME = "as each request's serializer allows: the view set chooses it"
 
 
@@ -23,7 +25,8 @@ def rows_of(view_class: Any) -> str:
         return "by Django REST framework: SPEEDUPS_VIEW_SETS does not name it"
     kind: Any = getattr(view_class, "serializer_class", None)
     own = own_code(view_class, GenericAPIView)
-    if not _is_serializer(kind) or "get_serializer" in own:
+    computed = any(hasattr(type(getattr(view_class, one, None)), "__get__") for one in CHOOSING)
+    if computed or not _is_serializer(kind) or "get_serializer" in own:
         return EACH_TIME
     among_others = f"with {kind.__name__}: " if "get_serializer_class" in own else ""
     return among_others + _rows(view_class, kind)
@@ -51,13 +54,13 @@ def _why_no_list(view_class: Any, model: Any) -> str:
         return f"the database is {connection.vendor}"
     if not compiles(connection):
         return "queries are compiled or run in a way of their own"
-    if not any(map(writes_json, view_class.renderer_classes)):
+    if not any(map(writes_json, view_class.renderer_classes or ())):
         return "no renderer is the framework's JSONRenderer as it is"
     pages = view_class.pagination_class
     if pages is None:
         return ""
-    if pages.paginate_queryset not in STAND_INS:
-        return f"{pages.__name__} fetches the rows of a page itself"
+    if getattr(pages, "paginate_queryset", None) not in STAND_INS:
+        return f"{named(pages)} fetches the rows of a page itself"
     own = own_code(view_class, GenericAPIView) & {"paginate_queryset", "paginator"}
     return f"the view set has its own {', '.join(sorted(own))}" if own else ""
 

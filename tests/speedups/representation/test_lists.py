@@ -187,6 +187,22 @@ def test_it_can_be_asked_who_serializes_the_rows(written, spec, said):
     assert bool(written and written[0]) is ("by the database" in said)
 
 
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("renderer_classes", property(lambda _: []), EACH_TIME),
+    ("pagination_class", property(lambda _: None), EACH_TIME),
+    ("serializer_class", property(lambda _: None), EACH_TIME),
+    ("pagination_class", object, "by what is known of the class: object fetches the rows of a page "
+     "itself"),
+    ("renderer_classes", None, "by what is known of the class: no renderer is the framework's"),
+])  # fmt: skip
+def test_it_can_be_asked_of_view_sets_that_say_it_for_each_request_or_say_nothing(
+    name, value, said
+):
+    kind = type("V", (drawn.view_of(Spec()),), {name: value})
+    with installed():
+        assert rows_of(kind).startswith(said)
+
+
 def test_it_can_be_asked_where_the_database_is_another_one(monkeypatch):
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     with installed():
