@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.eligibility.members import STAND_INS
-from drf_speedups.representation.lazy import LazyList
+from drf_speedups.representation.lazy import LazyList, named_as
 from drf_speedups.representation.members import copied
 from drf_speedups.representation.reading import from_context, is_as_its_class, is_wanted
 from drf_speedups.representation.sql import rows, shapes
@@ -25,6 +25,7 @@ SHOWS_ALL: Any = vars(LIST)["to_representation"]
 OF_QUERY_SETS = "SELECT q.*", 'SELECT "', 'SELECT DISTINCT "', "SELECT COUNT(", "SELECT 1 AS "
 
 
+@named_as(list)
 class Page(LazyList):
     """The rows of one page: a query set that is not evaluated before somebody looks."""
 
@@ -107,6 +108,7 @@ def _only_reads(sql: str) -> bool:
     return sql.startswith(OF_QUERY_SETS) and " FOR " not in sql
 
 
+@named_as(ReturnList)
 class Finished(LazyList, ReturnList):  # type: ignore[type-arg]
     """What a list serializer returns: JSON for a renderer, ordinary data for whoever looks."""
 

@@ -9,6 +9,17 @@ from typing import Any
 BLIND = {"__new__", "__init__", "__getattribute__", "__class_getitem__", "__hash__", "__sizeof__"}
 
 
+def named_as(known: type) -> Callable[[Any], Any]:
+    """Give a class the name of the one that it stands for: snapshots and messages have it."""
+
+    def name(kind: Any) -> Any:
+        kind.__name__, kind.__qualname__ = known.__name__, known.__qualname__
+        kind.__module__ = known.__module__
+        return kind
+
+    return name
+
+
 class Unread:
     """Stands in a list that is not filled yet: C code that reads past the methods meets it."""
 

@@ -193,6 +193,20 @@ class Twice:
         return Response(data)
 
 
+class Naming:
+    """Says of what class its rows and its data are, as snapshots do."""
+
+    def get_serializer(self: Any, rows: Any, **kwargs: Any) -> Any:
+        self.types = [type(rows)]
+        return super().get_serializer(rows, **kwargs)  # type: ignore[misc]
+
+    def finalize_response(self: Any, request: Any, response: Any, **kwargs: Any) -> Any:
+        data = response.data
+        self.types += [type(data), type(data.get("results") if isinstance(data, dict) else data)]
+        response["X-Types"] = " ".join(map(repr, self.types))
+        return super().finalize_response(request, response, **kwargs)  # type: ignore[misc]
+
+
 class Acting:
     """Lists at another place."""
 
@@ -204,6 +218,7 @@ class Acting:
 VIEWS: dict[str, type | None] = {
     "stock": None, "own list": OwnList, "adding": Adding, "abroad": Abroad, "chooses": Chooses,
     "acting": Acting, "catching": Catching, "marking": Marking, "twice": Twice,
+    "naming": Naming,
 }  # fmt: skip
 RENDERERS: dict[str, Any] = {
     "json": renderers.JSONRenderer,
