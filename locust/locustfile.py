@@ -41,7 +41,7 @@ from options import add_options, load_from, options_of
 from request_log import RequestLog, path_for
 from running import follow, lead, prepare
 from shapes import choose_shape
-from thresholds import Slow, judge, refuse_no_thresholds
+from thresholds import Slow, judge, refuse_wrong_thresholds
 from web_form import improve_form, refuse_taken_port
 
 __all__ = ["ItemUser"]
@@ -76,7 +76,7 @@ def exit_if_wrong(options: Namespace) -> None:
         load_from(options)
         if options.request_log and not Path(options.request_log).parent.is_dir():
             raise ValueError(f"request log {options.request_log!r}: its folder does not exist")
-        refuse_no_thresholds(options)
+        refuse_wrong_thresholds(options)
         if options.headless or options.autostart:  # else the form does it, for each of its runs
             prepare(options, options.host or "")
         if not options.headless:

@@ -19,12 +19,13 @@ MOST_SLOW = 0.05  # above the 95th percentile
 MAX_GONE_RATIO = 0.1  # of the requests for one item; more is a wrong path or an empty table
 
 
-def refuse_no_thresholds(options: Namespace) -> None:
+def refuse_wrong_thresholds(options: Namespace) -> None:
     """Raise ValueError for what nothing is above or below: nan would let every run pass."""
     for name, most in (("max fail ratio", 1.0), ("max p95", math.inf), ("min rps", math.inf)):
         value = getattr(options, name.replace(" ", "_"))
         if value is not None and not 0 <= value <= most:
-            raise ValueError(f"{name} {value:g}: must be from 0 to {most:g}")
+            allowed = f"from 0 to {most:g}" if most < math.inf else "a number, 0 or more"
+            raise ValueError(f"{name} {value:g}: must be {allowed}")
 
 
 class Slow:

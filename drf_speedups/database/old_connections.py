@@ -60,10 +60,16 @@ alone = Company().is_none
 
 def look_at(alias: str) -> None:
     """Do before a request, or after one without an error, what is due for its connection."""
-    settings = connections.settings[alias]
+    connection: Any = connections[alias]
+    connection.health_check_done = False  # nobody has spoken in this session in this request
+    settings, kind = connection.settings_dict, _class(connection)
     ages = settings["CONN_MAX_AGE"] is not None or settings["CONN_HEALTH_CHECKS"]
-    if ages or _its_backend_looks(alias):
-        _look_at(connections[alias], odd=False)
+    if ages or _looks_itself(kind):
+        _look_at(connection, odd=False)
+
+
+def _class(value: Any) -> Any:
+    return type(value)
 
 
 def _forget_queries(**_kwargs: Any) -> None:
@@ -87,15 +93,9 @@ def _is_odd(connection: Any) -> bool:
 def _look_at(connection: Any, odd: bool) -> None:
     connection.health_check_done = False  # a backend may look by itself, once in a request
     due = odd or connection.close_at is not None or connection.health_check_enabled
-    kind: Any = type(connection)
+    kind = _class(connection)
     if (due and connection.connection is not None) or _looks_itself(kind):
         connection.close_if_unusable_or_obsolete()
-
-
-@functools.lru_cache(64)
-def _its_backend_looks(alias: str) -> bool:
-    kind: Any = type(connections[alias])
-    return _looks_itself(kind)
 
 
 @functools.lru_cache(64)

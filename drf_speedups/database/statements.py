@@ -166,9 +166,9 @@ class Statement:
         result = pgconn.exec_prepared(native.name, parameters)  # type: ignore[arg-type]
         if result.status in DONE or sqlstate(result) not in PREPARE_AGAIN:
             return result
-        if sqlstate(result) == OUTDATED:  # and its name is taken
-            pgconn.exec_(b"DEALLOCATE " + native.name)
-            known.discard(native.name)
+        if sqlstate(result) == OUTDATED:  # and its name is taken, for good behind a pooler
+            if pgconn.exec_(b"DEALLOCATE " + native.name).status in DONE:
+                known.discard(native.name)
         else:
             known.clear()
         return pgconn.exec_params(native.sql, parameters, native.types)

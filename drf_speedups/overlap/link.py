@@ -55,6 +55,7 @@ class Link:
         self.fastest = 1.0  # seconds: the shortest time in which a result came, slowly forgotten
         self._expected: deque[Call | None] = deque()  # in this order; None is a Sync of reads
         self._pgconn = connection.pgconn
+        # libpq does not tell psycopg whether GSSAPI encrypts or has only said who asks.
         self._is_encrypted = self._pgconn.ssl_in_use or self._pgconn.used_gssapi
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()

@@ -14,6 +14,7 @@ from django.db import connection
 
 import drf_speedups.database.pooler
 from drf_speedups.database.pooler import SHARED, UNLIMITED, Way
+from drf_speedups.database.statements import Slot, Statement, rows_of
 from lab.experiments.targets import TARGETS
 from lab.running.servers import serving
 from tests.deploy.pgbouncer import SETTINGS, Pooler
@@ -116,6 +117,26 @@ def test_with_the_deployed_authentication_only_the_password_of_the_list_lets_in(
     psycopg.connect(behind.url, password="open-sesame").close()
     with pytest.raises(psycopg.OperationalError, match="SASL authentication failed"):
         psycopg.connect(behind.url, password="wrong")
+
+
+@pytest.mark.django_db
+def test_a_statement_is_answered_after_a_migration_of_its_table(
+    pooler, kind, database_url, settings
+):
+    settings.PREPARED_STATEMENTS = kind.carries_prepared_statements
+    ask = Statement("SELECT number FROM numbers WHERE number = %s", [Slot()], "default")
+    with (
+        psycopg.connect(database_url, autocommit=True) as owner,
+        psycopg.connect(pooler().url, autocommit=True) as link,
+    ):
+        owner.execute("CREATE TABLE numbers AS SELECT 1 AS number")
+        try:
+            answers = [ask.execute(link, [b"1"])]
+            owner.execute("ALTER TABLE numbers ALTER number TYPE bigint")
+            answers += [ask.execute(link, [b"1"]) for _ in range(4)]
+        finally:
+            owner.execute("DROP TABLE numbers")
+    assert [rows_of(answer) for answer in answers] == [[(b"1",)]] * 5
 
 
 def said(log: Path, level: str) -> list[str]:

@@ -12,7 +12,7 @@ from tests.load.stub import Stub
 
 WRONG = {  # test_web_ui.py has more of them, of which none needs a process of its own
     "--max-fail-ratio 5": "max fail ratio 5: must be from 0 to 1",
-    "--max-p95 nan": "max p95 nan: must be from 0 to inf",
+    "--max-p95 nan": "max p95 nan: must be a number, 0 or more",
     "--base-path /things": "/things/?limit=20: expected status 200, got status 404",
     "--request-log /no/such/log.csv": "request log '/no/such/log.csv': its folder does not exist",
     "-H http://127.0.0.1:9": "http://127.0.0.1:9/items/?limit=20: Connection refused; is the servi",

@@ -44,12 +44,9 @@ def test_a_backend_that_looks_in_its_own_way_does_so(monkeypatch, there):
     monkeypatch.setattr(old_connections, "connections", every)
     old_connections._close_what_is_due()
     assert looked == [connection]
-    unlimited = {"default": {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}}
-    one = mock.MagicMock(settings=unlimited, __getitem__=lambda *_: connection)
-    monkeypatch.setattr(old_connections, "connections", one)
-    old_connections._its_backend_looks.cache_clear()
+    connection.settings_dict |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
+    monkeypatch.setattr(old_connections, "connections", {"default": connection})
     old_connections.look_at("default")
-    old_connections._its_backend_looks.cache_clear()
     assert looked == [connection, connection]
 
 

@@ -120,7 +120,8 @@ def _of_manager(kind: Any) -> frozenset[str]:
 
 def check_manager(manager: Any) -> None:
     """Raise `StepAside` unless the rows of a relation are all those that the relation leads to."""
-    chosen, kind = manager._queryset_class, _class(manager)
+    chosen, kind = _made_by(manager), _class(manager)
+    unless(chosen is not None, f"the manager {kind.__name__} makes query sets in its own way")
     own = (_of_manager(kind) | own_code(chosen, models.QuerySet)) & OF_CHOICE
     unless(not own, f"the manager {kind.__name__} has its own {_named(own)}")
 
@@ -128,7 +129,12 @@ def check_manager(manager: Any) -> None:
 def choosing(model: Any) -> tuple[Any, ...]:
     """Return the classes whose code chooses a model's rows, and makes objects of them."""
     managers = model._default_manager, model._base_manager
-    return (model, *map(_class, managers), *(one._queryset_class for one in managers))
+    return (model, *map(_class, managers), *map(_made_by, managers))
+
+
+def _made_by(manager: Any) -> Any:
+    """Return the class of a manager's query sets, None where it does not say."""
+    return getattr(manager, "_queryset_class", None)
 
 
 def stored_column(model: Any, name: str, relation: bool = False) -> Any:

@@ -26,8 +26,8 @@ class Command(migrate.Command):
     def _alone(self, database: str) -> Iterator[None]:
         """Hold the lock in a transaction of another connection: it ends with that, in a pooler too.
 
-        A transaction without a table or a snapshot hinders no migration, nor an index made
-        concurrently.
+        A transaction without a table or a snapshot hinders no migration. Who waits has none: an
+        index that is made concurrently would wait for its end.
         """
         holder = connections[database].copy()
         holder.set_autocommit(False)
@@ -38,6 +38,7 @@ class Command(migrate.Command):
                     if not told:
                         self.stderr.write("Another migrate is under way: waiting for its end.")
                     told = True
+                    holder.rollback()
                     time.sleep(PAUSE)
             yield
         finally:
@@ -45,5 +46,6 @@ class Command(migrate.Command):
 
 
 def _has(cursor: Any) -> bool:
+    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # it idles on purpose
     cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
     return bool(cursor.fetchone()[0])

@@ -5,6 +5,7 @@ from unittest import mock
 
 import pytest
 from django.db import models
+from django.db.models.manager import BaseManager
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
@@ -151,6 +152,27 @@ def test_what_a_manager_gets_after_the_first_request_is_used(monkeypatch, writte
         assert answered(view) != stock
         assert written[0] is not None
         monkeypatch.setattr(Visible, "get_queryset", hides)
+        assert answered(view) == stock
+
+
+class Bare(BaseManager):  # type: ignore[type-arg]
+    """Makes query sets, and names no class of them."""
+
+    def get_queryset(self):
+        """Return all rows."""
+        return models.QuerySet(self.model, using=self._db)
+
+
+@pytest.mark.parametrize("model", [Article, Editor])
+@pytest.mark.parametrize("which", ["default_manager", "base_manager"])
+def test_a_manager_need_not_be_one_of_a_query_set_s_class(monkeypatch, model, which):
+    bare: Any = Bare()
+    bare.model, bare.name = model, "bare"
+    monkeypatch.setitem(vars(model._meta), which, bare)
+    nested = serializer(Article, "id", "editor", editor=serializer(Editor, "id", "name")())
+    view = view_of(serializer_class=nested)
+    stock = answered(view)
+    with installed():
         assert answered(view) == stock
 
 
