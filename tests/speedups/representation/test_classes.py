@@ -162,6 +162,10 @@ class Bare(BaseManager):  # type: ignore[type-arg]
         """Return all rows."""
         return models.QuerySet(self.model, using=self._db)
 
+    def fetch_mode(self, mode):
+        """Return rows that fetch what they refer to so; Django asks for it since 6.1."""
+        return self.get_queryset().fetch_mode(mode)
+
 
 @pytest.mark.parametrize("model", [Article, Editor])
 @pytest.mark.parametrize("which", ["default_manager", "base_manager"])
