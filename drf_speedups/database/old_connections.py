@@ -60,16 +60,7 @@ alone = Company().is_none
 
 def look_at(alias: str) -> None:
     """Do before a request, or after one without an error, what is due for its connection."""
-    connection: Any = connections[alias]
-    connection.health_check_done = False  # nobody has spoken in this session in this request
-    settings, kind = connection.settings_dict, _class(connection)
-    ages = settings["CONN_MAX_AGE"] is not None or settings["CONN_HEALTH_CHECKS"]
-    if ages or _looks_itself(kind):
-        _look_at(connection, odd=False)
-
-
-def _class(value: Any) -> Any:
-    return type(value)
+    _look_at(connections[alias], odd=False)
 
 
 def _forget_queries(**_kwargs: Any) -> None:
@@ -91,9 +82,9 @@ def _is_odd(connection: Any) -> bool:
 
 
 def _look_at(connection: Any, odd: bool) -> None:
-    connection.health_check_done = False  # a backend may look by itself, once in a request
+    connection.health_check_done = False  # nobody has spoken in this session in this request
     due = odd or connection.close_at is not None or connection.health_check_enabled
-    kind = _class(connection)
+    kind: Any = type(connection)
     if (due and connection.connection is not None) or _looks_itself(kind):
         connection.close_if_unusable_or_obsolete()
 

@@ -63,12 +63,16 @@ def check_database(using: str) -> None:
     unless(connection.vendor == "postgresql", f"the database is {connection.vendor}: only "
            "PostgreSQL can write JSON so")  # fmt: skip
     unless(not driver.MISSING, driver.MISSING)
-    kind = type(connection)
-    ours = frozenset(filter(is_framework_s, kind.__mro__))  # `drf_speedups.postgresql`, too
-    check_members(kind, replace(BACKEND, also=ours))
+    check_backend(type(connection))
     unless(type(connection.ops) is DatabaseOperations, "the backend has its own operations")
     for kind in (Query, *map(connection.ops.compiler, COMPILERS)):
         check_members(kind, Role(kind))  # unless somebody has changed how queries become SQL
+
+
+def check_backend(kind: type, run: frozenset[str] = BACKEND.run) -> None:
+    """Raise `StepAside` unless a backend is Django's, or ours, but for methods that are `run`."""
+    ours = frozenset(filter(is_framework_s, kind.__mro__))
+    check_members(kind, replace(BACKEND, also=ours, run=run))
 
 
 def is_watched(connection: Any) -> bool:

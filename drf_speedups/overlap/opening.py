@@ -1,13 +1,12 @@
 """Whether the requests of an application overlap at all, and with which lane."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.db import connections
 
 from drf_speedups.eligibility import driver
-from drf_speedups.eligibility.database import BACKEND
-from drf_speedups.eligibility.members import Role, check_members, is_framework_s
+from drf_speedups.eligibility.database import check_backend
+from drf_speedups.eligibility.members import Role, check_members
 from drf_speedups.eligibility.reasons import StepAside, switched_on, unless
 from drf_speedups.express.lane import ExpressLane, Lane
 from drf_speedups.overlap.lane import OverlapLane
@@ -51,6 +50,4 @@ def _check(lane: Lane, links: int, alias: str) -> None:
            "CONN_MAX_AGE is 0: connections end with each request")  # fmt: skip
     unless(database.settings_dict["AUTOCOMMIT"],
            "AUTOCOMMIT is off: changes are somebody's to commit")  # fmt: skip
-    kind = type(database)
-    ours = frozenset(filter(is_framework_s, kind.__mro__))
-    check_members(kind, replace(BACKEND, also=ours, run=CONNECTING))
+    check_backend(type(database), CONNECTING)

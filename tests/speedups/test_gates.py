@@ -3,21 +3,19 @@
 from unittest import mock
 
 import pytest
-from django.conf import settings
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.routers import SimpleRouter
 
 from drf_speedups.eligibility import StepAside
 from drf_speedups.eligibility.views import deciding
 from tests.speedups.library import letting_in
-from tests.speedups.library.comparing import Request, assert_same
+from tests.speedups.library.comparing import ALL, Request, assert_same
 from tests.speedups.library.ways_around import Plain
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
 
 
 class Promises(letting_in.Promises):

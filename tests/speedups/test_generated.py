@@ -8,13 +8,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from tests.speedups.library.comparing import (
+    ALL,
     NOW,
     Request,
     answer,
@@ -32,7 +32,6 @@ pytestmark = [
     pytest.mark.urls(__name__),
 ]
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
-ALL = tuple(settings.SPEEDUPS)
 ROUTES = ["/shelves/", "/ordered-shelves/", "/open-shelves/", "/raw-shelves/", "/where/", "/loans/"]
 urlpatterns = [  # all view sets of the library would be looked at for each conversation
     one for one in router.urls if f"/{str(one.pattern).removeprefix('^')}".startswith((*ROUTES,))

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from drf_speedups.eligibility import unchanged as module
 from drf_speedups.eligibility.unchanged import Unchanged
 from tests.speedups.library import letting_in
-from tests.speedups.library.comparing import Request, answer, only, served
+from tests.speedups.library.comparing import ALL, BODY, Request, answer, only, served
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.standing_before import Before
 from tests.speedups.library.views import Shelves
@@ -30,8 +30,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
-BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'
 
 
 class Open(Plain):

@@ -25,7 +25,7 @@ from drf_speedups.eligibility.members import STAND_INS, is_genuine, own_members
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.express import ExpressLane
 from project.requests.context import RequestContext
-from tests.speedups.library.comparing import Request, answer, assert_same, only, served
+from tests.speedups.library.comparing import ALL, BODY, Request, answer, assert_same, only, served
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.standing_before import Before
 from tests.speedups.library.ways_around import Plain, Rows, Titled, refuse
@@ -34,8 +34,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
-BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'
 router = SimpleRouter()
 for view_set in (Plain, Rows):
     router.register(view_set.__name__.lower(), view_set, basename=view_set.__name__)

@@ -7,7 +7,6 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection, models
 from django.urls import path
@@ -20,7 +19,7 @@ from rest_framework.routers import SimpleRouter
 from drf_speedups.answers.changing import Create
 from tests.speedups.library import comparing
 from tests.speedups.library.around import Envelope, LateEnvelope, Looks, marked
-from tests.speedups.library.comparing import Request, answer, assert_same, only, served
+from tests.speedups.library.comparing import ALL, Request, answer, assert_same, only, served
 from tests.speedups.library.models import Ticket
 from tests.speedups.library.odd_models import BigKey, Hiding, Titled
 from tests.speedups.library.serializers import ShelfSerializer
@@ -30,7 +29,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
 
 
 def serializer_of(row_class: Any, **more: Any) -> Any:

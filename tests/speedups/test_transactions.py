@@ -6,7 +6,6 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.urls import path
@@ -16,14 +15,13 @@ from rest_framework.routers import SimpleRouter
 from drf_speedups.answers import explained
 from drf_speedups.express import closed_because, stepped_aside
 from drf_speedups.management.commands.speedups import Command
-from tests.speedups.library.comparing import Request, assert_same, only, served
+from tests.speedups.library.comparing import ALL, Request, assert_same, only, served
 from tests.speedups.library.views import Shelves
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
 
 
 class Late(Shelves):

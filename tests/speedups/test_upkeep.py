@@ -44,7 +44,6 @@ def test_a_backend_that_looks_in_its_own_way_does_so(monkeypatch, there):
     monkeypatch.setattr(old_connections, "connections", every)
     old_connections._close_what_is_due()
     assert looked == [connection]
-    connection.settings_dict |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
     monkeypatch.setattr(old_connections, "connections", {"default": connection})
     old_connections.look_at("default")
     assert looked == [connection, connection]

@@ -5,7 +5,6 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.conf import settings
 from django.db import connection, connections
 from django.db.backends.postgresql.base import Cursor
 from django.db.backends.utils import CursorWrapper
@@ -16,7 +15,7 @@ from drf_speedups.answers.view import knowledge
 from drf_speedups.database.statements import Statement
 from drf_speedups.eligibility import database
 from drf_speedups.eligibility.database import OF_CURSORS, is_watched
-from tests.speedups.library.comparing import Request, answer, only, served
+from tests.speedups.library.comparing import ALL, BODY, Request, answer, only, served
 from tests.speedups.library.models import Shelf
 from tests.speedups.library.standing_before import Before
 from tests.speedups.library.ways_around import Plain
@@ -25,8 +24,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
-BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'
 router = SimpleRouter()
 router.register("plain", Plain, basename="plain")
 urlpatterns = router.urls

@@ -5,7 +5,6 @@ from unittest import mock
 
 import django
 import pytest
-from django.conf import settings
 from django.db import connection, models
 from django.test import override_settings
 from django.urls import path
@@ -16,6 +15,8 @@ from drf_speedups.database.statements import Statement
 from drf_speedups.express import stepped_aside
 from tests.speedups.library import ways_around
 from tests.speedups.library.comparing import (
+    ALL,
+    BODY,
     NOW,
     Request,
     answer,
@@ -41,8 +42,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=["tests.speedups.library"]),
     pytest.mark.urls(ways_around.__name__),
 ]
-ALL = tuple(settings.SPEEDUPS)
-BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'
 
 
 WAYS = [

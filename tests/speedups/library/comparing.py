@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.models import AutoField
@@ -31,6 +32,8 @@ from tests.speedups.library.models import (
 
 __all__ = ["Request", "forget", "only"]
 
+ALL = tuple(settings.SPEEDUPS)
+BODY = b'{"label": "new", "rank": 9, "width": "1.5"}'  # of a shelf
 NOW = datetime(2026, 5, 4, 3, 2, 1, 987_000, tzinfo=UTC)
 HOST = "testserver"
 MIDDLEWARE: list[str] = []
