@@ -155,7 +155,7 @@ def test_what_a_manager_gets_after_the_first_request_is_used(monkeypatch, writte
         assert answered(view) == stock
 
 
-class Bare(BaseManager):  # type: ignore[type-arg]
+class Bare(BaseManager):
     """Makes query sets, and names no class of them."""
 
     def get_queryset(self):
