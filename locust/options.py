@@ -21,6 +21,7 @@ from targets import CREATED, PRESETS, SLASHES, UPDATES, Target
 
 OPERATIONS = ("retrieve", "list", "create", "update", "delete")
 # Weights in the order of OPERATIONS; `update` may be left out.
+MOST_WEIGHT = 10_000  # of all together: as many requests are one round, which is in memory
 MIXES = {"article": "60/15/20/5", "httparena-crud": "75/5/5/15/0"}
 PACES = ("random", "constant")
 PRESET_WORD = "preset"
@@ -150,10 +151,11 @@ def _mix_from(text: str) -> tuple[int, ...]:
         weights = []
     if len(weights) == len(OPERATIONS) - 1:
         weights.insert(OPERATIONS.index("update"), 0)
-    if len(weights) != len(OPERATIONS) or min(weights) < 0 or not any(weights):
+    fits = len(weights) == len(OPERATIONS) and 0 < sum(weights) <= MOST_WEIGHT
+    if not fits or min(weights) < 0:
         raise ValueError(
             f"mix {text!r}: must be weights, {'/'.join(OPERATIONS)}: 60/15/20/0/5, "
-            f"or one of {', '.join(MIXES)}"
+            f"together {MOST_WEIGHT:,} at most, or one of {', '.join(MIXES)}"
         )
     return tuple(weights)
 

@@ -9,7 +9,9 @@ import json
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +133,22 @@ def new_folder(results: Path, plan: Plan) -> Path:
     now = datetime.datetime.now(datetime.UTC)
     folder = results / f"{now:%Y%m%d-%H%M%S}-{plan.kind}"
     try:
-        folder.mkdir(parents=True)
+        results.mkdir(parents=True, exist_ok=True)
+        made = _made(folder)
     except OSError as error:
         raise LabError(f"cannot write results to {folder}: {error.strerror}") from error
-    write(folder, plan)
-    return folder
+    write(made, plan)
+    return made
+
+
+def _made(folder: Path) -> Path:
+    """Make a folder, by another name where a run of the same second has it. Raises OSError."""
+    for place in count(1):
+        made = folder if place == 1 else folder.with_name(f"{folder.name}-{place}")
+        with suppress(FileExistsError):
+            made.mkdir()
+            break
+    return made
 
 
 def write(folder: Path, plan: Plan) -> None:

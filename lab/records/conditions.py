@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lab.errors import LabError
-from lab.records.operations import ROLES, weights_of
+from lab.records.operations import MOST_WEIGHT, ROLES, weights_of
 
 RANDOM, CONSTANT = "random", "constant"
 COUNTS = ("workers", "threads", "users", "rows")
@@ -45,7 +45,8 @@ class Conditions:
             weights_of(self.mix)
         except ValueError as error:
             raise LabError(
-                f"mix {self.mix!r}: give weights of {'/'.join(ROLES)}, such as 75/5/5/15/0"
+                f"mix {self.mix!r}: give weights of {'/'.join(ROLES)}, such as 75/5/5/15/0, "
+                f"together {MOST_WEIGHT:,} at most"
             ) from error
 
     @classmethod

@@ -9,6 +9,7 @@ ALL = "all"  # the operation that is all of them together
 ROLES = ("retrieve", "list", "create", "update", "delete")  # in the order of the mix's weights
 # Words of the load (locust/item_user.py): they begin an error, are one, and end an operation.
 LOST, UNANSWERED, GONE = "lost write", "no answer until the end of the load", " (gone)"
+MOST_WEIGHT = 10_000  # of a mix, as in locust/options.py
 METHODS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 
@@ -75,14 +76,14 @@ class Operation:
 def weights_of(mix: str) -> dict[str, float]:
     """Return the weight of each of `ROLES` in a mix such as 75/5/5/15/0; four leave out updates.
 
-    They are whole numbers, as the load deals them out.
+    They are whole numbers, as the load deals them out, in rounds of as many requests.
     Raises ValueError for a mix that is none.
     """
     weights = [float(int(weight)) for weight in mix.split("/")]
     if len(weights) == len(ROLES) - 1:
         weights.insert(ROLES.index("update"), 0.0)
-    if min(weights) < 0 or not any(weights):
-        raise ValueError("weights must not be negative, nor all 0")
+    if min(weights) < 0 or not 0 < sum(weights) <= MOST_WEIGHT:
+        raise ValueError(f"weights must not be negative, and together 1 to {MOST_WEIGHT}")
     return dict(zip(ROLES, weights, strict=True))
 
 

@@ -134,6 +134,7 @@ WRONG = {
     ("list_query", "{size.x}"): "payload or list query",
     ("auth_header", "Authorization: s3cret"): "auth header: must be a name such as",
     ("api_key", "s\ncret"): "LOCUST_API_KEY: must be one line",
+    ("mix", "1000000000/1/1/1"): "together 10,000 at most",
     ("mix", "60/15/5/20"): "only rows that the load created are changed and deleted",
     ("host", "127.0.0.1:8000"): "must be an address such as http://127.0.0.1:8000",
 }

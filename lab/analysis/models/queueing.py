@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from lab.analysis.statistics import Floats
 
@@ -126,7 +127,8 @@ def predict(network: Network, users: int, think_time: float) -> Performance:
     """
     inside = mva(network.stations, network.wait, min(users, network.slots))
     shares = population(inside, users, think_time)
-    throughput = float(shares[1:] @ _speeds(inside, users))
+    # Not by BLAS, whose threads wait for one another longer than so short a sum takes.
+    throughput = float((shares[1:] * _speeds(inside, users)).sum())
     return Performance(throughput, users / throughput - think_time)
 
 
@@ -153,12 +155,11 @@ def _speeds(inside: Floats, users: int) -> Floats:
 def erlang_c(load: float, servers: int) -> float:
     """Return the share of arrivals that must wait for one of so many servers.
 
-    `load` is arrivals x service time, below `servers`; Erlang (1917), by the recursion of his
-    loss formula, which does not overflow.
+    `load` is arrivals x service time, below `servers`; Erlang (1917). His loss formula is Poisson's
+    chance of `servers` over that of as many or fewer, here by their logarithms.
     """
-    blocked = 1.0
-    for number in range(1, servers + 1):
-        blocked = load * blocked / (number + load * blocked)
+    exactly = special.xlogy(servers, load) - load - special.gammaln(servers + 1)
+    blocked = math.exp(exactly) / float(special.pdtr(servers, load))
     return blocked / (1 - load / servers * (1 - blocked))
 
 

@@ -213,6 +213,7 @@ def test_who_asked_for_it_by_nohup_outlives_the_terminal(monkeypatch):
     (("run", "http://127.0.0.1:9", "--load", "--think 1"), "--think stands among the options"),
     (("run", "http://127.0.0.1:9", "--load", "-t 5s"), "-t stands among the options"),
     (("run", "django", "--mix", "60/15/20/5.5"), "give weights of"),
+    (("run", "django", "--mix", "1000000000/1/1/1"), "together 10,000 at most"),
 ])  # fmt: skip
 def test_what_cannot_be_meant_is_one_line(words, said, capsys, tmp_path):
     results = () if words[0] == "probe" else ("--results", str(tmp_path))

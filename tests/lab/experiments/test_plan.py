@@ -1,5 +1,7 @@
+import datetime
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,6 +45,17 @@ def test_the_order_is_the_seeds():
 def test_make_bench_takes_about_five_minutes_with_repeats_that_can_name_a_winner():
     settings = [replace(setting, conditions=Conditions(seconds=30)) for setting in SETTINGS[:2]]
     assert 240 <= expected_seconds(shuffled(settings, FEWEST, seed=1)) <= 330
+
+
+def test_two_runs_that_begin_in_the_same_second_have_a_folder_each(monkeypatch, tmp_path):
+    now = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.UTC)
+    clock = SimpleNamespace(UTC=datetime.UTC, datetime=SimpleNamespace(now=lambda _: now))
+    monkeypatch.setattr(plan, "datetime", clock)
+    wanted = Plan("sweep", "", shuffled(SETTINGS, 1, seed=1))
+    folders = [plan.new_folder(tmp_path, wanted) for _ in range(3)]
+    names = [folder.name for folder in folders]
+    assert names == [f"20261130-120000-sweep{end}" for end in ("", "-2", "-3")]
+    assert all(plan.read(folder) == wanted for folder in folders)
 
 
 def test_open_loads_to_come_are_in_the_expected_time():

@@ -1,4 +1,5 @@
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -119,6 +120,12 @@ def test_erlangs_formula():
     assert erlang_c(0.5, 1) == pytest.approx(0.5)  # M/M/1 waits with probability rho
     assert erlang_c(8, 10) == pytest.approx(0.409, abs=0.001)  # tables
     assert erlang_c(0, 3) == 0
+
+
+def test_erlangs_formula_takes_no_longer_for_a_million_servers():
+    begin = time.process_time()
+    assert 0 < erlang_c(999_000, 1_000_000) < erlang_c(999_900, 1_000_000) < 1
+    assert time.process_time() - begin < 0.1
 
 
 def known():
