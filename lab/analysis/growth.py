@@ -34,6 +34,7 @@ class Course(StrEnum):
     FALLING = "still falling, as after too short a warm-up"
     RISING = "still rising, as after a warm-up shorter than an answer"
     JUMPED = "jumped at once"
+    SETTLED = "converged after it changed at first, as after too short a warm-up"
     UNKNOWN = "not known: the window is too short or too noisy"
 
 
@@ -124,11 +125,13 @@ def growth(
     *,
     queues: bool | None = True,
     fills: bool | None = None,
+    still_fills: bool | None = None,
 ) -> Growth:
     """Say what latency did. `table_growth` is the table's, as a share; None: not measured.
 
     `queues` is whether more were under way in the end than the server takes at once; None: nobody
-    knows how many that are. `fills` is whether more were in the end than at first; None: not known.
+    knows how many that are. `fills` is whether more were in the end than at first, `still_fills`
+    than shortly before; None: not known.
 
     By Little's law the number inside is L = X R, so ln R = ln L - ln X: latency rises because
     more are inside (the queue grows) or because fewer come out (each takes longer). When it is
@@ -145,11 +148,14 @@ def growth(
         return Growth(Course.JUMPED, latency, None, jump)
     if not latency.matters:
         return Growth(Course.CONVERGED if latency.steady else Course.UNKNOWN, latency, None)
+    settled = not still_fills and _has_settled(logarithms, parts.at, latency.rise.middle)
     if latency.rise.middle < 0:
-        return Growth(Course.FALLING, latency, None)
+        return Growth(Course.SETTLED if settled else Course.FALLING, latency, None)
     share = 1 + _slope(parts, parts.throughput) / _slope(parts, parts.latency_ms)
     if share > MOSTLY and fills is False:
         course = Course.RISING
+    elif settled:
+        return Growth(Course.SETTLED, latency, None)
     elif share > MOSTLY and queues is not False:
         course = Course.QUEUE if queues else Course.INSIDE
     elif table_growth is None:
@@ -157,6 +163,17 @@ def growth(
     else:
         course = Course.TABLE if table_growth > TABLE_MATTERS else Course.SERVICE
     return Growth(course, latency, share)
+
+
+def _has_settled(logarithms: Floats, at: Floats, whole: float) -> bool:
+    """Whether the second half surely changes by too little to matter.
+
+    And by less than a quarter of its part of an even slope: what rose at first rises no more.
+    """
+    half = len(at) // 2
+    later = rise(logarithms[half:], at[half:], confidence=OF_STEADY).interval
+    most = min(abs(whole) / 8, MATTERS)
+    return later is not None and later.within(Interval(-most, most))
 
 
 def _slope(parts: Windows, values: Floats) -> float:
@@ -178,25 +195,27 @@ def growth_of(trial: Trial) -> Growth:
     """Say what latency did within a trial's window."""
     table = trial.table
     grown = table.rows_after / max(1, table.rows_before) - 1 if table else None
-    return growth(windows_of(trial), grown, queues=_queues(trial), fills=_fills(trial))
+    return growth(
+        windows_of(trial), grown,
+        queues=_queues(trial), fills=_fills(trial, since=0), still_fills=_fills(trial, since=2),
+    )  # fmt: skip
 
 
 def _queues(trial: Trial) -> bool | None:
     """Whether requests queued for slots at the end: users who pause leave room for longer work."""
     if not trial.knows_slots or trial.links or not trial.inside:
         return None
-    return _ends(trial)[1] > trial.slots
+    return _quarters(trial)[-1] > trial.slots
 
 
-def _fills(trial: Trial) -> bool | None:
-    """Whether more requests were under way at the end than at first, so that it matters."""
+def _fills(trial: Trial, *, since: int) -> bool | None:
+    """Whether more were under way in the last quarter than in another, so that it matters."""
     if not trial.inside:
         return None
-    first, last = _ends(trial)
-    return last > first * (1 + MATTERS)
+    quarters = _quarters(trial)
+    return quarters[-1] > quarters[since] * (1 + MATTERS)
 
 
-def _ends(trial: Trial) -> tuple[float, float]:
-    """Return how many requests were under way in the first and in the last quarter."""
-    quarter = max(1, len(trial.inside) // 4)
-    return sum(trial.inside[:quarter]) / quarter, sum(trial.inside[-quarter:]) / quarter
+def _quarters(trial: Trial) -> list[float]:
+    """Return how many requests were under way in each quarter of the window."""
+    return [float(part.mean()) for part in np.split(np.repeat(trial.inside, 4), 4)]

@@ -3,7 +3,8 @@
 The clearest split is the one that leaves least around its two levels (least squares; Hawkins,
 Testing a sequence of observations for a shift in location, JASA 1977). How clear it is is told in
 standard deviations of a window, not of a mean: neighbours resemble one another, and what wanders,
-or grows evenly, comes near two levels by chance, but never so near.
+or grows evenly, comes near two levels by chance, but never so near. A line that is flat up to a
+bend has as many numbers to choose as two levels: where that explains more, growth has begun.
 """
 
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ class Jump:
     by: float
     clearness: float  # in standard deviations of the windows around their levels
     on_the_way: float  # how far the two windows on each side are from their level, of `by`
+    bends: bool  # whether a line that is flat up to a bend explains more
 
     @property
     def is_clear(self) -> bool:
         """Whether two levels explain nearly all, and nothing lies between them."""
-        return self.clearness > CLEAR and self.on_the_way < SHARP
+        return self.clearness > CLEAR and self.on_the_way < SHARP and not self.bends
 
 
 def level_change(values: Floats, after: float) -> float:
@@ -54,4 +56,15 @@ def clearest_jump(values: Floats) -> Jump | None:
     at = int(before[best])
     sides = (values[at - 2 : at].mean() - low[best], high[best] - values[at : at + 2].mean())
     on_the_way = max(map(float, sides), key=lambda side: side / by) / by if by else 0.0
-    return Jump(at / count, by, abs(by) / float(spread), on_the_way)
+    bends = _around_a_bend(values) < float(around[best])
+    return Jump(at / count, by, abs(by) / float(spread), on_the_way, bends)
+
+
+def _around_a_bend(values: Floats) -> float:
+    """Return the squares that the best line leaves which is flat up to a bend."""
+    places = np.arange(len(values), dtype=float)
+    bent = np.maximum(places, places[1:-1, None])
+    bent -= bent.mean(axis=1, keepdims=True)
+    apart = values - values.mean()
+    explained = (bent @ apart) ** 2 / (bent**2).sum(axis=1)
+    return float(apart @ apart - explained.max())

@@ -68,6 +68,19 @@ def test_growth_that_levels_off_is_no_noise():
     assert growth(replace(parts, latency_ms=levelling), 0.0).course is (Course.QUEUE)
 
 
+@pytest.mark.parametrize("by", [1.0, -0.4])
+def test_what_changed_at_first_and_then_stayed_is_not_still_changing(by):
+    parts = seconds((500, 500), (100, 100), noise=0.005, length=50)
+    levelled = 100 * (1 + by * (1 - np.exp(-np.linspace(0, 10, len(parts.latency_ms)))))
+    settled = replace(parts, latency_ms=levelled * parts.latency_ms / 100)
+    found = growth(settled, 0.0)
+    assert found.course is Course.SETTLED
+    if by > 0:  # what waits there yet is not answered yet
+        assert growth(settled, 0.0, still_fills=True).course is Course.QUEUE
+    assert drift_in_words(found).endswith("converged after it changed at first, as after too "
+                                          "short a warm-up")  # fmt: skip
+
+
 def test_a_warm_up_that_was_too_short_is_said():
     assert growth(seconds((250, 500), (200, 100)), 0.0).course is Course.FALLING
 
@@ -97,6 +110,12 @@ def test_neither_a_slope_nor_a_random_walk_is_taken_for_a_jump():
     assert not any(jumps(np.linspace(0, 1, 50) + rng.normal(0, 0.02, 50)) for _ in range(100))
     assert not jumps(np.concatenate((np.linspace(0, 1, 10), np.ones(40))))
     assert clearest_jump(np.zeros(15)) is None
+
+
+def test_growth_that_begins_within_the_window_is_no_jump():
+    rng = np.random.default_rng(1)
+    late = np.log(1 + np.clip(np.linspace(-7 / 3, 1, 25), 0, 1))
+    assert not any(jumps(late + rng.normal(0, 0.01, 25)) for _ in range(100))
 
 
 def test_few_or_wild_seconds_say_nothing():
