@@ -99,7 +99,7 @@ class Answering(Receiving):
         connection.reply = reply = Reply(shown, partial(self.send, connection))
         self.hooks.before(self, shown)
         if shown is request:
-            environ: dict[str, Any] = request.environ()
+            environ = self.plain_environ(connection)
         else:  # they may have changed anything
             parser = connection.parser
             environ = wsgi.create(shown, None, parser.peer, parser.server, self.cfg)[1]
@@ -108,9 +108,15 @@ class Answering(Receiving):
             environ.update(connection.left)
             connection.left = None
         environ["wsgi.early_hints"] = reply.early_hints
+        connection.environ = environ
+        return environ
+
+    @staticmethod
+    def plain_environ(connection: Connection) -> dict[str, Any]:
+        """Return what a request says, and where it comes from."""
+        environ: dict[str, Any] = connection.request.environ()
         if isinstance(connection.peer, tuple):
             environ["REMOTE_PORT"] = str(connection.peer[1])
-        connection.environ = environ
         return environ
 
     def _count_request(self) -> None:

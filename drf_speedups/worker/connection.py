@@ -18,9 +18,10 @@ class State(enum.Enum):
     """What a connection waits for."""
 
     READING = 1  # the rest of a request, or the next one
-    QUEUED = 2  # its turn, or the application's answer: a request is there
-    REPLYING = 3  # the client: it takes the answer more slowly than it was made
-    CLOSING = 4  # the client's end of file, so that no reset cuts off the last answer
+    QUEUED = 2  # its turn: a request is there
+    UNDER_WAY = 3  # the lane that has its request
+    REPLYING = 4  # the client: it takes the answer more slowly than it was made
+    CLOSING = 5  # the client's end of file, so that no reset cuts off the last answer
 
 
 class Connection:

@@ -187,7 +187,7 @@ class BufferedWorker(Overlapping):
         """Tell whether it is we who are late: it may have spoken while others were answered."""
         if connection.state is State.READING:
             return connection.has_spoken()
-        return connection.state is State.QUEUED
+        return connection.state is State.QUEUED or connection.state is State.UNDER_WAY
 
     def _make_room(self) -> None:
         """Part with those who have been idle longest: newcomers may have something to say.

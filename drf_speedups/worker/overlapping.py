@@ -12,7 +12,7 @@ from inspect import getattr_static
 from typing import Any
 
 from drf_speedups.worker.answering import Answering
-from drf_speedups.worker.connection import Connection
+from drf_speedups.worker.connection import Connection, State
 from drf_speedups.worker.http.reply import Reply, whole
 
 STATUS = {code: f"{code} {HTTPStatus(code).phrase}" for code in (200, 201, 204)}
@@ -50,6 +50,7 @@ class Overlapping(Answering):
             pending = self.lane.begin(request, connection.started - connection.arrived)
             if pending is not None:
                 pending.client = connection, request
+                connection.state = State.UNDER_WAY
                 return
         if self.lane is not None:
             self.lane.flush()
@@ -68,17 +69,19 @@ class Overlapping(Answering):
             self._shed(connection)
         elif answer is None:  # the application has to see it
             connection.left = pending.left
+            connection.state = State.QUEUED
             self.queue.append(connection)
         else:
             request = connection.request
             self._count_request()
             connection.closes = request.should_close() or not (self.alive and self.keepalive)
             status, headers, body = STATUS[answer.status], answer.headers, answer.body
-            connection.out.send(
-                whole(request.version, status, headers, body, closes=connection.closes)
-            )
-            if self.hooks.logs:
-                self._log(connection, status, headers, len(body))
+            text = whole(request.version, status, headers, body, closes=connection.closes)
+            try:
+                connection.out.send(text)
+            finally:  # also where nobody waits for it any more: it is done
+                if self.hooks.logs:
+                    self._log(connection, status, headers, len(body))
             connection.request = None
             self._start_sending(connection)
 
@@ -90,6 +93,6 @@ class Overlapping(Answering):
         reply.sent = sent
         spent = timedelta(seconds=time.monotonic() - connection.started)
         try:
-            self.log.access(reply, request, request.environ(), spent)
+            self.log.access(reply, request, self.plain_environ(connection), spent)
         except BaseException:  # the loop goes on after any
             self.log.exception("Exception in the access log")

@@ -32,7 +32,7 @@ class Receiving(Sending):
         """Do what a socket is ready for."""
         if connection.state is State.REPLYING:
             self._guarded(connection, self._go_on)
-        elif connection.state is State.QUEUED:
+        elif connection.state is State.QUEUED or connection.state is State.UNDER_WAY:
             if not connection.receive_ahead():
                 self.watch(connection, NOTHING)
         elif not connection.receive():

@@ -106,6 +106,9 @@ class Sending(Worker):  # type: ignore[misc]
         """Part with a client that has kept us waiting too long, or has to go because we do."""
         if connection.state is State.QUEUED:
             self.refuse(connection, 503, "Service Unavailable", "Shutting down.")
+        elif connection.state is State.UNDER_WAY:  # a 503 would say that nothing was done
+            self.log.warning("A client was cut off: the worker has to stop before it has an answer")
+            self.close(connection)
         elif connection.state is State.READING and connection.incomplete:
             self.refuse(connection, 408, "Request Timeout", "The request did not arrive in time.")
         else:

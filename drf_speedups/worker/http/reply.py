@@ -32,7 +32,7 @@ class Reply:
 
     def __init__(self, request: Request, send: Callable[[bytes], None]) -> None:
         self.req = request
-        self.status = ""
+        self.status: Any = None  # as gunicorn's, until the application has said it
         self.status_code = 0
         self.headers: Headers = []
         self.headers_sent = False
@@ -58,7 +58,7 @@ class Reply:
         elif self.status:
             raise AssertionError("Response headers already set!")
         self.status, self.status_code = status, _checked_status(status)
-        self.headers, self._lines, self.response_length = [], [], None
+        self.headers, self._lines, self.response_length, self.upgrade = [], [], None, False
         for given in headers:
             pair: Any = given if type(given) is tuple else tuple(given)  # gunicorn takes any two
             line = _known_lines.get(pair)
@@ -82,7 +82,7 @@ class Reply:
         if kind == "content-length":
             if NO_LENGTH.match(self.status):
                 return
-            self.response_length = int(value)
+            self.response_length = _checked_length(name, value.strip(BLANKS))
         else:
             if len(_known_lines) >= REMEMBERED_LINES:
                 _known_lines.clear()  # those that matter are back after one answer
@@ -207,6 +207,12 @@ def _checked_header(name: str, value: str, *, hints: bool = False) -> tuple[str,
     if util.is_hoppish(name) and not hints and not _is_web_socket(name, value):
         return name.lower(), b""
     return name.lower(), f"{name}: {value.strip(BLANKS)}\r\n".encode("latin-1")
+
+
+def _checked_length(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit()):  # `int` knows more: -1, +1, 1_0
+        raise InvalidResponseHeader(f"{name!r}")
+    return int(value)
 
 
 def _is_web_socket(name: str, value: str) -> bool:

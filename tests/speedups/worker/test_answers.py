@@ -3,6 +3,7 @@
 import io
 import re
 import socket
+import sys
 import textwrap
 from typing import Any
 
@@ -85,7 +86,8 @@ def test_an_application_that_raises_before_its_first_block_is_a_500():
     failures = [application, too_late, answering(failing()), answering(["no bytes"]),
                 answering([b"a"], ("A", "b\r\nC: d")), answering([b"a"], ("A\r\nB", "c")),
                 answering([b"a"], ("A", 1)), answering([b"a"], status="200\r\nA: b"),
-                answering([b"a"], ("Content-Length", "many")), answering(None)]  # fmt: skip
+                *[answering([b"a"], ("Content-Length", said)) for said in ("many", "-1", "+1")],
+                answering(None)]  # fmt: skip
     for failure in failures:
         with inside(failure) as served:
             answer = talk(served.address, GET)
@@ -93,6 +95,22 @@ def test_an_application_that_raises_before_its_first_block_is_a_500():
             assert b"C: d" not in answer
             assert b"ValueError" not in answer
             assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_an_answer_that_replaces_another_takes_nothing_over_from_it():
+    def application(environ, start_response):
+        start_response("101 Switching Protocols", [("Connection", "Upgrade"), ("A", "b")])
+        try:
+            raise ValueError
+        except ValueError:
+            start_response("500 Sorry", [("Content-Length", "1")], sys.exc_info())
+        return [b"x"]
+
+    with inside(application) as served:
+        answer = talk(served.address, GET)
+    assert answer.startswith(b"HTTP/1.1 500 Sorry\r\n")
+    assert b"\r\nConnection: keep-alive\r\n" in answer
+    assert b"\r\nA: b\r\n" not in answer
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, OSError])

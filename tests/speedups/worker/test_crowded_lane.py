@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from drf_speedups.worker import BufferedWorker
-from tests.speedups.worker.serving import eventually, inside
+from drf_speedups.worker.sending import NOTHING
+from tests.speedups.worker.serving import Inside, eventually, inside
 
 GET = b"GET /%b HTTP/1.1\r\nHost: testserver\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
@@ -91,6 +92,37 @@ def test_a_client_that_resets_while_its_request_is_under_way_does_not_keep_the_w
         assert [served.worker.poller.poll(0) for _ in range(10)] == [[]] * 10
         lane.leave({})
         eventually(lambda: not served.connections())
+
+
+def test_what_is_under_way_when_a_worker_has_to_stop_is_not_said_to_be_undone(caplog):
+    lane = Lane(most=1)
+    served = Inside(Application(lane), graceful_timeout=0)
+    clients = [ask(served), ask(served)]
+    while len(served.worker.queue) + len(lane.begun) < 2:
+        served.worker.turn(0.01)
+    served.worker._drain()
+    assert [status(client) for client in clients] == [b"", b"503"]
+    assert "A client was cut off" in caplog.text
+    served.end()
+
+
+def test_a_client_that_has_gone_has_its_line_in_the_access_log_too(capfd):
+    lane = Lane()
+    shown = {"accesslog": "-", "access_log_format": "%(U)s %(s)s %({remote_port}e)s"}
+    with inside(Application(lane), **shown) as served:
+        client = ask(served, b"gone")
+        port = client.getsockname()[1]
+        eventually(lambda: lane.begun)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        client.close()
+        eventually(lambda: not is_watched(served))
+        lane.answer()
+        eventually(lambda: not served.connections())
+    assert capfd.readouterr().out.splitlines() == [f"/gone 200 {port}"]
+
+
+def is_watched(served):
+    return any(connection.watched != NOTHING for connection in served.connections())
 
 
 def test_who_waits_too_long_is_refused_although_the_lane_is_full(impatient):

@@ -108,6 +108,23 @@ def test_hooks_may_change_all_that_gunicorns_request_offers():
         assert environ["wsgi.input"].read() == b"hello"
 
 
+def test_a_hook_sees_whether_the_application_has_begun_to_answer():
+    seen: list[str | None] = []
+
+    def post_request(worker, request, environ, response):
+        seen.append(response.status)
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/raise":
+            raise ValueError
+        return answering([b"a"])(environ, start_response)
+
+    with inside(application, post_request=post_request) as served:
+        talk(served.address, GET + head("GET /raise HTTP/1.1", HOST))
+        eventually(partial(has, seen, 2))
+    assert seen == ["200 OK", None]  # as under gunicorn's own workers
+
+
 def test_a_hook_may_close_the_connection():
     def pre_request(worker, request):
         request.force_close()
