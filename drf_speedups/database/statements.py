@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.models import QuerySet, Value
 
 from drf_speedups.database.pooler import prepares
-from drf_speedups.eligibility.database import is_watched, needs_cursor
+from drf_speedups.database.simple_query import free_link
 from drf_speedups.eligibility.driver import (
     ExecStatus,
     PyFormat,
@@ -134,15 +134,12 @@ class Statement:
 
     def _result(self, values: Sequence[Any]) -> PGresult | None:
         """Run; None where Django's own cursor has to: somebody counts, or a rollback may be due."""
-        connection: Any = connections[self.using]
-        watched = is_watched(connection) or connection.queries_logged
-        if watched or connection.in_atomic_block:
+        connection = connections[self.using]
+        link = free_link(connection)
+        if link is None:
             return None
-        connection.close_if_health_check_failed()
-        connection.ensure_connection()  # always: a backend may look whether it was lost while idle
-        link: Any = connection.connection
         texts = [text_of(value, link) for value in values]
-        if not connection.autocommit or NotImplemented in texts or needs_cursor(link):
+        if NotImplemented in texts:
             return None
         result = self.execute(link, texts)
         if result.status in DONE:

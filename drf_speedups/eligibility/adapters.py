@@ -18,14 +18,28 @@ LOADERS = {
     "SpecificTzLoader": ("timestamptz",),  # Django's, where USE_TZ is on
 }  # fmt: skip
 KNOWN = {oid(kind): name for name, kinds in LOADERS.items() for kind in kinds}
+WHOLE = oid("int8")
 NAIVE = {"SpecificTzLoader": "TimestamptzLoader"}  # where it is off
 DUMPED = (str, int, bool, Decimal, datetime, date, uuid.UUID)
 LIBRARIES = {"psycopg", "psycopg_c", "psycopg_binary", "django"}
 
 
+Loaders = tuple[Any, ...]  # a class for each type that is known
+
+
+def loaders_of(adapters: Any) -> Loaders:
+    """Return what makes values of all types that are known."""
+    return tuple([adapters.get_loader(kind, 0) for kind in KNOWN])
+
+
 def read_as_ever(adapters: Any) -> bool:
     """Tell whether the driver's own code, or Django's, makes values of all types that are known."""
-    return _are_known(tuple([adapters.get_loader(kind, 0) for kind in KNOWN]))
+    return are_genuine(loaders_of(adapters))
+
+
+def counts_as_ever(adapters: Any) -> bool:
+    """Tell whether the driver's own code makes the number that a COUNT gives."""
+    return _is_known(adapters.get_loader(WHOLE, 0), KNOWN[WHOLE])
 
 
 def cast_as_ever(cursor: Any) -> bool:
@@ -54,7 +68,8 @@ def write_as_ever(adapters: Any) -> bool:
 
 
 @functools.lru_cache(64)  # some are made for each connection
-def _are_known(loaders: tuple[Any, ...]) -> bool:
+def are_genuine(loaders: Loaders) -> bool:
+    """Tell whether all are the driver's own, or Django's."""
     return all(map(_is_known, loaders, KNOWN.values()))
 
 

@@ -4,7 +4,7 @@ import functools
 import re
 import select
 from dataclasses import replace
-from types import BuiltinFunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from django.db import connections
@@ -21,8 +21,15 @@ from drf_speedups.eligibility.driver import (
     error_of,
     psycopg,
 )
-from drf_speedups.eligibility.members import Role, check_members, is_framework_s, is_genuine
-from drf_speedups.eligibility.reasons import unless
+from drf_speedups.eligibility.members import (
+    STAND_INS,
+    Role,
+    check_members,
+    is_framework_s,
+    is_genuine,
+)
+from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.eligibility.unchanged import Unchanged
 
 # What a backend may do in its own way, for whoever uses its connections runs it: how they are
 # opened, looked at and closed.
@@ -75,16 +82,35 @@ def check_backend(kind: type, run: frozenset[str] = BACKEND.run) -> None:
     check_members(kind, replace(BACKEND, also=ours, run=run))
 
 
-def is_watched(connection: Any) -> bool:
+def is_djangos(kind: type) -> bool:
+    """Tell whether statements go through a backend by Django's own code, or ours, until now."""
+    same = _backend(kind)
+    return same is not None and bool(same)
+
+
+@functools.lru_cache(16)
+def _backend(kind: type) -> Unchanged | None:
+    try:
+        check_backend(kind)
+    except StepAside:
+        return None
+    return Unchanged([kind], run=BACKEND.run)
+
+
+def is_watched(connection: Any, *, reading: bool = False) -> bool:
     """Tell whether somebody wants to see all statements of a connection of Django's.
 
     Who puts another `cursor` there may refuse them all, as Django's tests without databases do.
+    Those of ours that only wait for changes need not see what is `reading`.
     """
     own = connection.__dict__
     replaced = not own.keys().isdisjoint(OF_CURSORS) and not all(
         _is_put_back(connection, name) for name in OF_CURSORS & own.keys()
     )
-    return bool(replaced or connection.execute_wrappers or connection.force_debug_cursor)
+    around: list[Any] = connection.execute_wrappers
+    if reading:
+        around = [one for one in around if getattr(one, "__func__", None) not in STAND_INS]
+    return bool(replaced or around or connection.force_debug_cursor)
 
 
 def _is_put_back(connection: Any, name: str) -> bool:
@@ -103,17 +129,22 @@ def needs_cursor(link: Any) -> bool:
     Somebody's code may run there for each, a cache's, say, or a tenant's, or stand before the
     connection; or other greenlets while it waits, one of which may hold the lock that it waits for.
     """
-    execute: Any = CursorWrapper.execute
-    kinds: Any = type(link), type(execute)  # a proxy equals what it stands before
-    return not _is_stock(kinds, link.cursor_factory, execute, select.select)
+    factory, kind = link.cursor_factory, type(link)
+    run = CursorWrapper.execute, getattr(factory, "execute", None), getattr(kind, "cursor", None)
+    kinds: Any = kind, *map(type, run)  # a proxy equals what it stands before
+    return not _is_stock(kinds, factory, *run, select.select) or "cursor" in vars(link)
 
 
 @functools.lru_cache(16)
-def _is_stock(kinds: tuple[Any, Any], of_driver: Any, execute: Any, waiting: Any) -> bool:
+def _is_stock(
+    kinds: tuple[Any, ...], factory: Any, execute: Any, of_driver: Any, cursor: Any, waiting: Any
+) -> bool:
     return (
-        kinds[0] is psycopg.Connection
-        and of_driver in CURSORS
+        kinds == (psycopg.Connection, *3 * [FunctionType])
+        and factory in CURSORS
         and is_genuine(CursorWrapper, execute)
+        and of_driver.__globals__ is vars(psycopg.cursor)
+        and cursor.__globals__ is vars(psycopg.connection)
         and isinstance(waiting, BuiltinFunctionType)
     )
 

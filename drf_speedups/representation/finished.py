@@ -100,6 +100,9 @@ class Waiting:
             connection.execute_wrappers.remove(self.before)
 
 
+STAND_INS.add(Waiting.before)
+
+
 def _only_reads(sql: str) -> bool:
     """Tell whether a statement is one of ours, or Django's of a query set, and locks nothing.
 

@@ -59,10 +59,12 @@ def _found(kind: Any, base: Any) -> frozenset[str]:
 _own_code = functools.lru_cache(MOST_CLASSES)(_found)
 
 
-def check_query_set(kind: Any) -> None:
-    """Raise `StepAside` unless query sets of a class make objects of rows as Django's do."""
-    own = own_code(kind, models.QuerySet) & OF_ITERATION
+def check_classes(query_set: Any, model: Any, encoder: Any) -> None:
+    """Raise `StepAside` unless rows are fetched, made and written by the frameworks' own code."""
+    own = own_code(query_set, models.QuerySet) & OF_ITERATION
     unless(not own, f"the query set has its own {_named(own)}")
+    check_objects(model)
+    unless(not own_code(encoder, encoder), "somebody has changed how JSON is written")
 
 
 def evaluates(rows: Any) -> bool:

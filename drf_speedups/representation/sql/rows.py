@@ -18,7 +18,7 @@ from django.db.models.sql import Query
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.database.fetched import fetch
-from drf_speedups.eligibility.changes import silence, unchanged
+from drf_speedups.eligibility.changes import once, silence, unchanged
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
@@ -34,12 +34,10 @@ from drf_speedups.representation.sql import (
 )
 from drf_speedups.representation.sql.plain_rows import (
     COLUMN,
-    check_objects,
-    check_query_set,
+    check_classes,
     choosing,
     compiles,
     evaluates,
-    own_code,
 )
 from drf_speedups.representation.sql.texts import Scope, Texts
 from drf_speedups.representation.surroundings import Surroundings
@@ -109,7 +107,7 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
 
     Raises `StepAside` unless its rows may be finished in the database.
     """
-    check_query_set(type(rows))
+    once(check_classes, type(rows), rows.model, JSONEncoder)
     unless(evaluates(rows), "the query set is not to be evaluated")
     query: Any = rows.query
     unless(type(query) is Query, "the query is of another kind")
@@ -123,9 +121,7 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     unless(not same, "the query computes what is called as a column is in SQL")
     unless(connection.vendor == "postgresql", "only PostgreSQL writes JSON so")
     unless(compiles(connection), "queries are compiled or run in a way of their own")
-    unless(not own_code(JSONEncoder, JSONEncoder), "somebody has changed how JSON is written")
     model: Any = rows.model
-    check_objects(model)
     added = frozenset(query.annotation_select)
     if fewer_queries(rows) and not why_not(kind, model, added):
         return ()

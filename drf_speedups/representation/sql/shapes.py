@@ -18,6 +18,7 @@ from django.db.models import query as querying
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 
+from drf_speedups.database.fetched import fetch_number
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.representation.sql import conditions
 from drf_speedups.representation.sql.conditions import Shape, same_values
@@ -139,9 +140,7 @@ def _count(rows: Any) -> int:
         if len(seen) == 1 and same_values(seen[0][1], values):
             remember(key, seen[0][0])
         return number
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+    return fetch_number(connection, sql, values)
 
 
 @contextmanager

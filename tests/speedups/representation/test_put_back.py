@@ -62,7 +62,7 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
         (rows, "silence", lambda *_: True), Spec(odd="post_init")),
     "descriptors are not looked at": (
         (members, "is_stored", lambda *_: True), Spec(odd="descriptor")),
-    "query sets are not looked at": ((rows, "check_query_set", nothing), Spec(rows="own")),
+    "query sets are not looked at": ((plain_rows, "OF_ITERATION", frozenset()), Spec(rows="own")),
     "query sets of lookups are not looked at": (
         (prefetched, "paths", lambda rows: tuple(
             one.prefetch_through for one in rows._prefetch_related_lookups)),

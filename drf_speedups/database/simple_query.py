@@ -1,0 +1,65 @@
+"""Queries of Django's that go to the server as its cursor sends them, without a cursor.
+
+In PostgreSQL's simple query protocol one text has all values in it: so does Django's cursor over
+psycopg 3 send a query. That cursor, the driver's below it and what both keep of a result cost more
+than to send it and to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from drf_speedups.eligibility.database import is_djangos, is_watched, needs_cursor
+from drf_speedups.eligibility.driver import (
+    CLIENT_BINDING,
+    ExecStatus,
+    Transformer,
+    error_from_result,
+    execute,
+)
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
+
+def free_link(connection: Any, *, reading: bool = False) -> Any:
+    """Return the psycopg connection of one of Django's, opened, for statements without a cursor.
+
+    None where Django's own cursor has to send them: somebody watches, or a rollback may be due.
+    `reading`: for SELECTs, which what waits for others need not see. Raises Django's database
+    errors.
+    """
+    watched = is_watched(connection, reading=reading) or connection.queries_logged
+    if watched or connection.in_atomic_block:
+        return None
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()  # always: a backend may look whether it was lost while idle
+    link = connection.connection
+    return None if not connection.autocommit or needs_cursor(link) else link
+
+
+def link_for_queries(connection: Any) -> Any:
+    """Return the same for queries, where a cursor would write the values into the text.
+
+    Raises Django's database errors.
+    """
+    link = free_link(connection, reading=True) if is_djangos(type(connection)) else None
+    if link is None or link.cursor_factory not in CLIENT_BINDING or not link.autocommit:
+        return None
+    pgconn = link.pgconn
+    usual = pgconn.parameter_status(b"client_encoding") == b"UTF8" and not pgconn.pipeline_status
+    return link if usual else None
+
+
+def sent(connection: Any, link: Any, sql: str, parameters: Sequence[Any]) -> PGresult:
+    """Run a query that gives rows, and wait as the driver does. Raises Django's database errors."""
+    with connection.wrap_database_errors:
+        literal = Transformer(link).as_literal
+        values = tuple([b"NULL" if one is None else literal(one) for one in parameters])
+        with link.lock:
+            link.pgconn.send_query(sql.encode() % values)
+            result: PGresult = link.wait(execute(link.pgconn))[-1]
+        if result.status != ExecStatus.TUPLES_OK:
+            raise error_from_result(result)
+    return result
