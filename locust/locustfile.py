@@ -27,7 +27,6 @@ again after loading it. The folder has no __init__.py, or it would hide the inst
 import signal
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 import gevent  # type: ignore[import-untyped]
 from locust import events
@@ -38,7 +37,7 @@ from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 from item_user import ItemUser
 from operations import Operations
 from options import add_options, load_from, options_of
-from request_log import RequestLog, path_for
+from request_log import RequestLog, path_for, refuse_place
 from running import follow, lead, prepare
 from shapes import choose_shape
 from thresholds import Slow, judge, refuse_wrong_thresholds
@@ -74,8 +73,8 @@ def begin(environment: Environment, **_: object) -> None:
 def exit_if_wrong(options: Namespace) -> None:
     try:
         load_from(options)
-        if options.request_log and not Path(options.request_log).parent.is_dir():
-            raise ValueError(f"request log {options.request_log!r}: its folder does not exist")
+        if options.request_log:
+            refuse_place(options.request_log)
         refuse_wrong_thresholds(options)
         if options.headless or options.autostart:  # else the form does it, for each of its runs
             prepare(options, options.host or "")

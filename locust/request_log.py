@@ -20,6 +20,7 @@ lasts, its last line may be incomplete.
 """
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def path_for(path: str, worker: int | None) -> Path:
     """`requests.csv`, or `requests-0.csv` for the first of several processes."""
     whole = Path(path)
     return whole if worker is None else whole.with_stem(f"{whole.stem}-{worker}")
+
+
+def refuse_place(path: str) -> None:
+    """Raises ValueError where no log can be written."""
+    whole = Path(path)
+    if not whole.parent.is_dir():
+        raise ValueError(f"request log {path!r}: its folder does not exist")
+    if whole.is_dir() or not os.access(whole if whole.exists() else whole.parent, os.W_OK):
+        raise ValueError(f"request log {path!r}: cannot be written there")
 
 
 class RequestLog:

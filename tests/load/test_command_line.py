@@ -15,6 +15,7 @@ WRONG = {  # test_web_ui.py has more of them, of which none needs a process of i
     "--max-p95 nan": "max p95 nan: must be a number, 0 or more",
     "--base-path /things": "/things/?limit=20: expected status 200, got status 404",
     "--request-log /no/such/log.csv": "request log '/no/such/log.csv': its folder does not exist",
+    f"--request-log {ROOT}": "': cannot be written there",
     "-H http://127.0.0.1:9": "http://127.0.0.1:9/items/?limit=20: Connection refused; is the servi",
 }
 STATUS = frozenset({"status"})
