@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lab.analysis.formatting import percent
+from lab.analysis.formatting import estimated, percent
 from lab.analysis.growth import Course, Growth, growth_of, share_of
 from lab.analysis.rules import trials as rules
 from lab.records.trial import Trial
@@ -77,9 +77,9 @@ def drift_in_words(found: Growth) -> str:
         by, after = percent(share_of(jump.by)), percent(jump.after)
         return f"latency changed by {by} after {after} of the window: it {found.course}"
     change = found.latency.change
-    ends = change.interval
-    between = f" ({percent(ends.low)} to {percent(ends.high)})" if ends else ""
-    return f"latency changed by {percent(change.middle)}{between} in the window: {found.course}"
+    if change.interval is None:  # too few windows: the middle is no number that was measured
+        return f"by how much latency changed in the window is {found.course}"
+    return f"latency changed by {estimated(change, percent)} in the window: {found.course}"
 
 
 Rule = Callable[[Trial], Iterator[str]]

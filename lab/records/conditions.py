@@ -31,10 +31,12 @@ class Conditions:
     pace: str = RANDOM  # pauses, and arrivals: exponential around their mean, or constant
 
     def __post_init__(self) -> None:
-        for name in (*COUNTS, "seconds", "cpus", "memory", "arrival_rate"):
+        for name in (*COUNTS, "cpus", "memory", "arrival_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise LabError(f"{name} is {value}: give a number above 0")
+        if not self.seconds >= 1:  # all is looked at second by second
+            raise LabError(f"seconds is {self.seconds}: give 1 or more")
         if min(self.warm_up, self.think_time, self.db_rtt) < 0:
             raise LabError("warm-up, think time and round trip are seconds: none can be negative")
         if self.think_time and self.arrival_rate:
@@ -59,4 +61,4 @@ class Conditions:
         """The load in words."""
         if self.arrival_rate:
             return f"{self.arrival_rate:g} requests/s"
-        return f"{self.users} users"
+        return f"{self.users} user{'s' * (self.users != 1)}"

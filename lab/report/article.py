@@ -65,7 +65,7 @@ def _row(published: Published, setting: Setting) -> list[str]:
         f"{trial.title} ({setting.label})",
         published.words,
         str(found.course),
-        estimated(found.latency.change, percent),
+        estimated(change, percent) if (change := found.latency.change).interval else "not known",
         number(trial.throughput),
         number(trial.total.mean_ms),
         number(trial.total.p95_ms),

@@ -123,6 +123,14 @@ def test_few_or_wild_seconds_say_nothing():
     assert growth(seconds((500, 500), (100, 100), noise=1.5), 0.0).course is Course.UNKNOWN
 
 
+def test_too_few_windows_make_no_number():
+    said = drift_in_words(growth(seconds((500, 500), (100, 200), length=5), 0.0))
+    assert said == (
+        "by how much latency changed in the window is not known: the window is too short or too "
+        "noisy"
+    )
+
+
 def test_a_change_nobody_would_notice_is_no_growth():
     found = growth(seconds((500, 500), (100, 105), noise=0.005), 0.0)
     assert found.latency.rise.excludes(0)

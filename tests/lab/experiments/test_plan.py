@@ -64,7 +64,12 @@ def test_open_loads_to_come_are_in_the_expected_time():
     assert followed.expected_seconds == alone.expected_seconds + 6 * 70
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"seconds": -1.0}, {"cpus": 0.0}])
+def test_a_window_of_less_than_a_second_is_refused():
+    with pytest.raises(LabError, match=r"seconds is 0.5: give 1 or more"):
+        Conditions(seconds=0.5)
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"rows": -1}, {"cpus": 0.0}])
 def test_impossible_conditions_are_refused(wrong):
     with pytest.raises(LabError, match="give a number above 0"):
         Conditions(**wrong)
