@@ -60,6 +60,11 @@ def and_others(numbers: Sequence[int]) -> str:
     return f"; likewise {noun} {', '.join(map(str, numbers))}"
 
 
+def so_many_users(number: int) -> str:
+    """Return a number of users, of which there may be millions."""
+    return f"{number:,} user" + ("" if number == 1 else "s")
+
+
 def counted(number: int, what: str) -> str:
     """Return the number with its noun, in the plural where it is due."""
     return f"{number} {what}" + ("" if number == 1 else "s")

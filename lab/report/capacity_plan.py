@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from lab.analysis.answers import Answer, Kind, Question
-from lab.analysis.formatting import counted, number, percent, ranged
+from lab.analysis.formatting import counted, number, percent, ranged, so_many_users
 from lab.analysis.rules.parts import FLUSHING
 from lab.report.blocks import Answers, Block, Bullets, Heading, Table
 from lab.report.summary import estimate
@@ -38,7 +38,13 @@ def blocks(plan: Plan) -> list[Block]:
     if plan.sizes:
         said += [Heading("In numbers"), table(plan), Heading("What else is needed, and why")]
         said += [
-            Bullets([f"{one.users:,} users: {why}" for one in plan.sizes for why in due(plan, one)])
+            Bullets(
+                [
+                    f"{so_many_users(one.users)}: {why}"
+                    for one in plan.sizes
+                    for why in due(plan, one)
+                ]
+            )
         ]
     return [
         *said,
@@ -52,11 +58,11 @@ def blocks(plan: Plan) -> list[Block]:
 def answers(plan: Plan) -> list[Answer]:
     """Return a sentence about each number of users."""
     told = [
-        Answer(Question.PLAN, f"{one.users:,} users", Kind.ANSWER, sentence(plan.required, one))
+        Answer(Question.PLAN, so_many_users(one.users), Kind.ANSWER, sentence(plan.required, one))
         for one in plan.sizes
     ]
     return told + [
-        Answer(Question.PLAN, f"{users:,} users", Kind.UNKNOWN, f"I cannot tell, because {why}.")
+        Answer(Question.PLAN, so_many_users(users), Kind.UNKNOWN, f"I cannot tell, because {why}.")
         for users, why in plan.unknown
     ]
 
@@ -102,7 +108,7 @@ def table(plan: Plan) -> Table:
         [name, *(ranged(one.estimate(of, unit), written) for one in plan.sizes)]
         for name, of, written, unit in rows
     ]
-    header = ("", *(f"{one.users:,} users" for one in plan.sizes))
+    header = ("", *(so_many_users(one.users) for one in plan.sizes))
     note = (
         "95 % intervals: trials are resampled and everything is planned anew, with the same "
         "workers in an instance."

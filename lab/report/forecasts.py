@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lab.analysis.formatting import counted, estimated, number, percent, spread
+from lab.analysis.formatting import counted, estimated, number, percent, so_many_users, spread
 from lab.analysis.models.demands import MISS
 from lab.analysis.statistics import Estimate, Interval, median
 from lab.report import summary
@@ -76,7 +76,7 @@ def beside(sizes: Sequence[Size], played: Sequence[Simulated]) -> Table:
             (needs.latency - size.one.outside, found.latency, 1000.0),
             (needs.p95 - size.one.outside, found.p95, 1000.0),
         )
-        rows.append([f"{size.users:,} users", *(_pair(*pair) for pair in pairs)])
+        rows.append([so_many_users(size.users), *(_pair(*pair) for pair in pairs)])
     header = ("one of its instances", "requests/s, laws : simulated", "mean ms", "p95 ms")
     return Table(
         header, rows, "Exponential service times, nothing on the way. Intervals: batch means."

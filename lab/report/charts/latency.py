@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lab.analysis.comparison import labels
-from lab.analysis.formatting import counted, number, percent
+from lab.analysis.formatting import counted, number, percent, so_many_users
 from lab.analysis.settings import Setting, closed, throughput
 from lab.analysis.statistics import Floats
 from lab.records.conditions import Conditions
@@ -160,7 +160,7 @@ def by_percentile(settings: Sequence[Setting]) -> list[Chart]:
 
 def _load(setting: Setting) -> str:
     rate = setting.conditions.arrival_rate
-    return f"open, {rate:,.0f}/s" if rate else f"closed, {setting.conditions.users:,} users"
+    return f"open, {rate:,.0f}/s" if rate else f"closed, {so_many_users(setting.conditions.users)}"
 
 
 def _tail(name: str, title: str, lines: Mapping[str, Setting], more: str) -> Chart:

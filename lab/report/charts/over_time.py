@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from lab.analysis.formatting import counted, number
+from lab.analysis.formatting import counted, number, so_many_users
 from lab.analysis.growth import Course
 from lab.analysis.settings import Setting, closed
 from lab.analysis.statistics import Floats
@@ -66,7 +66,7 @@ def _groups(settings: Sequence[Setting]) -> dict[str, dict[str, Setting]]:
     most = max(setting.conditions.users for setting in settings)
     groups: dict[str, dict[str, Setting]] = {}
     for setting in (setting for setting in settings if setting.conditions.users == most):
-        about = f", {setting.label}, {most:,} users"
+        about = f", {setting.label}, {so_many_users(most)}"
         words = brief(setting, (name for name in names if name != "users"))
         groups.setdefault(about, {})[words or setting.label] = setting
     return {about: _few(lines) for about, lines in groups.items()}

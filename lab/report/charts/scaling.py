@@ -158,7 +158,7 @@ def knees(settings: Sequence[Setting]) -> list[Chart]:
         along = next(
             (name for name in ("users", "workers", "threads") if name in differing(own)), None
         )
-        if along:
+        if along and valid(own):
             charts.append(_knee(f"knee-{len(charts) + 1}", label, own, along))
     return charts[:MOST_FACETS]
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from lab.analysis.formatting import counted
+from lab.analysis.formatting import counted, so_many_users
 from lab.analysis.settings import Setting, Value
 from lab.analysis.statistics import Estimate, median
 from lab.records.conditions import Conditions
@@ -20,7 +20,7 @@ DECADE = 10
 NAMES: Mapping[str, Callable[[Conditions], str]] = {
     "workers": lambda c: counted(c.workers, "worker"),
     "threads": lambda c: counted(c.threads, "thread"),
-    "users": lambda c: "" if c.arrival_rate else f"{c.users:,} users",
+    "users": lambda c: "" if c.arrival_rate else so_many_users(c.users),
     "arrival_rate": lambda c: f"{c.arrival_rate:,.0f} requests/s sent" if c.arrival_rate else "",
     "think_time": lambda c: f"{c.think_time:g} s of thought",
     "mix": lambda c: f"mix {c.mix}",

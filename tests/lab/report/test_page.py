@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
 from matplotlib.figure import Figure
 
 from lab.analysis.analyse import analyse
+from lab.report.charts import scaling
 from lab.report.charts.all import charts
 from lab.report.charts.comparison import ratios
 from lab.report.charts.latency import by_percentile
@@ -175,6 +177,13 @@ def points(svg):
     """What a chart says where it is pointed at, as JSON."""
     (found,) = re.findall('data-points="([^"]*)"', svg)
     return unescape(found)
+
+
+def test_a_chart_of_valid_points_only_is_left_out_where_there_are_none(monkeypatch):
+    monkeypatch.setattr(scaling, "draw", lambda name, *_, **__: name)
+    few = [replace(one, warnings=("CPU usage above 90 %",)) for one in sweep(**SMALL)]
+    assert scaling.knees(analyse([*sweep(**SMALL)]).settings) == ["knee-1"]
+    assert scaling.knees(analyse(few).settings) == []
 
 
 def test_values_lie_where_they_are_drawn_and_say_interval_row_and_mark():
