@@ -20,6 +20,7 @@ OF_STEADY = 0.98
 SEEN = 0.1  # an interval this wide to either side shows a change of 20 % in 95 of 100 trials
 TABLE_MATTERS = 0.02  # growth of the table that can explain anything
 MOSTLY = 0.5  # of the growth of latency
+LONG = 0.5  # of the warm-up: within its first half all users have come
 
 
 class Course(StrEnum):
@@ -124,14 +125,14 @@ def growth(
     table_growth: float | None,
     *,
     queues: bool | None = True,
-    fills: bool | None = None,
-    still_fills: bool | None = None,
+    from_before: bool = False,
+    still_fills: bool = False,
 ) -> Growth:
     """Say what latency did. `table_growth` is the table's, as a share; None: not measured.
 
     `queues` is whether more were under way in the end than the server takes at once; None: nobody
-    knows how many that are. `fills` is whether more were in the end than at first, `still_fills`
-    than shortly before; None: not known.
+    knows how many that are. `from_before` is whether what rises may come from before the window,
+    `still_fills` whether more were under way in the end than shortly before.
 
     By Little's law the number inside is L = X R, so ln R = ln L - ln X: latency rises because
     more are inside (the queue grows) or because fewer come out (each takes longer). When it is
@@ -143,7 +144,7 @@ def growth(
     jump = clearest_jump(logarithms)
     if jump and jump.is_clear and abs(share_of(jump.by)) > STEADY:
         through = level_change(np.log(parts.throughput), jump.after)
-        if fills is False and jump.by > 0 and 1 + through / jump.by > MOSTLY:
+        if from_before and jump.by > 0 and 1 + through / jump.by > MOSTLY:
             return Growth(Course.RISING, latency, None)  # nothing but what waited before the window
         return Growth(Course.JUMPED, latency, None, jump)
     if not latency.matters:
@@ -152,7 +153,7 @@ def growth(
     if latency.rise.middle < 0:
         return Growth(Course.SETTLED if settled else Course.FALLING, latency, None)
     share = 1 + _slope(parts, parts.throughput) / _slope(parts, parts.latency_ms)
-    if share > MOSTLY and fills is False:
+    if share > MOSTLY and from_before:
         course = Course.RISING
     elif settled:
         return Growth(Course.SETTLED, latency, None)
@@ -195,9 +196,11 @@ def growth_of(trial: Trial) -> Growth:
     """Say what latency did within a trial's window."""
     table = trial.table
     grown = table.rows_after / max(1, table.rows_before) - 1 if table else None
+    parts = windows_of(trial)
     return growth(
-        windows_of(trial), grown,
-        queues=_queues(trial), fills=_fills(trial, since=0), still_fills=_fills(trial, since=2),
+        parts, grown,
+        queues=_queues(trial), from_before=_from_before(trial, parts),
+        still_fills=_fills(trial, since=2),
     )  # fmt: skip
 
 
@@ -208,11 +211,18 @@ def _queues(trial: Trial) -> bool | None:
     return _quarters(trial)[-1] > trial.slots
 
 
-def _fills(trial: Trial, *, since: int) -> bool | None:
+def _from_before(trial: Trial, parts: Windows) -> bool:
+    """Whether answers take about as long as the warm-up did, and no more are under way at the end.
+
+    Then the first in the window can have waited no longer than the load had lasted.
+    """
+    long = parts.latency_ms.max() > LONG * 1000 * trial.conditions.warm_up
+    return bool(trial.inside) and bool(long) and not _fills(trial, since=0)
+
+
+def _fills(trial: Trial, *, since: int) -> bool:
     """Whether more were under way in the last quarter than in another, so that it matters."""
-    if not trial.inside:
-        return None
-    quarters = _quarters(trial)
+    quarters = _quarters(trial) if trial.inside else [0.0] * 4
     return quarters[-1] > quarters[since] * (1 + MATTERS)
 
 

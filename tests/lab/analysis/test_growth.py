@@ -59,7 +59,13 @@ def test_answers_that_take_longer_than_the_warm_up_are_no_queue_that_grows():
     assert growth_of(full).course is Course.RISING
     assert growth_of(replace(full, inside=tuple(range(50)))).course is Course.QUEUE
     short = windows(np.full(40, 20.0), 20 * np.array([10, 11, 12, 13, 14, *[15] * 35]) * 1000.0)
-    assert growth(short, None, queues=None, fills=False).course is Course.RISING
+    assert growth(short, None, queues=None, from_before=True).course is Course.RISING
+
+
+def test_short_answers_that_take_longer_are_not_said_to_come_from_the_warm_up():
+    for pair in range(1, 7):  # a tenth or two of growth is seen in latency, hardly in those inside
+        grows = simulated(4, 60, pair, service=Service(4, growth=0.0025), think_time=1)
+        assert growth_of(grows).course in (Course.LONGER, Course.CONVERGED)
 
 
 def test_growth_that_levels_off_is_no_noise():
