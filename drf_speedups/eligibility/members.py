@@ -28,7 +28,8 @@ PYTHON_S = frozenset({
 })  # fmt: skip
 
 
-FRAMEWORKS = {"django", "rest_framework", "drf_speedups", *sys.stdlib_module_names}
+OF_FRAMEWORKS = {"django", "rest_framework", "django_filters", "drf_speedups"}
+FRAMEWORKS = OF_FRAMEWORKS | sys.stdlib_module_names
 USED_BY_FRAMEWORKS = FRAMEWORKS | {"asgiref", "psycopg"}
 _nothing = object()
 WITHIN = ("fget", "func", "__func__")  # where a property, a class method and the like have theirs

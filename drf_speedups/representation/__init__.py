@@ -1,8 +1,9 @@
 """Any view set, with only its serialization replaced.
 
-`install()` puts ours in the place of eight methods of the framework. Everything of a project runs
-as it is: who may come in, what `get_queryset`, the filters and the paginator choose, which
-serializer and which renderer. What is different is how a serializer makes an answer of rows:
+`install()` puts ours in the place of eight methods of the framework, and of one of django-filter's
+where a project uses that. Everything of a project runs as it is: who may come in, what
+`get_queryset`, the filters and the paginator choose, which serializer and which renderer. What is
+different is how a serializer makes an answer of rows:
 
     installing    what stands in whose place
     members       how a field gets at a value and shows it, looked at once
@@ -13,6 +14,7 @@ serializer and which renderer. What is different is how a serializer makes an an
     lazy          a list that is filled when somebody looks
     surroundings  what is true of a thread, and what values and URLs follow from
     negotiating   the renderer that a header asks for
+    filtering     django-filter's filters that a request does not name
     explaining    why rows of a view set are not written by the database
 
 Whatever is not known is left to the framework: a field, a serializer, a query set. The ordinary

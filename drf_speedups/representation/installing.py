@@ -1,4 +1,4 @@
-"""What stands in whose place: eight methods of the framework's classes.
+"""What stands in whose place: eight methods of the framework's classes, and one of django-filter's.
 
 Each stand-in does what the method does that it stands for, and asks that one wherever something is
 not known.
@@ -28,7 +28,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 from drf_speedups.eligibility import changes
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
 from drf_speedups.eligibility.reasons import unless, wanted
-from drf_speedups.representation import negotiating, reading, templates
+from drf_speedups.representation import filtering, negotiating, reading, templates
 from drf_speedups.representation.finished import (
     Finished,
     Page,
@@ -60,7 +60,7 @@ def install() -> None:
     for kind, name, _make in STANDING_IN:
         found: Any = vars(kind)[name]
         unless(is_genuine(kind, found), f"{kind.__name__}.{name} was changed by somebody")
-    for kind, name, make in STANDING_IN:
+    for kind, name, make in (*STANDING_IN, *filtering.standing_in()):
         found = vars(kind)[name]
         ours = make(found)
         _stock[f"{kind.__name__}.{name}"] = (kind, name, found)
@@ -88,6 +88,7 @@ def _forget(**_kwargs: Any) -> None:
     templates.forget()
     reading.forget()
     negotiating.forget()
+    filtering.forget()
     rows.forget()
 
 
