@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple
 
 from django.utils.functional import Promise
 from rest_framework.utils.encoders import JSONEncoder
 
-from drf_speedups.representation.sql.columns import HOLE, ODD, SKIP
+from drf_speedups.representation.sql.columns import ELSEWHERE, HOLE, ODD, SKIP
 from drf_speedups.representation.sql.prefetched import Fetched, Written
 from drf_speedups.representation.sql.texts import Hole, Texts
 from drf_speedups.representation.surroundings import Surroundings
@@ -15,8 +16,14 @@ from drf_speedups.representation.surroundings import Surroundings
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
 SKIPPED = re.compile(rf",{KEY}|(?<=\{{)(?:{KEY},?)+")
 Rows = Callable[[], list[Any]]
-# By what is written: pairs of marks, and what they stand for.
-Around = dict[Texts, list[tuple[tuple[str, str], tuple[str, str]]]]
+TIME = re.compile(f'{ELSEWHERE}([^"]*)')
+
+
+class Around(NamedTuple):
+    """What is the same for all rows of an answer, and another for the next."""
+
+    urls: dict[Texts, list[tuple[tuple[str, str], tuple[str, str]]]]  # marks, and what they mean
+    zone: tzinfo
 
 
 class Lasting(JSONEncoder):
@@ -33,15 +40,19 @@ _encode = Lasting(ensure_ascii=False, allow_nan=False, separators=(",", ":")).en
 
 
 def around(plan: Texts, serializer: Any, here: Surroundings) -> Around:
-    """Return what stands around the keys in this request's URLs. Raises `StepAside`."""
-    return {
+    """Return what stands around the keys in this request's URLs, and its zone.
+
+    Raises `StepAside`.
+    """
+    urls = {
         one: [(link.marks, link.around(serializer, here)) for link in one.links]
         for one in (plan, *plan.beside())
     }
+    return Around(urls, here.zone)
 
 
 def assembled(
-    rows: Any, plan: Texts, texts: list[str], fetched: Rows, beside: Fetched, urls: Around
+    rows: Any, plan: Texts, texts: list[str], fetched: Rows, beside: Fetched, here: Around
 ) -> list[str] | None:
     """Return the finished JSON of each row; None if one is not foreseen."""
     parts: Written = {}
@@ -49,16 +60,16 @@ def assembled(
         found = beside[level]
         for number, one in enumerate(level.shows):
             own = [row[number - len(level.shows)] for row in found]
-            filled = _filled_in(rows, one, own, found.copy, parts)
+            filled = _filled_in(rows, one, own, found.copy, parts, here)
             if filled is None:
                 return None
-            parts[level, number] = level.together(found, _linked(filled, urls[one]))
-    filled = _filled_in(rows, plan, texts, fetched, parts)
-    return None if filled is None else _linked(filled, urls[plan])
+            parts[level, number] = level.together(found, _linked(filled, here.urls[one]))
+    filled = _filled_in(rows, plan, texts, fetched, parts, here)
+    return None if filled is None else _linked(filled, here.urls[plan])
 
 
 def _filled_in(
-    rows: Any, plan: Texts, texts: list[str], fetched: Rows, parts: Written
+    rows: Any, plan: Texts, texts: list[str], fetched: Rows, parts: Written, here: Around
 ) -> list[str] | None:
     """Return the JSON of each row with what Python writes; None if one is not foreseen."""
     if any(ODD in text for text in texts):
@@ -66,6 +77,11 @@ def _filled_in(
     if any(SKIP in text for text in texts):
         texts = [SKIPPED.sub("", text) for text in texts]
         if any(SKIP in text for text in texts):  # the field is one of the row above
+            return None
+    if any(ELSEWHERE in text for text in texts):
+        try:
+            texts = [TIME.sub(lambda found: _in_zone(found[1], here.zone), text) for text in texts]
+        except (ValueError, OverflowError):  # a year that the zone, or Python, has not
             return None
     if not plan.holes:
         return texts
@@ -82,6 +98,12 @@ def _filled_in(
         ]
     except (ValueError, TypeError):  # the renderer says what is wrong with it, if it is
         return None
+
+
+def _in_zone(text: str, zone: tzinfo) -> str:
+    """Return what the framework writes in a zone for a time that was written in UTC."""
+    local = datetime.fromisoformat(text).astimezone(zone).isoformat()
+    return local[:-6] + "Z" if local.endswith("+00:00") else local
 
 
 def _linked(texts: list[str], urls: list[Any]) -> list[str]:

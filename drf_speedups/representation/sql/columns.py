@@ -26,6 +26,7 @@ Write = Callable[[Any, Any, str], str]
 # and here is one that the model does not foresee.
 HOLE, ODD = "\x01", "\x02"
 SKIP = "\x03"  # in the place of a value whose field is left out
+ELSEWHERE = "\x06"  # in front of a time that is UTC's and has to be another zone's
 NULL = "'null'"
 DATE = "to_char({}::timestamp, 'YYYY-MM-DD')"  # some zones have skipped a day
 TIME = "to_char({}::interval, 'HH24:MI:SS.US')"
@@ -175,8 +176,8 @@ def _moment(field: Any, _column: Any, ref: str) -> str:
     unless(not hasattr(field, "timezone"), "it has a time zone of its own")
     if not settings.USE_TZ:
         return _quoted(_short(MOMENT.format(ref)))
-    unless(Surroundings.of_now().are_utc(), "it is not written in UTC")
-    return _quoted(_short(MOMENT.format(f"{ref} AT TIME ZONE 'UTC'")) + " || 'Z'")
+    text = _short(MOMENT.format(f"{ref} AT TIME ZONE 'UTC'")) + " || 'Z'"
+    return _quoted(text if Surroundings.of_now().are_utc() else f"'{ELSEWHERE}' || {text}")
 
 
 def _decimal(field: Any, column: Any, ref: str) -> str:

@@ -4,12 +4,13 @@ from unittest import mock
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from drf_speedups.eligibility import driver
 from drf_speedups.representation.sql import columns
-from tests.speedups.library.related_models import Article, Topic
+from tests.speedups.library.related_models import Article, Editor, Topic
 from tests.speedups.representation.asking import assert_same, outcome, sql, view_of
 from tests.speedups.representation.comparing import answered, factory, installed, seed
 from tests.speedups.representation.drawn import Spec
@@ -82,6 +83,37 @@ def test_a_day_that_a_zone_has_skipped_is_that_day(zone):
     Article.objects.filter(id=1).update(day="2011-12-30")
     Article.objects.filter(id=3).update(day="1993-08-21")
     assert_same(view_of(Spec(shown=("id", "day"))))
+
+
+ZONES = [
+    "Europe/Lisbon",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+]
+MOMENTS = [
+    "2026-10-25 00:59:59.5+00", "2026-10-25 01:00:00+00", "2026-03-29 01:00:00+00",
+    "1850-01-01 00:00:00+00", "1971-02-03 04:05:06.000007+00", "2400-07-01 12:00:00+00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_time_is_written_in_the_zone_of_who_asks(written, zone):
+    for number, moment in enumerate(MOMENTS, 1):
+        Article.objects.filter(id=number).update(made_at=moment)
+    Editor.objects.update(hired=MOMENTS[0])
+    with timezone.override(zone):
+        assert_same_answer(view_of(Spec(shown=("id", "made_at", "hired"))))
+    assert written[-1] is not None
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns"])
+@pytest.mark.parametrize("moment", ["9999-12-31 23:59:59.999999+00", "0001-01-01 00:00:00+00"])
+def test_a_time_that_a_zone_has_not_is_what_the_framework_says(zone, moment):
+    Article.objects.filter(id=1).update(made_at=moment)
+    with timezone.override(zone):
+        assert_same(view_of(Spec(shown=("id", "made_at"))))
 
 
 @pytest.mark.parametrize("shown", ["first link", "topic links"])
