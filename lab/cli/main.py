@@ -45,7 +45,7 @@ examples:
   python -m lab probe http://127.0.0.1:8001                   which options fit my service?
   python -m lab sweep --command "uvicorn app:app --port {port} --workers {workers}"
   python -m lab sweep django --workers 1,2,4 --db-rtt 2ms     the same, database further away
-  python -m lab sweep django --p95 300ms                      the fewest workers that meet it
+  python -m lab sweep django --p95 300ms                      how many, of those that meet it?
   python -m lab ladder                                        what does each speed-up buy? an hour
   python -m lab run django --cpus 1 --memory 512m             on one small box
   python -m lab run article --duration 10m                    the four figures of the article

@@ -154,10 +154,15 @@ def completed(folder: Path) -> list[Trial]:
 
 
 def _trials(path: Path, lines: Iterable[str]) -> Iterator[Trial]:
+    known: set[int] = set()
     for number, line in enumerate(lines, start=1):
         try:
-            yield from_line(line)
+            trial = from_line(line)
+            if trial.number in known:  # files of two runs were joined: it would count as a repeat
+                raise LabError(f"is another trial {trial.number}: records are of one run")
         except LabError as error:
             if not line.endswith("\n"):  # it was being written when all was killed: measured anew
                 return
             raise LabError(f"{path} line {number} {error}") from error
+        known.add(trial.number)
+        yield trial

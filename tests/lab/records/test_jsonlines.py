@@ -34,6 +34,13 @@ def test_a_record_of_an_earlier_lab_is_refused_with_what_to_do(tmp_path):
         jsonlines.read(path)
 
 
+def test_records_of_two_runs_that_were_joined_are_refused(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_text(2 * "".join(map(jsonlines.to_line, (trial(1), trial(2)))))
+    with pytest.raises(LabError, match=r"line 3 is another trial 1: records are of one run"):
+        jsonlines.read(path)
+
+
 @pytest.mark.parametrize("line", ["{", "[]", "7", "{}", '{"version": 2}', '{"version": "x"}'])
 def test_a_line_that_is_no_record_is_refused(line, tmp_path):
     path = tmp_path / "records.jsonl"
