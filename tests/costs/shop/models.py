@@ -1,6 +1,12 @@
-"""Books, who writes them and what they are about."""
+"""Books, who writes them and what they are about; and what REST framework's tutorial makes."""
 
+from django.contrib.auth.models import User
 from django.db import models
+from pygments.lexers import get_all_lexers
+from pygments.styles import get_all_styles
+
+LANGUAGES = sorted((aliases[0], name) for name, aliases, *_ in get_all_lexers() if aliases)
+STYLES = sorted((style, style) for style in get_all_styles())
 
 
 class Author(models.Model):
@@ -41,3 +47,19 @@ class Book(models.Model):
 
     class Meta:
         ordering = ["id"]
+
+
+class Snippet(models.Model):
+    """The tutorial's model."""
+
+    owner = models.ForeignKey(User, models.CASCADE, related_name="snippets")
+    created = models.DateTimeField(auto_now_add=True)
+    title = models.CharField(max_length=100, blank=True, default="")
+    code = models.TextField()
+    linenos = models.BooleanField(default=False)
+    language = models.CharField(max_length=100, choices=LANGUAGES, default="python")
+    style = models.CharField(max_length=100, choices=STYLES, default="friendly")
+    highlighted = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["created"]

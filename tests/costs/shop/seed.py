@@ -4,9 +4,9 @@ import datetime
 
 from tests.costs.shop import wsgi  # noqa: F401  (sets Django up)
 
-from django.contrib.auth.models import User  # isort: skip
+from django.contrib.auth.models import Group, User  # isort: skip
 from django.core.management import call_command  # isort: skip
-from tests.costs.shop.models import Author, Book, Topic  # isort: skip
+from tests.costs.shop.models import Author, Book, Snippet, Topic  # isort: skip
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 Author._default_manager.bulk_create(
@@ -14,6 +14,14 @@ Author._default_manager.bulk_create(
 )
 Topic._default_manager.bulk_create([Topic(word=f"topic {n}") for n in range(30)])
 User.objects.bulk_create([User(username=f"u{n}", email=f"u{n}@example.org") for n in range(200)])
+users = [*User.objects.order_by("id")]
+Group.objects.bulk_create([Group(name=f"group {n}") for n in range(10)])
+groups = [*Group.objects.order_by("id")]
+for number, user in enumerate(users):
+    user.groups.set(groups[number % 10 : number % 10 + number % 3])
+Snippet._default_manager.bulk_create(
+    [Snippet(owner=users[n % 20], title=f"No. {n}", code="print(1)\n" * 9) for n in range(200)]
+)
 authors, topics = [*Author._default_manager.all()], [*Topic._default_manager.all()]
 Book._default_manager.bulk_create([
     Book(author=authors[n % 50], title=f"A book about {n}", blurb="Read it. " * 10, price=n,

@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
-from rest_framework import filters, routers, serializers, viewsets
+from django.contrib.auth.models import Group, User
+from django.http import HttpResponse
+from rest_framework import (
+    decorators,
+    filters,
+    permissions,
+    renderers,
+    routers,
+    serializers,
+    viewsets,
+)
 
-from tests.costs.shop.models import Author, Book, Topic
+from tests.costs.shop.models import Author, Book, Snippet, Topic
 from tests.costs.shop.settings import VARIANT
 
 LINKS = "HyperlinkedModelSerializer"
@@ -36,11 +45,40 @@ def _view_set(rows: Any, serializer: Any, **more: Any) -> Any:
                 {"queryset": rows, "serializer_class": serializer, **more})  # fmt: skip
 
 
+class IsOwnerOrReadOnly(permissions.BasePermission):
+    """The tutorial's permission."""
+
+    def has_object_permission(self, request: Any, _view: Any, row: Any) -> bool:
+        """Let others read."""
+        return request.method in permissions.SAFE_METHODS or row.owner == request.user
+
+
+@decorators.action(detail=True, renderer_classes=[renderers.StaticHTMLRenderer])
+def highlight(self: Any, _request: Any, *_args: Any, **_kwargs: Any) -> Any:
+    """Answer with a snippet as HTML."""
+    return HttpResponse(self.get_object().highlighted)
+
+
 COLUMNS = ("id", "title", "genre", "price", "pages", "is_open", "published", "made_at")
 BOOKS: Any = Book._default_manager.all()
 WRITER = _serializer(MODEL, Author, "id", "name", "born")
 ABOUT = _serializer(MODEL, Topic, "id", "word")
 VIEW_SETS = {
+    "snippet": _view_set(
+        Snippet._default_manager.all(),
+        _serializer(
+            LINKED, Snippet, "url", "id", "highlight", "owner", "title", "code", "linenos",
+            "language", "style",
+            highlight=serializers.HyperlinkedIdentityField("snippet-highlight", format="html"),
+            owner=serializers.ReadOnlyField(source="owner.username")),
+        permission_classes=[permissions.IsAuthenticatedOrReadOnly, IsOwnerOrReadOnly],
+        perform_create=lambda self, serializer: serializer.save(owner=self.request.user),
+        highlight=highlight),
+    "group": _view_set(
+        Group.objects.order_by("name"), _serializer(LINKED, Group, "url", "name")),
+    "member": _view_set(
+        User.objects.order_by("-date_joined"),
+        _serializer(LINKED, User, "url", "username", "email", "groups")),
     "user": _view_set(
         User.objects.order_by("id"),
         _serializer(LINKED, User, "url", "username", "email", "is_staff")),
