@@ -1,5 +1,6 @@
 """The JSON of rows, put together from what the database has written and what Python writes."""
 
+import functools
 import re
 from collections.abc import Callable
 from datetime import datetime, tzinfo
@@ -8,9 +9,11 @@ from typing import Any, NamedTuple
 from django.utils.functional import Promise
 from rest_framework.utils.encoders import JSONEncoder
 
+from drf_speedups.representation.sql.by_key import RowByRow
 from drf_speedups.representation.sql.columns import ELSEWHERE, HOLE, ODD, SKIP
 from drf_speedups.representation.sql.prefetched import Fetched, Written
-from drf_speedups.representation.sql.texts import Hole, Texts
+from drf_speedups.representation.sql.scopes import Hole, Part
+from drf_speedups.representation.sql.texts import Texts
 from drf_speedups.representation.surroundings import Surroundings
 
 KEY = r'"(?:[^"\\]|\\.)*":' + SKIP
@@ -88,7 +91,8 @@ def _filled_in(
     compiler = rows.query.get_compiler(plan.using)
     writes = [
         _writing(compiler, hole) if isinstance(hole, Hole)
-        else hole.level.writing(hole, parts[hole.level, hole.number])
+        else hole.level.writing(hole, parts[hole.level, hole.number]) if isinstance(hole, Part)
+        else functools.partial(_asked, rows, hole, here)
         for hole in plan.holes
     ]  # fmt: skip
     try:
@@ -104,6 +108,15 @@ def _in_zone(text: str, zone: tzinfo) -> str:
     """Return what the framework writes in a zone for a time that was written in UTC."""
     local = datetime.fromisoformat(text).astimezone(zone).isoformat()
     return local[:-6] + "Z" if local.endswith("+00:00") else local
+
+
+def _asked(rows: Any, asked: RowByRow, here: Around, row: Any) -> str:
+    """Return the JSON of the rows that a row leads to. Raises `ValueError` for odd ones."""
+    texts, fetched = asked.fetch(row)
+    filled = None if texts is None else _filled_in(rows, asked.shows, texts, fetched, {}, here)
+    if filled is None:
+        raise ValueError(row)
+    return f"[{','.join(_linked(filled, here.urls[asked.shows]))}]"
 
 
 def _linked(texts: list[str], urls: list[Any]) -> list[str]:

@@ -10,22 +10,20 @@ Whoever looks at the rows gets objects by Django's own code, which is handed wha
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from django.db import connections, models
 from django.db.backends.postgresql.compiler import SQLCompiler
-from django.db.models.base import ModelState
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.query import ModelIterable, Prefetch, prefetch_related_objects
 from django.db.models.sql import Query
 
-from drf_speedups.database.json_sql import NUMBERS
-from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.sql import shapes
+from drf_speedups.representation.sql.by_key import key_of, object_of
 from drf_speedups.representation.sql.columns import ODD
 from drf_speedups.representation.sql.plain_rows import Relation, plain_copy
-from drf_speedups.representation.sql.texts import Part, Scope, Texts
+from drf_speedups.representation.sql.scopes import Part, Scope
+from drf_speedups.representation.sql.texts import Texts
 
 Fetched = dict["Level", list[Any]]  # rows, by the level whose statement fetched them
 Written = dict[tuple["Level", int], dict[Any, str]]  # texts, by what shows them, and by key
@@ -131,7 +129,7 @@ class Level:
         self.many, self.model = self.relation.many, self.relation.model
         self._place = scope.places[self.relation.ours]
         self._above, self._using = scope.model, using
-        self._key, samples = _key(self.relation.ours)
+        self._key, samples = key_of(self.relation.ours)
         self._sql, self._piece, compiler = self._statement(samples)
         self.scope = Scope.of(compiler, compiler.klass_info)
         self.scope.known = self.relation.known
@@ -204,7 +202,7 @@ class Level:
         raise StepAside(f"the statement for {self.path} has more in it than keys")
 
     def _compiled(self, keys: Sequence[Any]) -> tuple[str, Any]:
-        instances = [self._instance(key) for key in keys]
+        instances = [object_of(self._above, self.relation.ours, key, self._using) for key in keys]
         found = self.relation.found
         asked = found.__get__(instances[0]) if self.many else found
         rows = asked.get_prefetch_querysets(instances, [self.rows(())])[0]
@@ -217,27 +215,6 @@ class Level:
         same = [(type(one), one) for one in parameters] == [(type(one), one) for one in sent]
         unless(same, f"the statement for {self.path} has more in it than keys")
         return sql, compiler
-
-    def _instance(self, key: Any) -> Any:
-        """Return an object that has nothing but a key; no code of its class has run."""
-        found: Any = object.__new__(self._above)
-        state = ModelState()
-        state.db, state.adding = self._using, False
-        for column in (found._meta.pk, self.relation.ours):
-            vars(found)[column.attname] = key
-        vars(found)["_state"] = state
-        return found
-
-
-def _key(column: Any) -> tuple[Any, Sequence[Any]]:
-    """Return the column that a key is of in the end, and keys as they may be."""
-    while column.is_relation:
-        check_column(column)
-        column = column.target_field
-    known = check_column(column)
-    # Only of these, two are the same for Python where they are for PostgreSQL.
-    unless(known in NUMBERS or known is models.UUIDField, "a key is no number and no UUID")
-    return column, (1, 2, 3) if known in NUMBERS else (UUID(int=1), UUID(int=2), UUID(int=3))
 
 
 def _place(compiler: Any, scope: Scope, theirs: Any) -> int:

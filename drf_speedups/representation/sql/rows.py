@@ -39,7 +39,8 @@ from drf_speedups.representation.sql.plain_rows import (
     compiles,
     evaluates,
 )
-from drf_speedups.representation.sql.texts import Scope, Texts
+from drf_speedups.representation.sql.scopes import Scope
+from drf_speedups.representation.sql.texts import Texts
 from drf_speedups.representation.surroundings import Surroundings
 from drf_speedups.representation.templates import known
 

@@ -14,7 +14,8 @@ from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.sql import prefetched
 from drf_speedups.representation.sql.plain_rows import check_objects, own_code
-from drf_speedups.representation.sql.texts import Scope, Texts
+from drf_speedups.representation.sql.scopes import Scope
+from drf_speedups.representation.sql.texts import Texts
 from drf_speedups.representation.surroundings import Surroundings
 
 LONGEST_NAME = 63

@@ -8,7 +8,7 @@ import functools
 import itertools
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from rest_framework import relations, serializers
 
@@ -16,6 +16,7 @@ from drf_speedups.database.statements import Slot
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import Member, descriptor, shows_as_ever
 from drf_speedups.representation.sql import columns
+from drf_speedups.representation.sql.by_key import RowByRow
 from drf_speedups.representation.sql.columns import HOLE, NULL, ODD, SKIP
 from drf_speedups.representation.sql.links import Link
 from drf_speedups.representation.sql.plain_rows import (
@@ -26,59 +27,12 @@ from drf_speedups.representation.sql.plain_rows import (
     rows_to,
     stored_column,
 )
+from drf_speedups.representation.sql.scopes import Hole, Part, Scope
 from drf_speedups.representation.templates import members
 
 ROW: Any = serializers.Serializer
 LIST: Any = serializers.ListSerializer
 Leaf = Callable[["Texts", "Scope"], str]
-
-
-class Hole(NamedTuple):
-    """A value that Python writes."""
-
-    place: int  # in the row
-    expression: Any
-    show: Callable[[Any], Any]
-
-
-class Part(NamedTuple):
-    """What stands where the rows of another statement are shown."""
-
-    level: Any  # whose statement that is
-    number: int  # of what its rows have
-    missing: str  # in SQL, for no row
-
-
-class Scope:
-    """A row of the query: what its columns are called."""
-
-    def __init__(self, model: Any, refs: dict[Any, str]) -> None:
-        self.model = model
-        self.refs = refs  # by column
-        self.places: dict[Any, int] = {}  # of columns that are fetched
-        self.joined: dict[tuple[Any, bool], Scope] = {}  # by field, and whether it is reversed
-        self.annotations: dict[str, tuple[Any, str]] = {}  # their fields, and their names in SQL
-        self.levels: dict[str, Any] = {}  # of relations whose rows other statements fetch
-        self.known: Any = None  # a relation that leads back to the object one has come from
-
-    @classmethod
-    def of(cls, compiler: Any, info: Any) -> "Scope":
-        """Return what a compiled query selects, as the columns of a sub-query `q`."""
-        chosen = {
-            compiler.select[place][0].target: (place, compiler.select[place][2])
-            for place in info["select_fields"]
-        }
-        scope = cls(info["model"], {one: f'"q"."{name}"' for one, (_, name) in chosen.items()})
-        scope.places = {column: place for column, (place, _) in chosen.items()}
-        for one in info.get("related_klass_infos", ()):
-            if not one["from_parent"]:
-                scope.joined[one["field"], one["reverse"]] = cls.of(compiler, one)
-        return scope
-
-    def ref(self, column: Any) -> str:
-        """Return a column as SQL. Raises `StepAside` for one that is not there."""
-        unless(column in self.refs, f"{column} is not selected")
-        return self.refs[column]
 
 
 class Texts:
@@ -92,7 +46,8 @@ class Texts:
         self.asks = False  # whether Django would ask for some of them row by row
         self.is_data = True  # whether JSON has all that the framework's data have
         self.levels: list[Any] = []  # of rows that other statements fetch, as Django asks for them
-        self.holes: list[Hole | Part] = []
+        self.asked: list[RowByRow] = []  # for the rows that one row leads to
+        self.holes: list[Hole | Part | RowByRow] = []
         self.links: list[Link] = []
         self._root = root
         self.using = using
@@ -106,7 +61,11 @@ class Texts:
 
     def beside(self) -> list["Texts"]:
         """Return what is written of rows that other statements fetch."""
-        return [one for level in self.levels for one in level.shows]
+        shown = [one for level in self.levels for one in level.shows]
+        for texts in (self, *shown):
+            for asked in texts.asked:
+                shown += [asked.shows, *asked.shows.beside()]
+        return shown
 
     @functools.cached_property
     def gives_data(self) -> bool:
@@ -268,9 +227,23 @@ class Texts:
             return self._part(scope.levels[name], leaf, "")
         found = descriptor(scope.model, name)
         lookup, model, target, key = rows_to(found, scope.model)
-        end, rows = self._rows(model, model._default_manager, lookup, target, scope.ref(key), True)
+        manager = model._default_manager
+        check_manager(manager)
+        if not has_no_ties(manager.all()):
+            return self._row_by_row(name, scope, leaf)
+        end, rows = self._rows(model, manager, lookup, target, scope.ref(key))
         text = columns.foreseen(end.refs, leaf(self, end))
         return f"(SELECT '[' || coalesce(string_agg({text}, ','), '') || ']' FROM {rows})"  # noqa: S608
+
+    def _row_by_row(self, name: str, scope: Scope, leaf: Leaf) -> str:
+        """Return what stands for rows that no order sorts: each row asks, as Django asks."""
+        unless(scope is self._root, f"nothing sorts {name}, and it is not the list's own")
+        self.asks = True
+        asked = RowByRow(scope, name, self.using)
+        asked.shows = Texts(leaf, asked.scope, self.using, self)
+        self.asked.append(asked)
+        self.holes.append(asked)
+        return f"'{HOLE}'"
 
     def _part(self, level: Any, leaf: Leaf, missing: str) -> str:
         """Return what stands for rows that another statement fetches, and let that write them."""
@@ -280,13 +253,12 @@ class Texts:
         return f"'{HOLE}'"
 
     def _rows(
-        self, model: Any, manager: Any, lookup: str, target: Any, ref: str, ordered: bool = False
+        self, model: Any, manager: Any, lookup: str, target: Any, ref: str
     ) -> tuple[Scope, str]:
         """Return related rows as a sub-query, and what its columns are called."""
         self.asks = True
         check_manager(manager)
         found = manager.using(self.using).filter(**{lookup: Slot(target)})
-        unless(has_no_ties(found) or not ordered, f"the order of {model.__name__} leaves ties")
         compiler = found.query.get_compiler(self.using)
         sql, parameters = compiler.as_sql(with_col_aliases=True)
         plain = len(parameters) == 1 and isinstance(parameters[0], Slot) and sql.count("%") == 1

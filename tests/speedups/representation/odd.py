@@ -9,7 +9,7 @@ from django.db import connection, models
 from django.db.models.signals import post_init
 from rest_framework import serializers
 
-from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.library.related_models import Article, Editor, Reply, Topic
 
 
 @contextlib.contextmanager
@@ -92,9 +92,19 @@ def _changed(sql: str) -> Any:
     return changed
 
 
+@contextlib.contextmanager
+def unsorted() -> Iterator[None]:
+    """Let nothing say in which order related rows are shown."""
+    with contextlib.ExitStack() as orders:
+        for model, order in ((Topic, ["weight"]), (Reply, [])):
+            orders.enter_context(mock.patch.object(model._meta, "ordering", order))
+        yield
+
+
 ODD: dict[str, Callable[[], Any]] = {
     "none": contextlib.nullcontext, "post_init": listening, "from_db_value": louder,
     "editors heard": lambda: listening(Editor, "name"), "foreign": foreign, "patched": patched,
+    "unsorted": unsorted,
     "from_db": lambda: mock.patch.object(Article, "from_db", classmethod(_from_db), create=True),
     "descriptor": lambda: mock.patch.object(Article, "title", Shown()),
     "infinity": _changed("UPDATE library_article SET made_at = 'infinity' WHERE id = 2"),
