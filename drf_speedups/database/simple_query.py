@@ -45,7 +45,9 @@ def link_for_queries(connection: Any) -> Any:
     Raises Django's database errors.
     """
     link = free_link(connection, reading=True) if is_djangos(type(connection)) else None
-    if link is None or link.cursor_factory not in CLIENT_BINDING or not link.autocommit:
+    if link is None or link.closed:
+        return None
+    if link.cursor_factory not in CLIENT_BINDING or not link.autocommit:
         return None
     pgconn = link.pgconn
     usual = pgconn.parameter_status(b"client_encoding") == b"UTF8" and not pgconn.pipeline_status

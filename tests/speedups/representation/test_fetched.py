@@ -16,7 +16,7 @@ from unittest import mock
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.backends.postgresql.base import Cursor
 from django.db.backends.utils import CursorWrapper
 from django.utils.functional import lazystr
@@ -286,6 +286,15 @@ def test_an_error_is_the_one_that_a_cursor_raises(own, sql, parameters):
         own.close()
         own.errors_occurred = False
     assert outcomes[0] == outcomes[1]
+
+
+def test_a_link_that_is_closed_is_told_as_by_a_cursor(own):
+    for ask in (fetch, fetch_number, _sent_by_cursor):
+        own.ensure_connection()
+        own.connection.close()
+        with pytest.raises(OperationalError, match="the connection is closed"):
+            ask(own, "SELECT 1", ())
+        own.close()
 
 
 def test_a_query_under_way_ends_when_its_process_is_interrupted(own):
