@@ -12,6 +12,7 @@ from typing import Any
 from drf_speedups.worker.spool import Data, Room, Spool
 
 AT_ONCE = 2**20  # bytes sent to one client before the others get their turn
+PIECE = 2**16  # bytes of a UNIX socket's that count as taken together, when the last one is
 
 
 class ClientGoneError(ConnectionError):
@@ -97,6 +98,10 @@ class Outbox:
         """
         before, self._seen = self._seen, self._taken()
         return self._seen - self._base if self._seen > before else 0
+
+    def piece(self) -> int:
+        """Return how many bytes a client may take before `progress` tells of any."""
+        return PIECE if self._sock.family == socket.AF_UNIX else 0
 
     def _taken(self) -> int:
         try:

@@ -84,13 +84,17 @@ class Sending(Worker):  # type: ignore[misc]
     def begin_waiting(self, connection: Connection) -> None:
         """From now on the client is to take what is there."""
         connection.began = time.monotonic()
-        connection.deadline = connection.began + self.quiet
+        connection.deadline = connection.began + self._patience(connection)
         connection.out.begin()
 
     def look_after(self, connection: Connection, now: float) -> None:
         """Give a client more time if it has taken something."""
         if taken := connection.out.progress():
-            connection.wait_for(taken, now, self.quiet, self.LEAST_RATE)
+            connection.wait_for(taken, now, self._patience(connection), self.LEAST_RATE)
+
+    def _patience(self, connection: Connection) -> float:
+        """Return for how many seconds a client may seem to take nothing."""
+        return max(self.quiet, connection.out.piece() / self.LEAST_RATE)
 
     # The end of a connection
 

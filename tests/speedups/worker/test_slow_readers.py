@@ -1,6 +1,7 @@
 """What a client has not taken yet is kept, or its application waits; others are answered."""
 
 import contextlib
+import socket
 import sys
 import tempfile
 import threading
@@ -11,7 +12,7 @@ import pytest
 from drf_speedups.worker.connection import State
 from tests.contract.raw import HOST, head
 from tests.speedups.worker.applications import Closing, answering
-from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
+from tests.speedups.worker.serving import Inside, body, eventually, inside, receive_all, talk
 from tests.speedups.worker.streams import BIG, CLOSE, reader, unchunked
 
 
@@ -48,6 +49,19 @@ def test_what_a_slow_reader_has_not_taken_holds_no_block_of_the_application():
         eventually(lambda: connection.state is State.REPLYING)
         time.sleep(0.05)
         assert [sys.getrefcount(block) for block in blocks] == before
+
+
+def test_who_reads_from_a_unix_socket_at_the_least_rate_is_no_silent_client():
+    served = Inside(answering([b"x" * 1_000_000]), timeout=1)  # the kernel tells of 64 KiB at once
+    ours, client = socket.socketpair()
+    served.worker._welcome([(ours, "", "/a/socket")])
+    client.sendall(CLOSE)
+    (connection,) = served.connections()
+    while connection.state is not State.REPLYING:
+        served.worker.turn(0.01)
+    assert connection.deadline - connection.began >= 65_536 / served.worker.LEAST_RATE
+    served.end()
+    client.close()
 
 
 @pytest.fixture
