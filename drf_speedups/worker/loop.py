@@ -180,7 +180,7 @@ class BufferedWorker(Overlapping):
             if connection.deadline < now and not self._may_stay(connection):
                 self.give_up(connection)
         if self.acceptor.nobody_has_room():
-            self._make_room()
+            self._make_room(now)
 
     @staticmethod
     def _may_stay(connection: Connection) -> bool:
@@ -189,12 +189,14 @@ class BufferedWorker(Overlapping):
             return connection.has_spoken()
         return connection.state is State.QUEUED or connection.state is State.UNDER_WAY
 
-    def _make_room(self) -> None:
+    def _make_room(self, now: float) -> None:
         """Part with those who have been idle longest: newcomers may have something to say.
 
-        Who has never asked anything goes first.
+        Who has never asked anything goes first, unless it has only just come.
         """
-        idle = [one for one in self.connections.values() if one.is_idle()]
+        known = now - self.beat
+        idle = [one for one in self.connections.values()
+                if one.is_idle() and (one.arrived or one.began < known)]  # fmt: skip
         idle.sort(key=lambda one: (one.arrived, one.deadline))
         for connection in idle[: 1 + len(idle) // 8]:
             if not connection.has_spoken():
@@ -251,7 +253,8 @@ class BufferedWorker(Overlapping):
             heads = None if self.hooks.want_all else self.heads
             parser = Parser(self.cfg, peer, server, heads, self.LARGEST_BODY, self.room)
             connection = Connection(sock, peer, parser, self.room)
-            connection.deadline = time.monotonic() + self.quiet
+            connection.began = time.monotonic()
+            connection.deadline = connection.began + self.quiet
             connection.watched = READ
             self.connections[connection.fd] = connection
             self.poller.register(connection.fd, READ)

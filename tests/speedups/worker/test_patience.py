@@ -11,7 +11,7 @@ import pytest
 from drf_speedups.worker import BufferedWorker
 from drf_speedups.worker.sending import EVENTS_AT_ONCE
 from tests.contract.raw import HOST, head
-from tests.speedups.worker.serving import body, eventually, inside, receive_all, talk
+from tests.speedups.worker.serving import Inside, body, eventually, inside, receive_all, talk
 
 PID = head("GET /pid HTTP/1.1", HOST)
 CLOSE = head("GET /pid HTTP/1.1", HOST, "Connection: close")
@@ -102,7 +102,7 @@ def test_who_has_spoken_while_the_worker_was_busy_is_not_given_up(first):
 
 
 def test_no_more_connections_are_held_than_worker_connections_allows(monkeypatch):
-    monkeypatch.setattr(BufferedWorker, "_make_room", lambda worker: None)
+    monkeypatch.setattr(BufferedWorker, "_make_room", lambda *args: None)
     with inside(nothing, worker_connections=2) as served, contextlib.ExitStack() as held:
         clients = [held.enter_context(connected(served)) for _ in range(3)]
         for client in clients:
@@ -129,6 +129,19 @@ def test_a_full_worker_parts_with_who_has_said_nothing_for_longest():
         for client, more in ((half, b"TP/1.0\r\n\r\n"), (used, PID)):
             client.sendall(more)
             assert client.recv(1000).endswith(b"ok")
+
+
+def test_who_has_only_just_come_has_a_moment_to_say_something():
+    served = Inside(nothing, worker_connections=1)
+    with contextlib.ExitStack() as held:
+        held.callback(served.end)
+        held.enter_context(connected(served))
+        eventually(lambda: served.worker.turn(0.01) or served.connections())
+        held.enter_context(connected(served))
+        for moment in (0.0, served.worker.beat + 0.01):
+            assert served.connections()
+            served.worker._keep_house(time.monotonic() + moment)
+        assert not served.connections()
 
 
 def test_what_an_idle_client_has_sent_is_not_kept():
