@@ -136,7 +136,8 @@ def test_who_has_only_just_come_has_a_moment_to_say_something():
     with contextlib.ExitStack() as held:
         held.callback(served.end)
         held.enter_context(connected(served))
-        eventually(lambda: served.worker.turn(0.01) or served.connections())
+        while not served.connections():
+            served.worker.turn(0.01)
         held.enter_context(connected(served))
         for moment in (0.0, served.worker.beat + 0.01):
             assert served.connections()
