@@ -20,7 +20,7 @@ from drf_speedups.worker.hooks import Hooks
 from drf_speedups.worker.http.parser import Parser
 from drf_speedups.worker.http.request import Head
 from drf_speedups.worker.overlapping import Overlapping
-from drf_speedups.worker.sending import EVENTS_AT_ONCE, LINGER, READ, SLICE
+from drf_speedups.worker.sending import EPOLL, EVENTS_AT_ONCE, LINGER, READ, SLICE
 from drf_speedups.worker.spool import Room
 
 # What a worker that is only just forked may be told, and what is for it alone.
@@ -104,7 +104,7 @@ class BufferedWorker(Overlapping):
         self.keepalive = self.cfg.keepalive
         self.hooks = Hooks(self.cfg)
         self.room = Room(self.MOST_HELD, self.MOST_SPOOLED, self.cfg.tmp_upload_dir)
-        self.poller, self.writers = select.epoll(), select.epoll()
+        self.poller, self.writers = EPOLL(), EPOLL()
         self.poller.register(self.PIPE[0], select.EPOLLIN)
         self.poller.register(self.writers.fileno(), select.EPOLLIN)
         _let_children_go(self)

@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from gunicorn import util
 from gunicorn.workers.base import Worker
@@ -14,10 +15,11 @@ from drf_speedups.worker.connection import Connection, State
 from drf_speedups.worker.outbox import ClientGoneError
 from drf_speedups.worker.spool import Data, Room
 
-READ = select.EPOLLIN | select.EPOLLRDHUP if hasattr(select, "epoll") else 0
-WRITE = select.EPOLLOUT if hasattr(select, "epoll") else 0
+EPOLL: Any = getattr(select, "epoll", None)  # an application's gevent takes it away
+READ = select.EPOLLIN | select.EPOLLRDHUP if EPOLL else 0
+WRITE = select.EPOLLOUT if EPOLL else 0
 # A reset is told even so, but only once: its request may be under way for long.
-NOTHING = select.EPOLLET if hasattr(select, "epoll") else 0
+NOTHING = select.EPOLLET if EPOLL else 0
 EVENTS_AT_ONCE = 64  # sockets looked at in one turn, so that many bytes of many do not stop it
 SLICE = 0.005  # seconds of answering before the others get their turn
 LINGER = 2.0  # seconds for a client to close, or to send one more request while we stop

@@ -17,6 +17,12 @@ CLOSE = head("GET / HTTP/1.1", HOST, "Connection: close")
 TAKE = head("GET /take HTTP/1.1", HOST)
 
 
+def test_an_application_may_be_patched_by_gevent_which_takes_epoll_away(monkeypatch):
+    monkeypatch.delattr(select, "epoll")
+    with inside(answering([b"fine"], ("Content-Length", "4"))) as served:
+        assert body(talk(served.address, GET)) == b"fine"
+
+
 def taking(do):
     """Return an application that does something with the client's socket at /take."""
 
