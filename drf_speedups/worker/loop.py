@@ -192,14 +192,13 @@ class BufferedWorker(Overlapping):
     def _make_room(self, now: float) -> None:
         """Part with those who have been idle longest: newcomers may have something to say.
 
-        Who has never asked anything goes first, unless it has only just come.
+        Who has never asked anything goes first, but not when it has only just come.
         """
-        known = now - self.beat
-        idle = [one for one in self.connections.values()
-                if one.is_idle() and (one.arrived or one.began < known)]  # fmt: skip
+        idle = [one for one in self.connections.values() if one.is_idle()]
         idle.sort(key=lambda one: (one.arrived, one.deadline))
         for connection in idle[: 1 + len(idle) // 8]:
-            if not connection.has_spoken():
+            has_just_come = not connection.arrived and now - connection.began < self.beat
+            if not (has_just_come or connection.has_spoken()):
                 self.close(connection)
 
     # The loop
