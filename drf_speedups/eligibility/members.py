@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial, partialmethod
-from operator import attrgetter, is_
+from itertools import chain
+from operator import attrgetter, is_, is_not
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -132,10 +133,14 @@ def _is_as_seen(kind: type) -> bool:
         seen is not None
         and sys.modules.get(kind.__module__) is seen.module
         and len(members) == len(seen.members)
-        and all(map(is_, members, seen.members))
         and all(map(is_, map(CODE, seen.functions), seen.codes))
     ):
-        return True
+        if all(map(is_, members, seen.members)):
+            return True
+        others = (pair for pair in zip(members, seen.members, strict=True) if is_not(*pair))
+        if not any(map(is_code, chain.from_iterable(others))):
+            _seen[kind] = seen._replace(members=tuple(members))  # as fields count those made
+            return True
     found = {name: member for name, member in vars(kind).items() if name not in PYTHON_S}
     functions = tuple(one for one in map(function_of, found.values()) if type(one) is FunctionType)
     # A stand-in may be taken back.

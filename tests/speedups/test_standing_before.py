@@ -16,11 +16,13 @@ from django.db import connection
 from django.db.models.sql.compiler import SQLCompiler, SQLDeleteCompiler, SQLInsertCompiler
 from django.test import override_settings
 from rest_framework import generics, mixins, permissions, renderers
+from rest_framework.fields import Field
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.utils import json as rest_json
 from rest_framework.views import APIView
 
+from drf_speedups.eligibility import members
 from drf_speedups.eligibility.members import STAND_INS, is_genuine, own_members
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.express import ExpressLane
@@ -73,6 +75,35 @@ def test_a_framework_s_class_that_was_looked_at_is_looked_at_again_when_it_has_c
     finally:
         stock.__code__ = code
     assert others_in_a_view() == []
+
+
+FIELD: Any = Field  # typed without what it counts
+
+
+def others_in_a_field():
+    return [name for _, name, _ in own_members(Field, frozenset(Field.__mro__))]
+
+
+def test_a_field_that_is_made_has_nobody_look_at_all_of_its_class_again():
+    assert others_in_a_field() == []
+    with mock.patch.object(members, "is_genuine") as looking:
+        made = FIELD._creation_counter
+        Field()
+        assert FIELD._creation_counter > made
+        assert others_in_a_field() == []
+    looking.assert_not_called()
+
+
+@pytest.mark.parametrize("name", ["initial", "get_initial"])
+@pytest.mark.parametrize("other", [refuse, property(refuse)])
+def test_code_in_the_place_of_a_value_or_a_method_is_seen_though_values_change(name, other):
+    assert others_in_a_field() == []
+    with mock.patch.object(Field, name, other):
+        FIELD._creation_counter += 1
+        assert others_in_a_field() == [name]
+        assert others_in_a_field() == [name]
+    FIELD._creation_counter += 1
+    assert others_in_a_field() == []
 
 
 def test_a_class_whose_method_got_a_proxy_has_changed():
