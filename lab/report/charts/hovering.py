@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from lab.analysis.formatting import number
 
 Ends = Mapping[float, tuple[float, float]]  # of an interval, by the place of the point it is about
+Marks = Mapping[Axis, Mapping[float, str]]  # what is written at the places of an axis
 
 
 def hover(axes: Axes, unnamed: Sequence[str]) -> str:
@@ -22,7 +23,8 @@ def hover(axes: Axes, unnamed: Sequence[str]) -> str:
 
     Lines of the colours in `unnamed` are none, unless the legend names them.
     """
-    found = [*_of_lines(axes, unnamed), *_of_bars(axes)]
+    marks: Marks = {axis: _marks(axis) for axis in (axes.xaxis, axes.yaxis)}
+    found = [*_of_lines(axes, unnamed, marks), *_of_bars(axes, marks)]
     height = axes.figure.bbox.height
     places = axes.transData.transform(np.reshape([(x, y) for x, y, _ in found], (-1, 2)))
     values = [
@@ -32,7 +34,13 @@ def hover(axes: Axes, unnamed: Sequence[str]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
-def _of_lines(axes: Axes, unnamed: Sequence[str]) -> Iterator[tuple[float, float, str]]:
+def _marks(axis: Axis) -> dict[float, str]:
+    return {float(tick.get_loc()): tick.label1.get_text() for tick in axis.get_major_ticks()}
+
+
+def _of_lines(
+    axes: Axes, unnamed: Sequence[str], marks: Marks
+) -> Iterator[tuple[float, float, str]]:
     names = _names(axes)
     bars = [one for one in axes.containers if isinstance(one, ErrorbarContainer)]
     intervals = {one.lines[0]: _ends(one) for one in bars}
@@ -46,8 +54,9 @@ def _of_lines(axes: Axes, unnamed: Sequence[str]) -> Iterator[tuple[float, float
         of_x, of_y = intervals.get(line, ({}, {}))
         for x, y in zip(xs, ys, strict=True):
             if np.isfinite(x) and np.isfinite(y):
-                parts = (names.get(colour, ""), _row(axes, y), _said(axes.xaxis, x, of_x.get(y)),
-                         _said(axes.yaxis, y, of_y.get(x)))  # fmt: skip
+                parts = (names.get(colour, ""), _row(axes, y, marks),
+                         _said(axes.xaxis, x, of_x.get(y), marks),
+                         _said(axes.yaxis, y, of_y.get(x), marks))  # fmt: skip
                 yield x, y, _lines(parts)
 
 
@@ -72,7 +81,7 @@ def _ends(container: ErrorbarContainer) -> tuple[Ends, Ends]:
     return found[0], found[1]
 
 
-def _of_bars(axes: Axes) -> Iterator[tuple[float, float, str]]:
+def _of_bars(axes: Axes, marks: Marks) -> Iterator[tuple[float, float, str]]:
     for container in axes.containers:
         if isinstance(container, BarContainer):
             label = str(container.get_label())
@@ -80,29 +89,25 @@ def _of_bars(axes: Axes) -> Iterator[tuple[float, float, str]]:
             for bar in container.patches:
                 x, y = bar.get_x() + bar.get_width() / 2, bar.get_y() + bar.get_height() / 2
                 if bar.get_width() > 0:
-                    value = _said(axes.xaxis, bar.get_width(), None)
-                    yield x, y, _lines((name, _row(axes, y), value))
+                    value = _said(axes.xaxis, bar.get_width(), None, marks)
+                    yield x, y, _lines((name, _row(axes, y, marks), value))
 
 
-def _row(axes: Axes, y: float) -> str:
+def _row(axes: Axes, y: float, marks: Marks) -> str:
     """Return the name of a row, where the y axis has names instead of a scale."""
-    return "" if axes.get_title(loc="left") else _tick(axes.yaxis, y).replace("\n", " ")
+    named = not axes.get_title(loc="left")
+    return marks[axes.yaxis].get(y, "").replace("\n", " ") if named else ""
 
 
-def _said(axis: Axis, value: float, ends: tuple[float, float] | None) -> str:
+def _said(axis: Axis, value: float, ends: tuple[float, float] | None, marks: Marks) -> str:
+    """Return what a value is, and the value as at the axis's mark there, if it has one."""
     is_x = axis is axis.axes.xaxis
     what = axis.axes.get_xlabel() if is_x else axis.axes.get_title(loc="left")
     if not what:
         return ""
     name = what.partition(";")[0].replace("\n", " ")
     between = f" ({number(ends[0])} to {number(ends[1])})" if ends else ""
-    return f"{name}: {_tick(axis, value) or _number(value)}{between}"
-
-
-def _tick(axis: Axis, value: float) -> str:
-    """Return what is written at a place of an axis; nothing between its marks."""
-    labels = {float(tick.get_loc()): tick.label1.get_text() for tick in axis.get_major_ticks()}
-    return labels.get(value, "")
+    return f"{name}: {marks[axis].get(value) or _number(value)}{between}"
 
 
 def _number(value: float) -> str:

@@ -4,14 +4,17 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
+from unittest.mock import patch
 
 import pytest
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from lab.analysis.analyse import analyse
 from lab.report.charts import scaling
 from lab.report.charts.all import charts
 from lab.report.charts.comparison import ratios
+from lab.report.charts.hovering import hover
 from lab.report.charts.latency import by_percentile
 from lab.report.contents import report
 from lab.report.page.render import kind, page, parts
@@ -194,6 +197,15 @@ def test_values_lie_where_they_are_drawn_and_say_interval_row_and_mark():
     assert values[0][2].startswith("throughput\ndjango ÷ fastapi: 0.50 (0.48 to 0.51)")
     at_the_end = "django\\npercentile: so many of 100 requests were faster: 99.9\\nms: "
     assert at_the_end in points(tail.svg)
+
+
+def test_the_marks_of_the_axes_are_read_once_however_many_values_a_chart_has():
+    axes = Figure().add_subplot()
+    axes.plot(range(50), range(50))
+    axes.set_xlabel("seconds")
+    with patch.object(Axis, "get_major_ticks", autospec=True, return_value=[]) as read:
+        assert len(json.loads(hover(axes, ()))) == 50
+    assert read.call_count == 2
 
 
 def test_charts_follow_light_and_dark(browser, visitor):
