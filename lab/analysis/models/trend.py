@@ -21,7 +21,7 @@ CONFIDENCE = 0.99  # a queue near its knee wanders, and there are many trials to
 PERSISTENCE = (0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.995)  # of the part that wanders, window to window
 STILL = (0.0, 0.3, 0.6)  # the share of the variance that does not wander
 INDEPENDENT = 0.7  # the weight beforehand of no wandering at all
-BISECTIONS = 60
+BISECTIONS = 32  # of 198 standard errors or so: to a millionth of one
 
 
 @dataclass(frozen=True)
