@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from httpx import create_ssl_context
 from httpx._transports import default as transport
+from hypothesis import settings as drawing
 
 from project.database.embedded import SERVER
 from tests.emptying import _empties_few_tables
@@ -30,6 +31,10 @@ __all__ = [
 
 # A shell that starts `make test &` lets it ignore Ctrl-C; what the tests start must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says on a busy machine what else runs there.
+drawing.register_profile("tests", deadline=None)
+drawing.load_profile("tests")
 
 # Each new client of httpx would read all the authorities of the world, which takes 30 ms.
 vars(transport)["create_ssl_context"] = functools.cache(create_ssl_context)
