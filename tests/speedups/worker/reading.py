@@ -1,5 +1,6 @@
 """The same bytes read by gunicorn's own parser and by ours, told in the same words."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,6 +36,7 @@ class Continued:
         return len(data)
 
 
+@functools.cache  # each has 120 settings to make
 def configured(**settings: Any) -> Config:
     cfg = Config()
     cfg.set("http_parser", "python")
