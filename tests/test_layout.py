@@ -1,6 +1,7 @@
 """House rules that no linter knows: who may import whom; documents name what is there."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -67,13 +68,20 @@ SPEEDUPS: Rooms = {
 def imports(folder: str) -> Iterator[tuple[str, str]]:
     """Yield (file, dotted name) for every import below a folder, wherever in the file it stands."""
     for path in sorted((ROOT / folder).rglob("*.py")) or [ROOT / folder]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                yield from ((str(path.relative_to(ROOT)), alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                module = "." * node.level + (node.module or "")
-                for alias in node.names:
-                    yield str(path.relative_to(ROOT)), f"{module}.{alias.name}"
+        yield from ((str(path.relative_to(ROOT)), name) for name in imported(path))
+
+
+@functools.cache
+def imported(path: Path) -> list[str]:
+    """Return the dotted names that a file imports; each is asked for in several rooms."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found += [f"{module}.{alias.name}" for alias in node.names]
+    return found
 
 
 def tops(folder: str) -> set[str]:
