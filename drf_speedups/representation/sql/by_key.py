@@ -42,6 +42,8 @@ class RowByRow:
 
         Raises Django's database errors.
         """
+        if row[self._place] is None:
+            return [], list  # Django asks for none
         connection = connections[self._using]
         sql = f'SELECT q.*, {self.shows.sql.replace("%", "%%")} FROM ({self._sql}{ALL}) "q"'  # noqa: S608
         values = [self._key.get_db_prep_value(row[self._place], connection, prepared=True)]

@@ -169,6 +169,16 @@ def test_rows_that_may_stand_in_any_order_are_asked_for_row_by_row(order, at_onc
     assert number == (1 if at_once else 1 + Drink.objects.count()) <= most
 
 
+def test_a_row_whose_key_is_null_asks_for_none():
+    shown = serializer(Bar, "name", guest_set=serializer(Guest, "name")(many=True))
+    with mock.patch.object(Guest._meta, "ordering", []):
+        with installed():
+            ours = asked(Bar, (), shown, look=False)
+            assert rows.why_not(shown, Bar) == ""
+        assert ours == asked(Bar, (), shown, look=False)
+    assert Bar.objects.filter(number=None).exists()
+
+
 def test_rows_within_rows_that_may_stand_in_any_order_are_asked_for_row_by_row():
     bars = serializer(Bar, "name", guest_set=serializer(Guest, "name", "home")(many=True))
     shown = serializer(Drink, "name", bar_set=bars(many=True))
