@@ -48,7 +48,7 @@ def fetch(
     if texts is not None:
         return texts, functools.cache(functools.partial(reader.rows, result))
     with connection.wrap_database_errors:
-        rows = reader.rows(result)
+        rows = _read(result, Transformer(link))  # what reads other types may be another one now
     return [row[-1] for row in rows], lambda: rows
 
 
@@ -63,7 +63,7 @@ def fetch_number(connection: Any, sql: str, parameters: Any) -> int:
 
 
 class Reader:
-    """What makes Python's values of results as a session's cursors do now."""
+    """What makes Python's values of known types as a session's cursors do now."""
 
     connection: Any
 
@@ -78,8 +78,15 @@ class Reader:
     def rows(self, result: Any) -> list[Any]:
         """Return all rows. Raises the driver's errors for values that Python has not."""
         with self._lock:
-            self._values.set_pgresult(result)
-            return self._values.load_rows(0, result.ntuples, tuple)
+            try:
+                return _read(result, self._values)
+            finally:
+                self._values.set_pgresult(None)  # a page need not last as long as a connection
+
+
+def _read(result: Any, values: Any) -> list[Any]:
+    values.set_pgresult(result)
+    return values.load_rows(0, result.ntuples, tuple)  # type: ignore[no-any-return]
 
 
 def _reader(connection: Any, link: Any) -> Reader | None:

@@ -35,6 +35,7 @@ def free_link(connection: Any, *, reading: bool = False) -> Any:
         return None
     connection.close_if_health_check_failed()
     connection.ensure_connection()  # always: a backend may look whether it was lost while idle
+    connection.validate_thread_sharing()
     link = connection.connection
     return None if not connection.autocommit or needs_cursor(link) else link
 

@@ -60,6 +60,10 @@ WHERE c.oid = to_regclass($1)
 """
 # By which a connection makes a cursor.
 OF_CURSORS = frozenset({"cursor", "_cursor", "create_cursor", "_prepare_cursor", "make_cursor"})
+# What of Django's cursors each statement runs.
+OF_STATEMENTS = (
+    "__init__", "__enter__", "__exit__", "execute", "_execute_with_wrappers", "_execute",
+)  # fmt: skip
 COMPILERS = ("SQLCompiler", "SQLInsertCompiler", "SQLUpdateCompiler", "SQLDeleteCompiler")
 PLAIN_TABLES = {"r", "p"}  # also those in partitions
 
@@ -84,12 +88,13 @@ def check_backend(kind: type, run: frozenset[str] = BACKEND.run) -> None:
 
 def is_djangos(kind: type) -> bool:
     """Tell whether statements go through a backend by Django's own code, or ours, until now."""
-    same = _backend(kind)
+    run = [getattr(kind, name) for name in OF_CURSORS]  # whose change is seen at once
+    same = _backend(kind, *run, *map(type, run))
     return same is not None and bool(same)
 
 
 @functools.lru_cache(16)
-def _backend(kind: type) -> Unchanged | None:
+def _backend(kind: type, *_run: Any) -> Unchanged | None:
     try:
         check_backend(kind)
     except StepAside:
@@ -130,19 +135,22 @@ def needs_cursor(link: Any) -> bool:
     connection; or other greenlets while it waits, one of which may hold the lock that it waits for.
     """
     factory, kind = link.cursor_factory, type(link)
-    run = CursorWrapper.execute, getattr(factory, "execute", None), getattr(kind, "cursor", None)
+    run = (
+        getattr(factory, "execute", None), getattr(kind, "cursor", None),
+        *[getattr(CursorWrapper, name) for name in OF_STATEMENTS],
+    )  # fmt: skip
     kinds: Any = kind, *map(type, run)  # a proxy equals what it stands before
-    return not _is_stock(kinds, factory, *run, select.select) or "cursor" in vars(link)
+    return not _is_stock(kinds, factory, select.select, *run) or "cursor" in vars(link)
 
 
 @functools.lru_cache(16)
 def _is_stock(
-    kinds: tuple[Any, ...], factory: Any, execute: Any, of_driver: Any, cursor: Any, waiting: Any
+    kinds: tuple[Any, ...], factory: Any, waiting: Any, of_driver: Any, cursor: Any, *run: Any
 ) -> bool:
     return (
-        kinds == (psycopg.Connection, *3 * [FunctionType])
+        kinds == (psycopg.Connection, *(2 + len(run)) * [FunctionType])
         and factory in CURSORS
-        and is_genuine(CursorWrapper, execute)
+        and all(is_genuine(CursorWrapper, one) for one in run)
         and of_driver.__globals__ is vars(psycopg.cursor)
         and cursor.__globals__ is vars(psycopg.connection)
         and isinstance(waiting, BuiltinFunctionType)

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import datetime
+import functools
 import gc
 import os
 import signal
@@ -17,12 +18,14 @@ from unittest import mock
 import psycopg
 import pytest
 from django.db import DatabaseError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import Cursor
 from django.db.backends.utils import CursorWrapper
 from django.utils.functional import lazystr
 from psycopg.types.numeric import IntLoader
+from psycopg.types.string import TextLoader
 
-from drf_speedups.database.fetched import fetch, fetch_number
+from drf_speedups.database.fetched import KEPT, fetch, fetch_number
 from drf_speedups.eligibility import adapters
 from tests.speedups.library.models import Book
 
@@ -238,6 +241,8 @@ WATCHING = {
     "a backend that does something for each cursor": _of_a_backend,
     "a wrapper of statements": _wrapped, "the log of queries": _logged,
     "who replaces Django's cursor": _replaced(CursorWrapper, "execute"),
+    "who replaces what that runs": _replaced(CursorWrapper, "_execute"),
+    "who replaces how Django makes cursors": _replaced(BaseDatabaseWrapper, "_cursor"),
     "who replaces the driver's cursor": _replaced(psycopg.Cursor, "execute"),
     "who replaces how the driver makes cursors": _replaced(psycopg.Connection, "cursor"),
     "who replaces it for one connection": _of_its_own,
@@ -311,6 +316,56 @@ def test_a_query_under_way_ends_when_its_process_is_interrupted(own):
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert fetch(own, "SELECT 1, 'it goes on'::text", ())[0] == ["it goes on"]
+
+
+def test_a_connection_of_another_thread_is_refused_as_a_cursor_refuses_it(own):
+    own.ensure_connection()
+    said = []
+
+    def ask_all():
+        for ask in (_sent_by_cursor, fetch, fetch_number):
+            said.append(outcome(functools.partial(ask, own, "SELECT 1, ''::text", ())))
+
+    other = threading.Thread(target=ask_all)
+    other.start()
+    other.join()
+    assert "can only be used in that same thread" in said[0]
+    assert said == [said[0]] * 3
+
+
+def _with_intervals_in_other_words(own):
+    with own.cursor() as cursor:
+        cursor.execute("SET IntervalStyle = 'iso_8601'")
+
+
+def _with_intervals_as_texts(own):
+    class Loud(TextLoader):
+        def load(self, data):
+            return super().load(data).upper()
+
+    own.connection.adapters.register_loader("interval", Loud)
+
+
+@pytest.mark.parametrize("happens", [_with_intervals_in_other_words, _with_intervals_as_texts])
+def test_a_type_that_is_read_in_another_way_later_is_read_so(own, happens):
+    sql = "SELECT '1 day'::interval, ''::text"
+    fetch(own, sql, ())
+    happens(own)
+
+    def outcomes():
+        for ask in (lambda: fetch(own, sql, ())[1](), lambda: _sent_by_cursor(own, sql, ())):
+            try:
+                yield ask()
+            except NotImplementedError as error:
+                yield str(error)
+
+    ours, expected = outcomes()
+    assert ours == expected != [(datetime.timedelta(1), "")]
+
+
+def test_a_connection_keeps_no_page_that_was_read(own):
+    fetch(own, ASKED, [3])[1]()
+    assert vars(own.connection)[KEPT]._values.pgresult is None
 
 
 @pytest.mark.parametrize("value", [
