@@ -9,6 +9,7 @@ release of its series; the rest is as pinned. A pair takes two minutes of instal
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--drf", nargs="+", default=DRF, metavar="SERIES")
     parser.add_argument("tests", nargs="*", default=["tests/speedups"], help="for pytest")
     options = parser.parse_args()
+    if shutil.which(options.python) is None:
+        parser.error(f"there is no program {options.python!r}: give --python a name or a path")
     pairs = sorted({*product(options.django, options.drf)} - APART)
     if not pairs:
         parser.error("none of these versions of REST framework can be imported under that Django")
