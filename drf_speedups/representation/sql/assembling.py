@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.utils.functional import Promise
 from rest_framework.utils.encoders import JSONEncoder
 
+from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.representation.sql.by_key import RowByRow
 from drf_speedups.representation.sql.columns import ELSEWHERE, HOLE, ODD, SKIP
 from drf_speedups.representation.sql.prefetched import Fetched, Written
@@ -100,7 +101,7 @@ def _filled_in(
             _filled(text.split(HOLE), [write(row) for write in writes])
             for text, row in zip(texts, fetched(), strict=True)
         ]
-    except (ValueError, TypeError):  # the renderer says what is wrong with it, if it is
+    except StepAside:
         return None
 
 
@@ -111,11 +112,11 @@ def _in_zone(text: str, zone: tzinfo) -> str:
 
 
 def _asked(rows: Any, asked: RowByRow, here: Around, row: Any) -> str:
-    """Return the JSON of the rows that a row leads to. Raises `ValueError` for odd ones."""
+    """Return the JSON of the rows that a row leads to. Raises `StepAside` for odd ones."""
     texts, fetched = asked.fetch(row)
     filled = None if texts is None else _filled_in(rows, asked.shows, texts, fetched, {}, here)
     if filled is None:
-        raise ValueError(row)
+        raise StepAside("a related row is not foreseen")
     return f"[{','.join(_linked(filled, here.urls[asked.shows]))}]"
 
 
@@ -126,15 +127,21 @@ def _linked(texts: list[str], urls: list[Any]) -> list[str]:
 
 
 def _writing(compiler: Any, hole: Hole) -> Callable[[Any], str]:
-    """Return what writes the value that the driver gives for a column."""
+    """Return what writes the value that the driver gives for a column.
+
+    It raises `StepAside` for odd ones: the renderer says what is wrong with them, if it is.
+    """
     expression, connection = hole.expression, compiler.connection
     converters = compiler.get_converters([expression]).get(0, ((), None))[0]
 
     def write(row: Any) -> str:
         value = row[hole.place]
-        for one in converters:
-            value = one(value, expression, connection)
-        return _encode(hole.show(value))
+        try:
+            for one in converters:
+                value = one(value, expression, connection)
+            return _encode(hole.show(value))
+        except (ValueError, TypeError) as error:
+            raise StepAside(str(error)) from error
 
     return write
 

@@ -161,7 +161,7 @@ class Level:
         return {key: of_key[0] for key, of_key in found.items()}
 
     def writing(self, part: Part, texts: dict[Any, str]) -> Callable[[Any], str]:
-        """Return what writes the rows that a row leads to; it raises `ValueError` for odd ones."""
+        """Return what writes the rows that a row leads to; it raises `StepAside` for odd ones."""
         if self.many:
             return lambda row: texts.get(row[self._place], "[]")
 
@@ -169,8 +169,8 @@ class Level:
             key = row[self._place]
             text = texts.get(key)
             if text is None:
-                if ODD in part.missing or (self.relation.forward and key is not None):
-                    raise ValueError(key)
+                gone = ODD in part.missing or (self.relation.forward and key is not None)
+                unless(not gone, f"the row that {key} refers to is not there")
                 return "null"
             return text
 

@@ -179,6 +179,23 @@ def test_a_row_whose_key_is_null_asks_for_none():
     assert Bar.objects.filter(number=None).exists()
 
 
+@pytest.mark.parametrize("kind", [ValueError, TypeError])
+def test_an_error_of_who_watches_the_statements_for_one_row_ends_the_answer(kind):
+    def refusing(execute, sql, *others):
+        seen.append(sql)
+        if len(seen) == 3:
+            raise kind("enough")
+        return execute(sql, *others)
+
+    shown = serializer(Drink, guest_set=serializer(Guest, "name", "home", "bar")(many=True))
+    seen: list[str] = []
+    with mock.patch.object(Guest._meta, "ordering", []), installed(), connection.execute_wrapper(
+        refusing
+    ), pytest.raises(kind, match="enough"):  # fmt: skip
+        asked(Drink, (), shown)
+    assert len(seen) == 3
+
+
 def test_rows_within_rows_that_may_stand_in_any_order_are_asked_for_row_by_row():
     bars = serializer(Bar, "name", guest_set=serializer(Guest, "name", "home")(many=True))
     shown = serializer(Drink, "name", bar_set=bars(many=True))
