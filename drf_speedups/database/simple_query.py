@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.utils.asyncio import async_unsafe
+
 from drf_speedups.eligibility.database import is_djangos, is_watched, needs_cursor
 from drf_speedups.eligibility.driver import (
     CLIENT_BINDING,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 
+@async_unsafe
 def free_link(connection: Any, *, reading: bool = False) -> Any:
     """Return the psycopg connection of one of Django's, opened, for statements without a cursor.
 

@@ -1,5 +1,6 @@
 """Rows of a result that nobody has read yet: the same as those that are read at once."""
 
+import asyncio
 import contextlib
 import copy
 import datetime
@@ -17,6 +18,7 @@ from unittest import mock
 
 import psycopg
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import Cursor
@@ -330,6 +332,18 @@ def test_a_connection_of_another_thread_is_refused_as_a_cursor_refuses_it(own):
     other.start()
     other.join()
     assert "can only be used in that same thread" in said[0]
+    assert said == [said[0]] * 3
+
+
+def test_a_query_on_an_event_loop_s_thread_is_refused_as_a_cursor_refuses_it(own):
+    own.ensure_connection()
+
+    async def refused(ask):
+        with pytest.raises(SynchronousOnlyOperation) as raised:
+            ask(own, "SELECT 1, ''::text", ())
+        return str(raised.value)
+
+    said = [asyncio.run(refused(ask)) for ask in (_sent_by_cursor, fetch, fetch_number)]
     assert said == [said[0]] * 3
 
 
