@@ -8,7 +8,6 @@ the connection afterwards changes that. So it can wait, wherever it is sure to s
 import contextlib
 import functools
 import re
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +20,11 @@ from drf_speedups.eligibility.adapters import (
     loaders_of,
     read_as_ever,
 )
-from drf_speedups.eligibility.driver import CURSORS, AdaptersMap, Format, Transformer, oid
+from drf_speedups.eligibility.driver import CURSORS, Transformer, oid
 
 OF_TIME = frozenset(map(oid, ("date", "timestamp", "timestamptz", "time")))
 # PostgreSQL has days and hours that Python has not. These both have.
 TIMES = re.compile(rb"(?:(?:[12]\d{3}-[^C\n]*|(?:[01]\d|2[0-3]):[^\n]*)?\n)*")
-TOLD = b"TimeZone", b"DateStyle", b"client_encoding"  # by a session: what texts mean
-KEPT = "speedups_reader"  # where a psycopg connection has it
 Rows = Callable[[], list[Any]]
 
 
@@ -40,15 +37,17 @@ def fetch(
     `whole` fetches the rows at once. Raises Django's database errors, all of them here.
     """
     link = link_for_queries(connection)
-    reader = None if link is None else _reader(connection, link)
-    if reader is None:
+    if link is None or not _reads_so(loaders_of(link.adapters), connection.timezone):
         return _fetch_by_cursor(connection, sql, parameters, whole)
     result = sent(connection, link, sql, parameters)
     texts = None if whole else _texts(result, link)
-    if texts is not None:
-        return texts, functools.cache(functools.partial(reader.rows, result))
+    values = Transformer(link)
+    make = functools.partial(values.load_rows, 0, result.ntuples, tuple)
     with connection.wrap_database_errors:
-        rows = _read(result, Transformer(link))  # what reads other types may be another one now
+        values.set_pgresult(result)  # from now on nothing changes how these are read
+        if texts is not None:
+            return texts, functools.cache(make)
+        rows = make()
     return [row[-1] for row in rows], lambda: rows
 
 
@@ -62,47 +61,11 @@ def fetch_number(connection: Any, sql: str, parameters: Any) -> int:
         return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
 
-class Reader:
-    """What makes Python's values of known types as a session's cursors do now."""
-
-    connection: Any
-
-    def __init__(self, key: tuple[Any, ...], link: Any) -> None:
-        self.key = key  # what that follows from
-        self.adapters, self.connection = AdaptersMap(link.adapters), link
-        self._values = Transformer(self)
-        for kind in KNOWN:
-            self._values.get_loader(kind, Format.TEXT)  # some ask the session when they are made
-        self._lock = threading.Lock()
-
-    def rows(self, result: Any) -> list[Any]:
-        """Return all rows. Raises the driver's errors for values that Python has not."""
-        with self._lock:
-            try:
-                return _read(result, self._values)
-            finally:
-                self._values.set_pgresult(None)  # a page need not last as long as a connection
-
-
-def _read(result: Any, values: Any) -> list[Any]:
-    values.set_pgresult(result)
-    return values.load_rows(0, result.ntuples, tuple)  # type: ignore[no-any-return]
-
-
-def _reader(connection: Any, link: Any) -> Reader | None:
-    """Return what reads a session's results; None where a cursor reads them in another way."""
-    loaders, told = loaders_of(link.adapters), link.pgconn.parameter_status
-    key = loaders, connection.timezone, *map(told, TOLD)
-    reader: Reader | None = vars(link).get(KEPT)
-    if reader is None or reader.key != key:
-        reader = vars(link)[KEPT] = Reader(key, link) if _reads_so(connection, loaders) else None
-    return reader
-
-
-def _reads_so(connection: Any, loaders: Any) -> bool:
+@functools.lru_cache(64)  # some loaders are made for each connection
+def _reads_so(loaders: Any, zone: Any) -> bool:
     """Tell whether Django's cursors read values as a psycopg connection does, by genuine code."""
     zones = [one.timezone for one in loaders if hasattr(one, "timezone")]
-    return are_genuine(loaders) and zones == [connection.timezone]
+    return are_genuine(loaders) and zones == [zone]
 
 
 def _fetch_by_cursor(

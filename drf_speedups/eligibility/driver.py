@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from django.contrib.postgres.fields import ArrayField
     from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
     from django.db.backends.postgresql.operations import DatabaseOperations
-    from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+    from psycopg.adapt import PyFormat, Transformer
     from psycopg.errors import error_from_result
     from psycopg.generators import execute
-    from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format
+    from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
     from psycopg.pq.abc import PGresult
 else:
     from django.core.exceptions import ImproperlyConfigured
@@ -32,16 +32,16 @@ else:
         from django.contrib.postgres.fields import ArrayField
         from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
         from django.db.backends.postgresql.operations import DatabaseOperations
-        from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+        from psycopg.adapt import PyFormat, Transformer
         from psycopg.errors import error_from_result
         from psycopg.generators import execute
-        from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format
+        from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
     except (ImportError, ImproperlyConfigured) as error:
         MISSING = f"psycopg 3 is not installed ({error}): pip install 'psycopg[binary]'"
         psycopg = ArrayField = DatabaseWrapper = DatabaseOperations = Nothing()
-        AdaptersMap = PyFormat = Transformer = error_from_result = execute = Nothing()
+        PyFormat = Transformer = error_from_result = execute = Nothing()
         Cursor = ServerBindingCursor = Nothing()
-        ConnStatus = DiagnosticField = ExecStatus = Format = Nothing()
+        ConnStatus = DiagnosticField = ExecStatus = Nothing()
 
 CLIENT_BINDING = frozenset({Cursor})  # that write values into the text of a query
 CURSORS = CLIENT_BINDING | {ServerBindingCursor}  # that have all rows in Python
@@ -66,8 +66,7 @@ def sqlstate(result: "PGresult") -> bytes | None:
 
 
 __all__ = [
-    "CLIENT_BINDING", "CURSORS", "MISSING", "AdaptersMap", "ArrayField", "ConnStatus",
-    "DatabaseOperations", "DatabaseWrapper", "DiagnosticField", "ExecStatus", "Format",
-    "PyFormat", "Transformer", "error_from_result", "error_of", "execute", "oid", "psycopg",
-    "sqlstate",
+    "CLIENT_BINDING", "CURSORS", "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations",
+    "DatabaseWrapper", "DiagnosticField", "ExecStatus", "PyFormat", "Transformer",
+    "error_from_result", "error_of", "execute", "oid", "psycopg", "sqlstate",
 ]  # fmt: skip

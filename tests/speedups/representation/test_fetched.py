@@ -27,7 +27,7 @@ from django.utils.functional import lazystr
 from psycopg.types.numeric import IntLoader
 from psycopg.types.string import TextLoader
 
-from drf_speedups.database.fetched import KEPT, fetch, fetch_number
+from drf_speedups.database.fetched import fetch, fetch_number
 from drf_speedups.eligibility import adapters
 from tests.speedups.library.models import Book
 
@@ -375,11 +375,6 @@ def test_a_type_that_is_read_in_another_way_later_is_read_so(own, happens):
 
     ours, expected = outcomes()
     assert ours == expected != [(datetime.timedelta(1), "")]
-
-
-def test_a_connection_keeps_no_page_that_was_read(own):
-    fetch(own, ASKED, [3])[1]()
-    assert vars(own.connection)[KEPT]._values.pgresult is None
 
 
 @pytest.mark.parametrize("value", [
