@@ -1,5 +1,6 @@
 """Django's own statements for the rows that the key of a row leads to."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -45,9 +46,13 @@ class RowByRow:
         if row[self._place] is None:
             return [], list  # Django asks for none
         connection = connections[self._using]
-        sql = f'SELECT q.*, {self.shows.sql.replace("%", "%%")} FROM ({self._sql}{ALL}) "q"'  # noqa: S608
         values = [self._key.get_db_prep_value(row[self._place], connection, prepared=True)]
-        return fetch(connection, sql, values, whole=bool(self.shows.holes))
+        return fetch(connection, self._asking, values, whole=bool(self.shows.holes))
+
+    @functools.cached_property
+    def _asking(self) -> str:
+        shown = self.shows.sql.replace("%", "%%")
+        return f'SELECT q.*, {shown} FROM ({self._sql}{ALL}) "q"'  # noqa: S608
 
     def _compiled(self, key: Any) -> tuple[str, Any]:
         row = object_of(self._model, self._relation.ours, key, self._using)

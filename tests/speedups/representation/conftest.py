@@ -1,6 +1,9 @@
 """What tests of lists have in common."""
 
+import copy
+
 import pytest
+from django.db import connection
 
 from drf_speedups.representation.sql import rows
 
@@ -18,3 +21,12 @@ def written(monkeypatch):
 
     monkeypatch.setattr(rows, "finished", finished)
     return found
+
+
+@pytest.fixture
+def own():
+    """Give a connection that may be closed."""
+    other = connection.copy("own")
+    other.settings_dict = copy.deepcopy(other.settings_dict)
+    yield other
+    other.close()
