@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from lab.analysis.formatting import counted
 from lab.analysis.settings import Setting, demand
@@ -201,7 +201,7 @@ def welch(
     freedom = sum(parts) ** 2 / max(
         sum(part**2 / (len(log) - 1) for part, log in zip(parts, logs, strict=True)), 1e-300
     )
-    wide = float(special.stdtrit(max(freedom, 1.0), (1 + confidence) / 2)) * spread
+    wide = float(scipy.special.stdtrit(max(freedom, 1.0), (1 + confidence) / 2)) * spread
     return math.exp(middle), Interval(math.exp(middle - wide), math.exp(min(middle + wide, 700.0)))
 
 

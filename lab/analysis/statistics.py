@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 RESAMPLES = 2000
@@ -89,7 +89,7 @@ def _around(middle: float, resampled: Floats, count: int) -> Interval:
 def small_sample_factor(count: int) -> float:
     """Return by how much a bootstrap of `count` independent values is too narrow; 1 for many."""
     share = (1 + CONFIDENCE) / 2
-    return float(special.stdtrit(count - 1, share) / special.ndtri(share)) * math.sqrt(
+    return float(scipy.special.stdtrit(count - 1, share) / scipy.special.ndtri(share)) * math.sqrt(
         count / (count - 1)
     )
 

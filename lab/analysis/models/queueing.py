@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from lab.analysis.statistics import Floats
 
@@ -158,8 +158,8 @@ def erlang_c(load: float, servers: int) -> float:
     `load` is arrivals x service time, below `servers`; Erlang (1917). His loss formula is Poisson's
     chance of `servers` over that of as many or fewer, here by their logarithms.
     """
-    exactly = special.xlogy(servers, load) - load - special.gammaln(servers + 1)
-    blocked = math.exp(exactly) / float(special.pdtr(servers, load))
+    exactly = scipy.special.xlogy(servers, load) - load - scipy.special.gammaln(servers + 1)
+    blocked = math.exp(exactly) / float(scipy.special.pdtr(servers, load))
     return blocked / (1 - load / servers * (1 - blocked))
 
 

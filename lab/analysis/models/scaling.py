@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from lab.analysis.statistics import RESAMPLES, TAIL, Estimate, Floats, Interval, small_sample_factor
 from lab.errors import CannotTellError
@@ -83,7 +83,9 @@ def _fit(counts: Floats, measured: Floats) -> Floats:
     terms = np.stack([np.ones_like(counts), counts - 1, counts * (counts - 1)], axis=1)
     weights = measured / counts
     scale = weights.max()  # all terms near 1, or nnls stops at its tolerance
-    (base, sigma, kappa), _ = optimize.nnls(terms * weights[:, None] / scale, np.ones(len(counts)))
+    (base, sigma, kappa), _ = scipy.optimize.nnls(
+        terms * weights[:, None] / scale, np.ones(len(counts))
+    )
     base = max(base, np.finfo(float).tiny)
     return np.array([scale / base, sigma / base, kappa / base])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import special
+import scipy
 
 from lab.analysis.statistics import Estimate, Floats, Interval
 
@@ -56,7 +56,9 @@ class _Slopes:
         return (low + high) / 2
 
     def _below(self, value: float) -> float:
-        return float(self.weight @ special.stdtr(self.freedom, (value - self.slope) / self.error))
+        return float(
+            self.weight @ scipy.special.stdtr(self.freedom, (value - self.slope) / self.error)
+        )
 
 
 def rise(values: Floats, at: Floats | None = None, *, confidence: float = CONFIDENCE) -> Estimate:
