@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -14,7 +13,8 @@ from drf_speedups.eligibility.reasons import LISTS, PIECES, wanted
 from drf_speedups.eligibility.views import view_at
 
 DATABASE = "Pieces that need the database step aside"
-ROWS = "Django REST framework serializes all rows"
+SERIALIZES = "Django REST framework serializes all rows"
+COMPILES = "Django compiles all queries"
 FLAGS = ("PREPARED_STATEMENTS", "SPEEDUPS_FEWER_QUERIES")
 
 
@@ -31,9 +31,12 @@ def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
     if driver.MISSING:
         hint = "psycopg2 may stay: Django prefers psycopg 3."
         return [_aside("W002", DATABASE, driver.MISSING, hint)]
-    if reason := getattr(apps.get_app_config("drf_speedups"), "stepped_aside", ""):
-        return [_aside("W004", ROWS, reason, "Find out which package changes the framework so.")]
-    return []
+    from drf_speedups.queries import QUERIES
+    from drf_speedups.representation import ROWS  # the framework looks at all settings
+
+    return [_aside(number, what, piece.stepped_aside, "Find out which package changes that so.")
+            for number, what, piece in (("W004", SERIALIZES, ROWS), ("W005", COMPILES, QUERIES))
+            if piece.stepped_aside]  # fmt: skip
 
 
 def _is_postgresql(alias: str) -> bool:

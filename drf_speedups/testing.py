@@ -32,8 +32,9 @@ from drf_speedups.database import old_connections
 from drf_speedups.eligibility import changes, unchanged
 from drf_speedups.eligibility.reasons import PIECES, listed
 from drf_speedups.express import ExpressLane
+from drf_speedups.queries import QUERIES
 from drf_speedups.replaying import alone, from_here
-from drf_speedups.representation import installing
+from drf_speedups.representation import ROWS
 from drf_speedups.serializers import shared_fields
 from drf_speedups.serializers.shared_fields import SharedFields
 from drf_speedups.writes import SingleStatementWrites
@@ -122,9 +123,10 @@ def assert_same_answers(
 def only(pieces: Iterable[str] | None) -> Iterator[None]:
     """Switch on these pieces only; None takes even the mixins' code away: stock REST framework."""
     with contextlib.ExitStack() as undo:
-        if installing.is_installed() and installing.PIECE not in (pieces or ()):
-            undo.callback(installing.install)
-            installing.uninstall()
+        for ours in (QUERIES, ROWS):
+            if ours.is_installed() and ours.piece not in (pieces or ()):
+                undo.callback(ours.install)
+                ours.uninstall()
         if pieces is None:
             for mixin in MIXINS:
                 for name in [name for name in vars(mixin) if not name.startswith("__")]:

@@ -36,29 +36,55 @@ def fetch(
     There are no texts where the project makes values of what the server sends in its own way.
     `whole` fetches the rows at once. Raises Django's database errors, all of them here.
     """
-    link = link_for_queries(connection)
-    if link is None or not _reads_so(loaders_of(link.adapters), connection.timezone):
+    link = _link(connection)
+    if link is None:
         return _fetch_by_cursor(connection, sql, parameters, whole)
     result = sent(connection, link, sql, parameters)
     texts = None if whole else _texts(result, link)
-    values = Transformer(link)
-    make = functools.partial(values.load_rows, 0, result.ntuples, tuple)
     with connection.wrap_database_errors:
-        values.set_pgresult(result)  # from now on nothing changes how these are read
+        make = _maker(result, link)
         if texts is not None:
             return texts, functools.cache(make)
         rows = make()
     return [row[-1] for row in rows], lambda: rows
 
 
+def fetch_rows(connection: Any, sql: str, parameters: Any) -> list[Any] | None:
+    """Run a query and return its rows; nothing is run, for None, where a cursor has to send it.
+
+    Raises Django's database errors.
+    """
+    link = _link(connection)
+    if link is None:
+        return None
+    result = sent(connection, link, sql, parameters)
+    with connection.wrap_database_errors:
+        return _maker(result, link)()
+
+
+def _link(connection: Any) -> Any:
+    """Return the psycopg connection that reads values as Django's cursor does, or None."""
+    link = link_for_queries(connection)
+    as_ever = link is not None and _reads_so(loaders_of(link.adapters), connection.timezone)
+    return link if as_ever else None
+
+
+def _maker(result: Any, link: Any) -> Rows:
+    """Return what makes the rows of a result; from now on nothing changes how they are read."""
+    values = Transformer(link)
+    values.set_pgresult(result)
+    return functools.partial(values.load_rows, 0, result.ntuples, tuple)
+
+
 def fetch_number(connection: Any, sql: str, parameters: Any) -> int:
-    """Run a query that gives one whole number. Raises Django's database errors."""
+    """Run a query that gives a whole number, or no row, for 0. Raises Django's database errors."""
     link = link_for_queries(connection)
     if link is not None and counts_as_ever(link.adapters):
         return int(sent(connection, link, sql, parameters).get_value(0, 0) or 0)
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+        row = cursor.fetchone()
+    return row[0] if row else 0
 
 
 @functools.lru_cache(64)  # some loaders are made for each connection

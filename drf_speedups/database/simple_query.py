@@ -16,6 +16,7 @@ from drf_speedups.eligibility.database import is_djangos, is_watched, needs_curs
 from drf_speedups.eligibility.driver import (
     CLIENT_BINDING,
     ExecStatus,
+    TransactionStatus,
     Transformer,
     error_from_result,
     execute,
@@ -26,36 +27,43 @@ if TYPE_CHECKING:
 
 
 @async_unsafe
-def free_link(connection: Any, *, reading: bool = False) -> Any:
+def free_link(connection: Any) -> Any:
     """Return the psycopg connection of one of Django's, opened, for statements without a cursor.
 
     None where Django's own cursor has to send them: somebody watches, or a rollback may be due.
-    `reading`: for SELECTs, which what waits for others need not see. Raises Django's database
-    errors.
+    Raises Django's database errors.
     """
-    watched = is_watched(connection, reading=reading) or connection.queries_logged
-    if watched or connection.in_atomic_block:
+    if is_watched(connection) or connection.queries_logged or connection.in_atomic_block:
         return None
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()  # always: a backend may look whether it was lost while idle
-    connection.validate_thread_sharing()
-    link = connection.connection
+    link = _opened(connection)
     return None if not connection.autocommit or needs_cursor(link) else link
 
 
+@async_unsafe
 def link_for_queries(connection: Any) -> Any:
     """Return the same for queries, where a cursor would write the values into the text.
 
+    Within a transaction that has begun, too; what only waits for changes need not see queries.
     Raises Django's database errors.
     """
-    link = free_link(connection, reading=True) if is_djangos(type(connection)) else None
-    if link is None or link.closed:
+    watched = is_watched(connection, reading=True) or connection.queries_logged
+    if watched or connection.needs_rollback or not is_djangos(type(connection)):
         return None
-    if link.cursor_factory not in CLIENT_BINDING or not link.autocommit:
+    link = _opened(connection)
+    if needs_cursor(link) or link.closed or link.cursor_factory not in CLIENT_BINDING:
         return None
     pgconn = link.pgconn
+    begun = link.autocommit or pgconn.transaction_status == TransactionStatus.INTRANS
     usual = pgconn.parameter_status(b"client_encoding") == b"UTF8" and not pgconn.pipeline_status
-    return link if usual else None
+    return link if begun and usual else None
+
+
+def _opened(connection: Any) -> Any:
+    """Return the psycopg connection, opened as a cursor opens it."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()  # always: a backend may look whether it was lost while idle
+    connection.validate_thread_sharing()
+    return connection.connection
 
 
 def sent(connection: Any, link: Any, sql: str, parameters: Sequence[Any]) -> PGresult:

@@ -11,7 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.viewsets import ModelViewSet
 
 from drf_speedups.eligibility.database import check_database, check_table
-from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine
+from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine, own_members
 from drf_speedups.eligibility.models import (
     SAVED,
     Silence,
@@ -57,6 +57,18 @@ def unchanged(*subject: Any) -> Unchanged:
     return Unchanged(one for one in subject if isinstance(one, type))
 
 
+def own_code(kind: Any, base: Any) -> frozenset[str]:
+    """Return the names of what a class has that its base's own classes do not define."""
+    return _own_code(kind, base) if unchanged(kind) else _found(kind, base)
+
+
+def _found(kind: Any, base: Any) -> frozenset[str]:
+    return frozenset(name for _, name, _ in own_members(kind, frozenset(base.__mro__)))
+
+
+_own_code = functools.lru_cache(MOST_CLASSES)(_found)
+
+
 @functools.lru_cache(MOST_CLASSES)
 def silence(model: Any, heard: tuple[ModelSignal, ...]) -> Silence:
     return Silence(model, heard)
@@ -64,7 +76,7 @@ def silence(model: Any, heard: tuple[ModelSignal, ...]) -> Silence:
 
 def forget() -> None:
     """Let all classes be looked at anew."""
-    for known in (_refusal, unchanged, silence):
+    for known in (_refusal, unchanged, _own_code, silence):
         known.cache_clear()
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from psycopg.adapt import PyFormat, Transformer
     from psycopg.errors import error_from_result
     from psycopg.generators import execute
-    from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+    from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
     from psycopg.pq.abc import PGresult
 else:
     from django.core.exceptions import ImproperlyConfigured
@@ -35,13 +35,13 @@ else:
         from psycopg.adapt import PyFormat, Transformer
         from psycopg.errors import error_from_result
         from psycopg.generators import execute
-        from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+        from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
     except (ImportError, ImproperlyConfigured) as error:
         MISSING = f"psycopg 3 is not installed ({error}): pip install 'psycopg[binary]'"
         psycopg = ArrayField = DatabaseWrapper = DatabaseOperations = Nothing()
         PyFormat = Transformer = error_from_result = execute = Nothing()
         Cursor = ServerBindingCursor = Nothing()
-        ConnStatus = DiagnosticField = ExecStatus = Nothing()
+        ConnStatus = DiagnosticField = ExecStatus = TransactionStatus = Nothing()
 
 CLIENT_BINDING = frozenset({Cursor})  # that write values into the text of a query
 CURSORS = CLIENT_BINDING | {ServerBindingCursor}  # that have all rows in Python
@@ -67,6 +67,6 @@ def sqlstate(result: "PGresult") -> bytes | None:
 
 __all__ = [
     "CLIENT_BINDING", "CURSORS", "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations",
-    "DatabaseWrapper", "DiagnosticField", "ExecStatus", "PyFormat", "Transformer",
-    "error_from_result", "error_of", "execute", "oid", "psycopg", "sqlstate",
+    "DatabaseWrapper", "DiagnosticField", "ExecStatus", "PyFormat", "TransactionStatus",
+    "Transformer", "error_from_result", "error_of", "execute", "oid", "psycopg", "sqlstate",
 ]  # fmt: skip

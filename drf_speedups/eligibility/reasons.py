@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 
 PIECES = (
-    "answers", "express", "fields", "headers", "overlap", "representation", "upkeep", "validation",
+    "answers", "express", "fields", "headers", "overlap", "queries", "representation", "upkeep",
+    "validation",
 )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Any view set, with only its serialization replaced.
 
-`install()` puts ours in the place of eight methods of the framework, and of one of django-filter's
-where a project uses that. Everything of a project runs as it is: who may come in, what
-`get_queryset`, the filters and the paginator choose, which serializer and which renderer. What is
-different is how a serializer makes an answer of rows:
+`ROWS.install()` puts ours in the place of seven methods of the framework, and of one of
+django-filter's where a project uses that. Everything of a project runs as it is: who may come in,
+what `get_queryset`, the filters and the paginator choose, which serializer and which renderer. What
+is different is how a serializer makes an answer of rows:
 
     installing    what stands in whose place
     members       how a field gets at a value and shows it, looked at once
@@ -22,6 +22,6 @@ rows of a query are always there, so that whoever looks at an answer's data gets
 makes of the very same rows.
 """
 
-from drf_speedups.representation.installing import install
+from drf_speedups.representation.installing import ROWS
 
-__all__ = ["install"]
+__all__ = ["ROWS"]

@@ -6,12 +6,13 @@ from django.db import connections, models
 from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.eligibility.reasons import named
+from drf_speedups.queries.shapes import compiles
 from drf_speedups.representation.finished import writes_json
 from drf_speedups.representation.members import ROW
 from drf_speedups.representation.reading import chooses_fields, is_named
-from drf_speedups.representation.sql.plain_rows import compiles, own_code
 from drf_speedups.representation.sql.rows import why_not
 from drf_speedups.representation.templates import template
 

@@ -16,7 +16,7 @@ from django.db import models
 from django.forms import Form
 from django.http import QueryDict
 
-from drf_speedups.eligibility.changes import unchanged
+from drf_speedups.eligibility.changes import own_code, unchanged
 from drf_speedups.eligibility.members import (
     MOST_CLASSES,
     is_code,
@@ -27,7 +27,7 @@ from drf_speedups.eligibility.members import (
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import descriptor
 from drf_speedups.representation.reading import is_named
-from drf_speedups.representation.sql.plain_rows import check_manager, own_code
+from drf_speedups.representation.sql.plain_rows import check_manager
 
 MOST_NARROWED = 1024  # clients choose what they name
 CHOOSING = "filterset_class", "filterset_fields"

@@ -12,12 +12,12 @@ from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation.lazy import LazyList, named_as
 from drf_speedups.representation.members import copied
 from drf_speedups.representation.reading import from_context, is_as_its_class, is_wanted
-from drf_speedups.representation.sql import rows, shapes
-from drf_speedups.representation.sql.plain_rows import own_code
+from drf_speedups.representation.sql import rows
 
 LIST: Any = serializers.ListSerializer
 ROW: Any = serializers.Serializer
@@ -31,7 +31,7 @@ class Page(LazyList):
 
     def __init__(self, chosen: Any) -> None:
         waits = isinstance(chosen, models.QuerySet)
-        super().__init__(functools.partial(shapes.fetched, chosen) if waits else chosen)
+        super().__init__((lambda: chosen) if waits else chosen)
         self.chosen = chosen
         self.waiting: Any = None  # who watches what happens before somebody looks
 
@@ -162,20 +162,6 @@ def finished_data(serializer: Any) -> Finished | None:
     objects.then = data.fill  # before whoever looks at them can change them
     data.lock = objects.lock
     return Finished(serializer, data, texts)
-
-
-def fetch_first(serializer: Any) -> None:
-    """Let the rows of a list that is made by Python be fetched by remembered SQL.
-
-    Raises what Django raises.
-    """
-    own = vars(serializer)
-    kind: Any = type(serializer)
-    chosen = own.get("instance")
-    plain = not own_code(kind, LIST) & {"data", "to_representation"}
-    made = {"_data", "_errors", "initial_data"} & own.keys()
-    if plain and not made and is_as_its_class(serializer) and isinstance(chosen, models.QuerySet):
-        shapes.fetched(chosen)
 
 
 def _chosen(instance: Any) -> models.QuerySet[Any] | None:

@@ -1,4 +1,4 @@
-"""What stands in whose place: eight methods of the framework's classes, and one of django-filter's.
+"""What stands in whose place: seven methods of the framework's classes, and what a project uses.
 
 Each stand-in does what the method does that it stands for, and asks that one wherever something is
 not known.
@@ -9,13 +9,10 @@ import itertools
 import secrets
 import types
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 from django.core.paginator import Page as DjangosPage
-from django.core.signals import setting_changed
 from django.db.models import QuerySet
-from rest_framework import generics
 from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -26,70 +23,22 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from drf_speedups.eligibility import changes
-from drf_speedups.eligibility.members import STAND_INS, is_genuine
-from drf_speedups.eligibility.reasons import unless, wanted
+from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation import filtering, negotiating, reading, templates
 from drf_speedups.representation.finished import (
     Finished,
     Page,
     Waiting,
-    fetch_first,
     finished_data,
 )
 from drf_speedups.representation.sql import rows
-from drf_speedups.representation.sql.plain_rows import own_code
-from drf_speedups.representation.sql.shapes import counting, getting
+from drf_speedups.stand_ins import StandIn, StandIns
 
-PIECE = "representation"
 DICTIONARIES = {dict, OrderedDict, ReturnDict}
 MOST_ENVELOPES = 4  # one within the other
 LAZILY = "_speedups_lazily"  # in a view while the framework's own code lists: what waits
 SECRET, NUMBERS = secrets.token_hex(16), itertools.count()  # for tokens that nobody can foresee
-
-_stock: dict[str, Any] = {}
-
-
-def install() -> None:
-    """Put ours in the place of the framework's methods, if the piece is switched on.
-
-    Call it once when the application is loaded; a second call does nothing. Raises `StepAside` if
-    somebody else has changed one of the methods.
-    """
-    if _stock or not wanted(PIECE):
-        return
-    for kind, name, _make in STANDING_IN:
-        found: Any = vars(kind)[name]
-        unless(is_genuine(kind, found), f"{kind.__name__}.{name} was changed by somebody")
-    for kind, name, make in (*STANDING_IN, *filtering.standing_in()):
-        found = vars(kind)[name]
-        ours = make(found)
-        _stock[f"{kind.__name__}.{name}"] = (kind, name, found)
-        STAND_INS.add(ours.fget if isinstance(ours, property) else ours)
-        setattr(kind, name, ours)
-    setting_changed.connect(_forget)
-
-
-def is_installed() -> bool:
-    """Tell whether ours are in their places."""
-    return bool(_stock)
-
-
-def uninstall() -> None:
-    """Put the framework's methods back."""
-    setting_changed.disconnect(_forget)
-    for kind, name, found in _stock.values():
-        setattr(kind, name, found)
-    _stock.clear()
-    _forget()
-
-
-def _forget(**_kwargs: Any) -> None:
-    changes.forget()
-    templates.forget()
-    reading.forget()
-    negotiating.forget()
-    filtering.forget()
-    rows.forget()
 
 
 def _listing(stock: Any) -> Any:
@@ -114,8 +63,7 @@ def _paginating(stock: Any) -> Any:
     @functools.wraps(stock)
     def paginate_queryset(self: Any, queryset: Any, request: Any, view: Any = None) -> Any:
         if LAZILY in getattr(view, "__dict__", ()) and _alone(self, view):
-            with counting(queryset):
-                page = lazily(self, queryset, request, view)
+            page = lazily(self, queryset, request, view)
             if type(page) is Page:
                 vars(view)[LAZILY].add(page)
             return page
@@ -149,30 +97,11 @@ def _page(chosen: Any) -> list[Any]:
     return found
 
 
-def _getting(stock: Any) -> Any:
-    """Let the framework's code get its row by remembered SQL."""
-    ours = types.FunctionType(
-        stock.__code__, {**stock.__globals__, "get_object_or_404": _row}, stock.__name__
-    )
-
-    @functools.wraps(stock)
-    def get_object(self: Any) -> Any:
-        return ours(self)
-
-    return get_object
-
-
-def _row(rows: Any, *args: Any, **kwargs: Any) -> Any:
-    with getting(rows):
-        return generics.get_object_or_404(rows, *args, **kwargs)
-
-
 def _data(stock: Any) -> Any:
     def data(self: Any) -> Any:
         finished = finished_data(self)
         if finished is not None:
             return finished
-        fetch_first(self)
         return stock.fget(self)
 
     return property(functools.wraps(stock.fget)(data))
@@ -238,13 +167,28 @@ def _escaped(body: bytes) -> bytes:
     return body
 
 
-STANDING_IN: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+STANDING_IN: tuple[StandIn, ...] = (
     (ListModelMixin, "list", _listing),
     (PageNumberPagination, "paginate_queryset", _paginating),
     (LimitOffsetPagination, "paginate_queryset", _paginating),
-    (GenericAPIView, "get_object", _getting),
     (ListSerializer, "data", _data),
     (Serializer, "to_representation", _to_representation),
     (JSONRenderer, "render", _render),
     (DefaultContentNegotiation, "select_renderer", negotiating.select_renderer),
 )
+
+
+def _standing_in() -> tuple[StandIn, ...]:
+    return *STANDING_IN, *filtering.standing_in()
+
+
+def _forget() -> None:
+    changes.forget()
+    templates.forget()
+    reading.forget()
+    negotiating.forget()
+    filtering.forget()
+    rows.forget()
+
+
+ROWS = StandIns("representation", _standing_in, _forget)

@@ -9,6 +9,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.reasons import listed
 from drf_speedups.eligibility.serializers import FRAMEWORK_S
@@ -23,7 +24,6 @@ from drf_speedups.representation.members import (
     column_of,
     reading,
 )
-from drf_speedups.representation.sql.plain_rows import own_code
 from drf_speedups.representation.templates import members
 
 NAMED = "SPEEDUPS_VIEW_SETS"  # the setting that says which

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -18,7 +17,8 @@ from drf_speedups import checks as ours
 from drf_speedups.apps import SpeedupsConfig
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import PIECES, wanted
-from drf_speedups.representation.installing import is_installed, uninstall
+from drf_speedups.queries import QUERIES
+from drf_speedups.representation import ROWS
 from lab import ROOT
 
 
@@ -121,18 +121,25 @@ def test_only_a_wrong_list_of_pieces_keeps_rows_with_the_framework(settings, ins
     try:
         with override_settings(**settings):
             app.ready()
-            assert is_installed() is installed
+            assert ROWS.is_installed() is installed
     finally:
-        uninstall()
-    assert app.stepped_aside == ""  # the check of SPEEDUPS says so, and no other
+        ROWS.uninstall()
+    assert ROWS.stepped_aside == ""  # the check of SPEEDUPS says so, and no other
 
 
-def test_a_method_that_somebody_has_changed_is_named_where_rows_are_said_to_be_the_framework_s(
-    monkeypatch,
+@pytest.mark.parametrize(("piece", "number", "what"), [
+    (ROWS, "W004", "Django REST framework serializes all rows"),
+    (QUERIES, "W005", "Django compiles all queries"),
+])  # fmt: skip
+def test_a_method_that_somebody_has_changed_is_named_where_a_piece_steps_aside_for_it(
+    monkeypatch, settings, piece, number, what
 ):
-    app = apps.get_app_config("drf_speedups")
-    monkeypatch.setattr(app, "stepped_aside", "JSONRenderer.render was changed by somebody")
+    settings.SPEEDUPS = [piece.piece]
+    (kind, name, _), *_ = piece._find()
+    monkeypatch.setattr(kind, name, lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(piece, "stepped_aside", "")
+    piece.install()
+    assert not piece.is_installed()
     (said,) = ours.check_database()
-    assert said.id == "drf_speedups.W004"
-    rows = "Django REST framework serializes all rows"
-    assert said.msg == f"{rows}: JSONRenderer.render was changed by somebody."
+    assert said.id == f"drf_speedups.{number}"
+    assert said.msg == f"{what}: {kind.__name__}.{name} was changed by somebody."

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -15,8 +14,10 @@ from drf_speedups.eligibility import driver
 from drf_speedups.express import closed_because, stepped_aside
 from drf_speedups.express.lane import Lane
 from drf_speedups.overlap import stays_closed
+from drf_speedups.queries import QUERIES
+from drf_speedups.representation import ROWS
 from drf_speedups.representation.explaining import rows_of
-from drf_speedups.representation.installing import PIECE, is_installed
+from drf_speedups.stand_ins import StandIns
 
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
@@ -44,7 +45,8 @@ def _pieces() -> Iterator[str]:
     """Yield what is true of all view sets."""
     if driver.MISSING:
         yield f"pieces that need the database step aside: {driver.MISSING}"
-    yield f"rows of any view set (representation): {_why_off() or 'on'}"
+    yield f"rows of any view set (representation): {_why_off(ROWS) or 'on'}"
+    yield f"queries that differ in values only (queries): {_why_off(QUERIES) or 'on'}"
     closed = closed_because()
     yield f"express lane: {closed or 'on'}"
     for route, reason in () if closed else stepped_aside():
@@ -56,18 +58,16 @@ def _pieces() -> Iterator[str]:
 def _of_view_sets() -> Iterator[str]:
     for view_set in dict.fromkeys(_view_sets(get_resolver())):
         yield view_set.__name__
-        if is_installed():
+        if ROWS.is_installed():
             yield f"  {'rows':<16}{rows_of(view_set)}"
         for action, state in explained(view_set) if _has_mixin(view_set) else ():
             yield f"  {action:<16}{state}"
 
 
-def _why_off() -> str:
-    """Return why rows are the framework's, nothing if they are ours."""
-    if is_installed():
-        return ""
-    aside = getattr(apps.app_configs.get("drf_speedups"), "stepped_aside", "")
-    return f"off, {aside or f'the setting SPEEDUPS leaves out {PIECE!r}'}"
+def _why_off(ours: StandIns) -> str:
+    """Return why the frameworks' methods are in their places, nothing if ours are."""
+    left_out = f"the setting SPEEDUPS leaves out {ours.piece!r}"
+    return "" if ours.is_installed() else f"off, {ours.stepped_aside or left_out}"
 
 
 def _has_mixin(view_set: type) -> bool:

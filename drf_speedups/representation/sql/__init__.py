@@ -10,6 +10,4 @@ by_key      Django's own statements for the rows that the key of a row leads to
 prefetched  rows that Django fetches beside it, by the same statements
 assembling  what PostgreSQL and what Python has written, put together
 plain_rows  whether rows become objects, and are chosen, by Django's own code
-shapes      SQL that is the same but for values is compiled once
-conditions  what the SQL of conditions follows from
 """

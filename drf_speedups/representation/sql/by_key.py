@@ -13,9 +13,9 @@ from drf_speedups.database.fetched import fetch
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
+from drf_speedups.queries.shapes import ALL
 from drf_speedups.representation.sql.plain_rows import Relation
 from drf_speedups.representation.sql.scopes import Scope
-from drf_speedups.representation.sql.shapes import ALL
 
 
 class RowByRow:

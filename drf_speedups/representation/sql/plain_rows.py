@@ -3,18 +3,13 @@
 import functools
 import re
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.manager import BaseManager
-from django.db.models.sql import Query
-from django.db.models.sql.datastructures import BaseTable, Join
-from django.db.models.sql.where import WhereNode
 
-from drf_speedups.eligibility.changes import unchanged
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
@@ -37,26 +32,11 @@ OF_CHOICE = OF_ITERATION | {
 # What fetches rows: REST framework puts something else into the query set of a view's class.
 FETCH_ALL = vars(models.QuerySet)["_fetch_all"]
 
-# Whose code makes SQL of a query, and runs it.
-OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
-
 # What an object has for a relation to one row, by a column of its own.
 FORWARD = {descriptors.ForwardManyToOneDescriptor, descriptors.ForwardOneToOneDescriptor}
 
 # The code of a manager's methods that do what its query set does.
 OF_QUERY_SETS = vars(BaseManager.from_queryset(models.QuerySet))["filter"].__code__
-
-
-def own_code(kind: Any, base: Any) -> frozenset[str]:
-    """Return the names of what a class has that its base's own classes do not define."""
-    return _own_code(kind, base) if unchanged(kind) else _found(kind, base)
-
-
-def _found(kind: Any, base: Any) -> frozenset[str]:
-    return frozenset(name for _, name, _ in own_members(kind, frozenset(base.__mro__)))
-
-
-_own_code = functools.lru_cache(MOST_CLASSES)(_found)
 
 
 def check_classes(query_set: Any, model: Any, encoder: Any) -> None:
@@ -72,23 +52,6 @@ def evaluates(rows: Any) -> bool:
     return getattr(rows._fetch_all, "__func__", None) is FETCH_ALL
 
 
-def compiles(connection: Any) -> bool:
-    """Tell whether Django's own code compiles and runs the queries of a PostgreSQL database.
-
-    Some projects answer queries from a cache there, or name a request's schema in their SQL.
-    """
-    operations: Any = type(connection.ops)
-    return _compiles(operations)
-
-
-@functools.lru_cache(MOST_CLASSES)
-def _compiles(operations: Any) -> bool:
-    found: Any = import_module(operations.compiler_module).SQLCompiler
-    stock = next(kind for kind in operations.__mro__ if kind.__module__.startswith("django."))
-    own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
-    return found is SQLCompiler and not own and not any(own_code(kind, kind) for kind in OF_SQL)
-
-
 def plain_copy(rows: Any, using: str) -> Any:
     """Return a copy of a query set for a database, with no code of its class run."""
     copied: Any = models.QuerySet._clone(rows)  # type: ignore[attr-defined]
@@ -100,7 +63,7 @@ def check_objects(model: Any) -> None:
     """Raise `StepAside` unless a row becomes an object by Django's own code."""
     # Only of tables that migrations make, the columns are sure to have the types of the fields.
     unless(model._meta.managed, f"others made the table of {model.__name__}")
-    own = _own_code(model, models.Model) & OF_OBJECTS  # whoever keeps that asks `unchanged`
+    own = own_code(model, models.Model) & OF_OBJECTS
     unless(not own, f"{model.__name__} has its own {_named(own)}")
     unless(not _is_named_as_in_sql(model), f"{model.__name__} has fields that are called col1")
 
@@ -263,12 +226,6 @@ RELATIONS: dict[Any, Callable[[Any], Columns]] = {
     **dict.fromkeys(FORWARD, _to_one),
 }
 TO_MANY = {descriptors.ManyToManyDescriptor, descriptors.ReverseManyToOneDescriptor}
-
-
-def forget() -> None:
-    """Let all classes be looked at anew."""
-    _own_code.cache_clear()
-    _compiles.cache_clear()
 
 
 def _class(value: Any) -> Any:

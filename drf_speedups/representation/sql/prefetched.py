@@ -18,7 +18,7 @@ from django.db.models.query import ModelIterable, Prefetch, prefetch_related_obj
 from django.db.models.sql import Query
 
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation.sql import shapes
+from drf_speedups.queries import shapes
 from drf_speedups.representation.sql.by_key import key_of, object_of
 from drf_speedups.representation.sql.columns import ODD
 from drf_speedups.representation.sql.plain_rows import Relation, plain_copy

@@ -22,21 +22,20 @@ from drf_speedups.eligibility.changes import once, silence, unchanged
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.queries import shapes
+from drf_speedups.queries.conditions import same_values
+from drf_speedups.queries.shapes import compiles
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.sql import (
     assembling,
-    conditions,
     links,
-    plain_rows,
     prefetched,
     selection,
-    shapes,
 )
 from drf_speedups.representation.sql.plain_rows import (
     COLUMN,
     check_classes,
     choosing,
-    compiles,
     evaluates,
 )
 from drf_speedups.representation.sql.scopes import Scope
@@ -96,7 +95,7 @@ def _prepared(
         plan = selection.plan_of(compiler, kind, names, using, here)
         written = plan.sql.replace("%", "%%")
         found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
-        if key and conditions.same_values(parameters, values):
+        if key and same_values(parameters, values):
             shapes.remember(key, found)
         values = parameters
     limits = shapes.limits(rows.query, connection) or ("" if rows.ordered else shapes.ALL)
@@ -170,8 +169,6 @@ def why_not(
 def forget() -> None:
     """Let everything be looked at anew."""
     shapes.forget()
-    conditions.forget()
     links.forget()
     selection.forget()
     why_not.cache_clear()
-    plain_rows.forget()

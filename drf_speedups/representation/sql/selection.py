@@ -10,10 +10,11 @@ from django.core.exceptions import FieldError
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.expressions import BaseExpression, Col
 
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.sql import prefetched
-from drf_speedups.representation.sql.plain_rows import check_objects, own_code
+from drf_speedups.representation.sql.plain_rows import check_objects
 from drf_speedups.representation.sql.scopes import Scope
 from drf_speedups.representation.sql.texts import Texts
 from drf_speedups.representation.surroundings import Surroundings

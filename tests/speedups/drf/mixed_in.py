@@ -13,14 +13,16 @@ def pytest_configure(config: Any) -> None:
     """Mix the pieces in when the framework's tests have configured Django, before they load."""
     from rest_framework import serializers, viewsets
 
-    from drf_speedups import representation
     from drf_speedups.answers import FinishedAnswers
     from drf_speedups.database.old_connections import look_before_closing
+    from drf_speedups.queries import QUERIES
+    from drf_speedups.representation import ROWS
     from drf_speedups.serializers.shared_fields import SharedFields
     from drf_speedups.writes import SingleStatementWrites
 
     look_before_closing()
-    representation.install()
+    QUERIES.install()
+    ROWS.install()
     mixins: dict[Any, tuple[type, ...]] = {
         serializers: (SharedFields,), viewsets: (FinishedAnswers, SingleStatementWrites)
     }  # fmt: skip

@@ -13,8 +13,8 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIRequestFactory
 
-from drf_speedups.representation import install
-from drf_speedups.representation.installing import uninstall
+from drf_speedups.queries import QUERIES
+from drf_speedups.representation import ROWS
 from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic, Town
 
 factory = APIRequestFactory()
@@ -24,12 +24,14 @@ MOMENT = datetime(2026, 3, 29, 0, 59, 59, 120, tzinfo=UTC)
 @contextlib.contextmanager
 def installed() -> Iterator[None]:
     """Let ours stand in the place of the framework's."""
-    with override_settings(SPEEDUPS=("representation",)):
-        install()
+    with override_settings(SPEEDUPS=("queries", "representation")):
+        QUERIES.install()
+        ROWS.install()
         try:
             yield
         finally:
-            uninstall()
+            ROWS.uninstall()
+            QUERIES.uninstall()
 
 
 def answered(view: Any, path: str = "/", **kwargs: Any) -> tuple[Any, ...]:

@@ -19,9 +19,9 @@ from django.db.models.functions import Upper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drf_speedups.representation.sql import conditions, shapes
+from drf_speedups.queries import conditions, shapes
 from tests.speedups.library.related_models import Article, Editor
-from tests.speedups.representation.comparing import seed
+from tests.speedups.representation.comparing import installed, seed
 
 pytestmark = pytest.mark.django_db
 KNOWN: dict[tuple, str] = {}  # what was compiled for each shape, by all examples
@@ -160,15 +160,17 @@ def check(rows, asked=False):
     whole = sql[: len(sql) - len(limits)]
     assert KNOWN.setdefault(shape, whole) == whole
     if asked:
-        assert objects(rows, shapes.fetched) == objects(rows, list)
+        stock = objects(rows)
+        with installed():
+            assert objects(rows) == stock
     return True
 
 
-def objects(rows, fetch):
+def objects(rows):
     """Return what the objects of rows have in them, or the error that comes of asking for them."""
     try:
         with transaction.atomic():
-            return [told(one) for one in fetch(rows.all())]
+            return [told(one) for one in rows.all()]
     except DatabaseError as error:
         return str(error)
 

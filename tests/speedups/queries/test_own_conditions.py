@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.models import CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, lookups
 from django.test.utils import register_lookup
 
-from drf_speedups.representation.sql import shapes
+from drf_speedups.queries import shapes
 from drf_speedups.representation.sql.rows import forget
 from tests.speedups.library.related_models import Article, Editor
 from tests.speedups.representation.odd import louder

@@ -19,10 +19,10 @@ from django.db.models.fields.reverse_related import ManyToOneRel, OneToOneRel
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.representation.sql.plain_rows import own_code
 
 Shape = tuple[Any, ...]
 EXACT = {lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact}

@@ -1,0 +1,10 @@
+"""Django's own queries, compiled once for all that differ in values only.
+
+shapes        what the SQL of a query follows from, but for its values
+conditions    the same of its joins and conditions
+standing_in   what stands in the place of Django's methods that run a SELECT
+"""
+
+from drf_speedups.queries.standing_in import QUERIES
+
+__all__ = ["QUERIES"]

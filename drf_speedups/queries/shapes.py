@@ -1,0 +1,110 @@
+"""Queries whose SQL is the same but for values: it is compiled once.
+
+Django compiles a query anew each time it runs. Where each condition is known, and nothing else may
+carry a value, the SQL follows from the model, the joins, the order and the kinds of the conditions.
+"""
+
+import functools
+from importlib import import_module
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db.backends.postgresql.compiler import SQLCompiler
+from django.db.models.sql import Query
+from django.db.models.sql.datastructures import BaseTable, Join
+from django.db.models.sql.where import WhereNode
+
+from drf_speedups.eligibility.changes import own_code, unchanged
+from drf_speedups.eligibility.members import MOST_CLASSES
+from drf_speedups.eligibility.reasons import StepAside
+from drf_speedups.queries import conditions
+from drf_speedups.queries.conditions import Shape
+
+MOST_SHAPES = 1024  # clients choose filters, and the order
+# Keeps PostgreSQL from choosing rows that have no order otherwise for what stands around them.
+ALL = " LIMIT 9223372036854775807"
+# Whose code makes SQL of a query, and runs it.
+OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
+_known: dict[Shape, Any] = {}
+
+
+def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
+    """Return all that the SQL of a query follows from, but for its limits, and its values.
+
+    None if there is more in it.
+    """
+    more = (
+        query.annotations or query.extra or query.extra_tables or query.distinct_fields
+        or query.combinator or query.group_by is not None or query.select or query.subquery
+        or query.select_for_update or query.extra_order_by
+        or query.explain_info or query._filtered_relations
+    )  # fmt: skip
+    plain = type(query) is Query and query.default_cols and not more
+    if not plain or any(type(name) is not str for name in query.order_by):
+        return None
+    chosen: Shape = ()
+    values: tuple[Any, ...] = ()
+    if query.where.children or query.alias_map:
+        try:
+            chosen, values = conditions.compared(query, connection)
+        except (StepAside, EmptyResultSet, FullResultSet):
+            return None
+    named, deferred = query.deferred_loading
+    meta = query.model._meta
+    usual = [one if type(one) is str else id(one) for one in meta.ordering]
+    return (
+        query.model, meta.db_table, *usual, query.order_by, query.default_ordering,
+        query.standard_ordering, frozenset(named), deferred, query.max_depth, query.distinct,
+        _joined(query.select_related), chosen,
+    ), values  # fmt: skip
+
+
+def limits(query: Any, connection: Any) -> str:
+    """Return the end of a query's SQL, that says which rows of all."""
+    if not query.is_sliced:
+        return ""
+    return f" {connection.ops.limit_offset_sql(query.low_mark, query.high_mark)}"
+
+
+def _joined(related: Any) -> Any:
+    """Return what `select_related` joins, as a key."""
+    if isinstance(related, dict):
+        return tuple((name, _joined(further)) for name, further in related.items())
+    return related
+
+
+def remember(key: Shape, value: Any) -> None:
+    """Keep what belongs to a shape."""
+    if len(_known) >= MOST_SHAPES:
+        _known.clear()
+    _known[key] = value
+
+
+def recalled(key: Shape) -> Any:
+    """Return what was kept, or None."""
+    return _known.get(key)
+
+
+def compiles(connection: Any) -> bool:
+    """Tell whether Django's own code compiles and runs the queries of a PostgreSQL database.
+
+    Some projects answer queries from a cache there, or name a request's schema in their SQL.
+    """
+    operations: Any = type(connection.ops)
+    postgresql = connection.vendor == "postgresql"
+    return postgresql and _compiles(operations) and bool(unchanged(operations, *OF_SQL))
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _compiles(operations: Any) -> bool:
+    found: Any = import_module(operations.compiler_module).SQLCompiler
+    stock = next(kind for kind in operations.__mro__ if kind.__module__.startswith("django."))
+    own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
+    return found is SQLCompiler and not own and not any(own_code(kind, kind) for kind in OF_SQL)
+
+
+def forget() -> None:
+    """Let everything be looked at and compiled anew."""
+    _known.clear()
+    _compiles.cache_clear()
+    conditions.forget()
