@@ -1,0 +1,238 @@
+"""Whoever asks Django for objects, or how many there are, gets what stock gives."""
+
+import threading
+from contextlib import nullcontext, suppress
+from unittest import mock
+
+import pytest
+from django.db import DatabaseError, connection, models, transaction
+from django.db.models import Prefetch, Q
+from django.db.models.functions import Upper
+from django.db.models.sql import Query
+from django.db.models.sql.compiler import SQLCompiler
+from django.test.utils import isolate_apps
+from psycopg.pq import TransactionStatus
+
+from drf_speedups.database import fetched
+from drf_speedups.eligibility import changes
+from drf_speedups.queries import shapes
+from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic
+from tests.speedups.queries.test_conditions import told
+from tests.speedups.representation.comparing import installed, seed
+
+WAYS = {
+    "get": lambda n: Article.objects.get(pk=n),
+    "get by text": lambda n: Article.objects.get(pk=str(n)),
+    "get nothing": lambda n: Article.objects.get(pk=-n),
+    "get too many": lambda n: Article.objects.get(pk__gte=n),
+    "get too large": lambda n: Article.objects.get(pk=2**70 + n),
+    "first": lambda n: Article.objects.filter(level=n).first(),
+    "first of none": lambda n: Article.objects.filter(title=f"{n}").first(),
+    "last": lambda n: Article.objects.exclude(pk=n).last(),
+    "latest": lambda n: Article.objects.filter(pk__lte=n).latest("made_at"),
+    "all": lambda _n: list(Article.objects.all()),
+    "some": lambda n: list(Article.objects.filter(Q(pk=n) | ~Q(title__contains="%s_"))),
+    "none": lambda n: list(Article.objects.filter(pk__in=[]) | Article.objects.none()),
+    "in bulk": lambda n: Article.objects.in_bulk([n, n + 1]),
+    "related": lambda n: Article.objects.get(pk=n).editor,
+    "related of related": lambda n: Article.objects.get(pk=n).editor.town,
+    "reversed": lambda n: list(Editor.objects.get(pk=n).articles.all()),
+    "many": lambda n: list(Article.objects.get(pk=n).topics.all()),
+    "one to one": lambda n: Article.objects.get(pk=n).note,
+    "joined": lambda n: Article.objects.select_related("editor__town", "note").get(pk=n),
+    "prefetched": lambda n: [
+        (one, list(one.topics.all()))
+        for one in Article.objects.filter(pk__gte=n).prefetch_related("topics", "editor")
+    ],
+    "prefetched otherwise": lambda n: [
+        (one, one.some) for one in Article.objects.prefetch_related(
+            Prefetch("topics", Topic.objects.filter(word__gt=f"{n}"), to_attr="some"))
+    ],
+    "ordered by a join": lambda n: list(
+        Article.objects.filter(pk__gte=n).order_by("editor__name", "-id").distinct()),
+    "ordered by a function": lambda n: list(
+        Article.objects.filter(pk__gte=n).order_by(Upper("title"))),
+    "deferred": lambda n: Article.objects.only("title").get(pk=n).body,
+    "refreshed": lambda n: Article.objects.get(pk=n).refresh_from_db(fields=["title"]),
+    "slice": lambda n: list(Article.objects.all()[n : n + 2]),
+    "in pieces": lambda n: list(Article.objects.filter(pk__gte=n).iterator(chunk_size=2)),
+    "values": lambda n: list(Article.objects.filter(pk=n).values("title", "editor__name")),
+    "annotated": lambda n: list(Article.objects.filter(pk=n).annotate(of=models.Count("topics"))),
+    "count": lambda n: Article.objects.filter(pk__gte=n).count(),
+    "count of some": lambda n: Article.objects.all()[n:].count(),
+    "count of distinct": lambda n: Article.objects.filter(topics__gte=n).distinct().count(),
+    "exists": lambda n: Article.objects.filter(pk=n).exists(),
+    "exists not": lambda n: Article.objects.filter(pk=-n).exists(),
+    "exists among some": lambda n: Article.objects.order_by("editor__name")[n:].exists(),
+    "exists among distinct": lambda n: Article.objects.filter(topics=n).distinct().exists(),
+    "contains": lambda n: Article.objects.filter(pk__gte=n).contains(Article(pk=2)),
+    "inherited and hidden": lambda n: list(Reply._base_manager.filter(pk__gte=n)),
+    "locked": lambda n: list(Article.objects.select_for_update().filter(pk=n)),
+    "explained": lambda n: Article.objects.filter(pk=n).explain().startswith("Seq"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def articles(db):
+    seed()
+
+
+def failed():
+    """Break a transaction by a statement that fails."""
+    with suppress(DatabaseError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+
+
+def outcome(way, number):
+    """Return what comes of a way to ask, and the objects in it; or what it raises."""
+    try:
+        with transaction.atomic():
+            found = way(number)
+    except (DatabaseError, Article.DoesNotExist, Article.MultipleObjectsReturned,
+            Note.DoesNotExist, OverflowError) as error:  # fmt: skip
+        return repr(error)
+    return seen(found)
+
+
+def seen(found):
+    """Return all that is in objects."""
+    if isinstance(found, models.Model):
+        return told(found)
+    if isinstance(found, dict) and found and isinstance(next(iter(found)), int):
+        return {key: seen(one) for key, one in found.items()}
+    return [seen(one) for one in found] if isinstance(found, list | tuple) else repr(found)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_asked_for_comes_as_with_stock_by_the_same_statements(articles, way, watched):
+    asked = [1, 2, 3, 2]
+    statements: list = []
+
+    def note(execute, sql, parameters, *others):
+        if "SAVEPOINT" not in sql:
+            statements.append((sql, repr(tuple(parameters or ()))))
+        return execute(sql, parameters, *others)
+
+    def all_of_them():
+        statements.clear()
+        with connection.execute_wrapper(note) if watched else nullcontext():
+            found = [outcome(WAYS[way], number) for number in asked]
+        return found, [*statements]
+
+    stock = all_of_them()
+    with installed():
+        assert all_of_them() == stock
+        assert all_of_them() == stock
+
+
+KNOWN = [way for way in WAYS if way not in {
+    "none", "get too large", "prefetched", "prefetched otherwise", "ordered by a function",
+    "in pieces", "values", "annotated", "count of some", "exists among some", "locked", "explained",
+}]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", KNOWN)
+def test_what_is_asked_for_again_is_compiled_no_more_and_passes_by_the_cursor(
+    articles, way, monkeypatch
+):
+    links: list = []
+    find = fetched.link_for_queries
+
+    def link_for_queries(connection):
+        links.append(find(connection))
+        return links[-1]
+
+    monkeypatch.setattr(fetched, "link_for_queries", link_for_queries)
+    with installed():
+        outcome(WAYS[way], 1)
+        outcome(WAYS[way], 3)
+        links.clear()
+        with mock.patch.object(SQLCompiler, "setup_query", side_effect=AssertionError):
+            outcome(WAYS[way], 2)
+    assert links
+    assert None not in links
+
+
+def test_a_query_within_a_transaction_that_nobody_has_begun_begins_it(transactional_db):
+    seed()
+    with installed():
+        Article.objects.get(pk=1)
+        with transaction.atomic():
+            assert Article.objects.get(pk=2).pk == 2
+            Article.objects.filter(pk=2).update(title="never")
+            assert Article.objects.get(pk=2).title == "never"
+            transaction.set_rollback(True)
+        assert Article.objects.get(pk=2).title != "never"
+
+
+def test_the_first_query_of_a_transaction_is_within_it(transactional_db):
+    seed()
+    with installed():
+        Article.objects.get(pk=1)
+        with transaction.atomic():
+            Article.objects.get(pk=2)
+            assert connection.connection.info.transaction_status == TransactionStatus.INTRANS
+
+
+@pytest.mark.parametrize("broken", [lambda: transaction.set_rollback(True), failed])
+def test_a_broken_transaction_refuses_queries_as_with_stock(articles, broken):
+    def refused():
+        with pytest.raises(DatabaseError) as error, transaction.atomic():
+            broken()
+            Article.objects.get(pk=1)
+        return error.type, str(error.value)
+
+    stock = refused()
+    with installed():
+        Article.objects.get(pk=2)
+        assert refused() == stock
+
+
+def test_what_somebody_puts_in_the_place_of_django_s_own_code_is_run(articles):
+    with installed():
+        Article.objects.get(pk=1)
+        Article.objects.count()
+        with mock.patch.object(Query, "get_count", return_value=99):
+            assert Article.objects.count() == 99
+        for name in ("execute_sql", "as_sql"):
+            with mock.patch.object(SQLCompiler, name, side_effect=LookupError):
+                looks = changes.unchanged(type(connection.ops), *shapes.OF_SQL)
+                looks._again_at = 0  # a second later
+                with pytest.raises(LookupError):
+                    Article.objects.get(pk=1)
+
+
+def test_threads_share_what_is_remembered(transactional_db):
+    seed()
+    found: list = []
+
+    def ask():
+        for number in (1, 2, 3) * 20:
+            found.append(Article.objects.select_related("editor").get(pk=number).editor.name)
+        connection.close()
+
+    with installed():
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    names = [Article.objects.get(pk=number).editor.name for number in (1, 2, 3)]
+    assert sorted(found) == sorted(names * 80)
+
+
+@isolate_apps("tests.speedups.library")
+def test_models_of_one_table_have_their_own_columns(articles):
+    def model(**fields):
+        meta = type("Meta", (), {"app_label": "library", "db_table": Topic._meta.db_table})
+        return type(
+            f"With{''.join(fields)}",
+            (models.Model,),
+            {"__module__": __name__, "Meta": meta, **fields},
+        )
+
+    with installed():
+        for fields in ({"word": models.TextField()}, {"weight": models.FloatField()}, {}):
+            row = model(**fields)._base_manager.get(pk=1)
+            assert vars(row).keys() == {"_state", "id", *fields}
