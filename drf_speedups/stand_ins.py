@@ -56,6 +56,7 @@ class StandIns:
         for kind, name, stock in self._stock:
             setattr(kind, name, stock)
         self._stock.clear()
+        self.stepped_aside = ""
         self.forget()
 
     def forget(self, **_kwargs: Any) -> None:

@@ -48,7 +48,12 @@ SPEEDUPS: Rooms = {
     "database": ("eligibility", "statements know no serializer that is at work, and no request"),
     "serializers": ("eligibility", "fields and bodies are looked at before there is a statement"),
     "writes": ("eligibility database", "one statement writes, whoever answers with its row"),
-    "representation": ("eligibility database", "any view set's rows, whatever else is in place"),
+    "stand_ins": ("eligibility", "which methods are replaced is known to who replaces them"),
+    "queries": ("eligibility database stand_ins", "any query of Django's, whoever asks"),
+    "representation": (
+        "eligibility database queries stand_ins",
+        "any view set's rows, whatever else is in place",
+    ),
     "pagination": ("eligibility", "a paginator runs in any project"),
     "security_headers": ("eligibility", "headers are the same for any answer"),
     "answers": (

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import nullcontext, suppress
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,7 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import isolate_apps
 from psycopg.pq import TransactionStatus
 
-from drf_speedups.database import fetched
+from drf_speedups.database import fetched, simple_query
 from drf_speedups.eligibility import changes
 from drf_speedups.queries import shapes
 from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic
@@ -137,7 +138,7 @@ def test_what_is_asked_for_again_is_compiled_no_more_and_passes_by_the_cursor(
     articles, way, monkeypatch
 ):
     links: list = []
-    find = fetched.link_for_queries
+    find = simple_query.link_for_queries
 
     def link_for_queries(connection):
         links.append(find(connection))
@@ -197,7 +198,8 @@ def test_what_somebody_puts_in_the_place_of_django_s_own_code_is_run(articles):
             assert Article.objects.count() == 99
         for name in ("execute_sql", "as_sql"):
             with mock.patch.object(SQLCompiler, name, side_effect=LookupError):
-                looks = changes.unchanged(type(connection.ops), *shapes.OF_SQL)
+                operations: Any = type(connection.ops)
+                looks = changes.unchanged(operations, *shapes.OF_SQL)
                 looks._again_at = 0  # a second later
                 with pytest.raises(LookupError):
                     Article.objects.get(pk=1)
