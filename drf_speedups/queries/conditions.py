@@ -47,6 +47,21 @@ VALUES = str, int, float, Decimal, date, time, timedelta, UUID
 MOST_VALUES = 100  # of one condition: each number of them has its own SQL
 
 
+class Same:
+    """An object by its identity, which nobody else can have as long as this is there."""
+
+    __slots__ = ("one",)
+
+    def __init__(self, one: Any) -> None:
+        self.one = one
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.one is self.one
+
+    def __hash__(self) -> int:
+        return id(self.one)
+
+
 def compared(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]]:
     """Return what the SQL of a query's joins and conditions follows from, and their values.
 
@@ -76,7 +91,7 @@ def _join(alias: str, join: Any, used: bool) -> Shape:
     plain = type(join) is Join and join.filtered_relation is None and type(declared) in RELATIONS
     unless(plain, "a join has conditions of its own")
     return (alias, join.table_name, join.parent_alias, join.join_type, join.join_cols,
-            id(along), used)  # fmt: skip
+            Same(along), used)  # fmt: skip
 
 
 def _node(node: Any, connection: Any, values: list[Any]) -> Shape:

@@ -14,11 +14,12 @@ from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
 
-from drf_speedups.eligibility.changes import own_code, unchanged
+from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside
+from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions
-from drf_speedups.queries.conditions import Shape
+from drf_speedups.queries.conditions import LOOKUPS, Same, Shape
 
 MOST_SHAPES = 1024  # clients choose filters, and the order
 # Keeps PostgreSQL from choosing rows that have no order otherwise for what stands around them.
@@ -51,7 +52,7 @@ def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
             return None
     named, deferred = query.deferred_loading
     meta = query.model._meta
-    usual = [one if type(one) is str else id(one) for one in meta.ordering]
+    usual = [one if type(one) is str else Same(one) for one in meta.ordering or ()]
     return (
         query.model, meta.db_table, *usual, query.order_by, query.default_ordering,
         query.standard_ordering, frozenset(named), deferred, query.max_depth, query.distinct,
@@ -91,20 +92,23 @@ def compiles(connection: Any) -> bool:
     Some projects answer queries from a cache there, or name a request's schema in their SQL.
     """
     operations: Any = type(connection.ops)
-    postgresql = connection.vendor == "postgresql"
-    return postgresql and _compiles(operations) and bool(unchanged(operations, *OF_SQL))
+    same = _compiled_by(operations) if connection.vendor == "postgresql" else None
+    return same is not None and bool(same)
 
 
 @functools.lru_cache(MOST_CLASSES)
-def _compiles(operations: Any) -> bool:
+def _compiled_by(operations: Any) -> Unchanged | None:
+    """Return what tells whether Django's own code is what it was, None if it never was."""
     found: Any = import_module(operations.compiler_module).SQLCompiler
     stock = next(kind for kind in operations.__mro__ if kind.__module__.startswith("django."))
     own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
-    return found is SQLCompiler and not own and not any(own_code(kind, kind) for kind in OF_SQL)
+    if found is not SQLCompiler or own or any(own_code(kind, kind) for kind in OF_SQL):
+        return None
+    return Unchanged([operations, *OF_SQL, *LOOKUPS])
 
 
 def forget() -> None:
     """Let everything be looked at and compiled anew."""
     _known.clear()
-    _compiles.cache_clear()
+    _compiled_by.cache_clear()
     conditions.forget()

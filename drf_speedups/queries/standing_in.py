@@ -10,12 +10,14 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.sql import Query, compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
 
 from drf_speedups.database.fetched import fetch_number, fetch_rows
+from drf_speedups.eligibility import changes
 from drf_speedups.queries import shapes
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.queries.shapes import compiles, limits, recalled, remember, shape
@@ -63,7 +65,10 @@ def _compiled(compiler: Any) -> tuple[str, Any] | None:
     if known is not None:
         vars(compiler).update(known[1])
         return known[0] + end, values
-    sql, parameters = compiler.as_sql(with_limits=False)
+    try:
+        sql, parameters = compiler.as_sql(with_limits=False)
+    except EmptyResultSet:  # an order or a join says so
+        return None
     if same_values(parameters, values):
         remember(key, (sql, {name: getattr(compiler, name) for name in SELECTED}))
     return sql + end, parameters
@@ -140,4 +145,11 @@ STANDING_IN: tuple[StandIn, ...] = (
     (Query, "get_count", get_count),
     (Query, "has_results", has_results),
 )
-QUERIES = StandIns("queries", lambda: STANDING_IN, shapes.forget)
+
+
+def _forget() -> None:
+    changes.forget()
+    shapes.forget()
+
+
+QUERIES = StandIns("queries", lambda: STANDING_IN, _forget)

@@ -5,8 +5,7 @@ from django.db import connection
 from django.db.models import CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, lookups
 from django.test.utils import register_lookup
 
-from drf_speedups.queries import shapes
-from drf_speedups.representation.sql.rows import forget
+from drf_speedups.queries import QUERIES, shapes
 from tests.speedups.library.related_models import Article, Editor
 from tests.speedups.representation.odd import louder
 
@@ -52,15 +51,15 @@ def test_a_lookup_of_a_project_s_own_is_left_to_django():
 @pytest.mark.parametrize("name", ["as_sql", "as_postgresql", "process_rhs"])
 def test_a_lookup_that_somebody_has_changed_is_left_to_django(monkeypatch, name):
     monkeypatch.setattr(lookups.Contains, name, lambda *_: ("NULL", ()), raising=False)
-    forget()
+    QUERIES.forget()
     rows = Article.objects.filter(title__contains="t")
     assert shapes.shape(rows.query, connection) is None
-    forget()
+    QUERIES.forget()
 
 
 def test_a_column_of_a_project_s_own_is_left_to_django():
-    forget()
+    QUERIES.forget()
     with louder():
         rows = Article.objects.filter(title="t")
         assert shapes.shape(rows.query, connection) is None
-    forget()
+    QUERIES.forget()

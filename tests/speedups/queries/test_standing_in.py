@@ -15,7 +15,7 @@ from django.test.utils import isolate_apps
 from psycopg.pq import TransactionStatus
 
 from drf_speedups.database import fetched, simple_query
-from drf_speedups.eligibility import changes
+from drf_speedups.eligibility import members
 from drf_speedups.queries import shapes
 from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic
 from tests.speedups.queries.test_conditions import told
@@ -76,6 +76,11 @@ WAYS = {
 @pytest.fixture
 def articles(db):
     seed()
+
+
+def fails(*_args, **_kwargs):
+    """Stand in for what compiles queries."""
+    raise AssertionError
 
 
 def failed():
@@ -149,7 +154,10 @@ def test_what_is_asked_for_again_is_compiled_no_more_and_passes_by_the_cursor(
         outcome(WAYS[way], 1)
         outcome(WAYS[way], 3)
         links.clear()
-        with mock.patch.object(SQLCompiler, "setup_query", side_effect=AssertionError):
+        with (
+            mock.patch.object(SQLCompiler, "as_sql", fails),
+            mock.patch.object(members, "STAND_INS", members.STAND_INS | {fails}),
+        ):
             outcome(WAYS[way], 2)
     assert links
     assert None not in links
@@ -199,7 +207,7 @@ def test_what_somebody_puts_in_the_place_of_django_s_own_code_is_run(articles):
         for name in ("execute_sql", "as_sql"):
             with mock.patch.object(SQLCompiler, name, side_effect=LookupError):
                 operations: Any = type(connection.ops)
-                looks = changes.unchanged(operations, *shapes.OF_SQL)
+                looks: Any = shapes._compiled_by(operations)
                 looks._again_at = 0  # a second later
                 with pytest.raises(LookupError):
                     Article.objects.get(pk=1)
