@@ -25,7 +25,7 @@ PYTHON_S = frozenset({
     "__annotate__", "__annotate_func__", "__annotations_cache__", "__slots__",
     "__slotnames__",
     "__static_attributes__", "__firstlineno__", "__orig_bases__", "__parameters__",
-    "__type_params__", "__classcell__", "__abstractmethods__", "_abc_impl",
+    "__type_params__", "__classcell__", "__abstractmethods__", "_abc_impl", "__class_getitem__",
 })  # fmt: skip
 
 
