@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.backends.postgresql.compiler import SQLCompiler
+from django.db.models.expressions import Col
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
@@ -21,6 +22,7 @@ from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions
 from drf_speedups.queries.conditions import LOOKUPS, Same, Shape
 
+PREFETCHED = "_prefetch_related_val_"
 MOST_SHAPES = 1024  # clients choose filters, and the order
 # Keeps PostgreSQL from choosing rows that have no order otherwise for what stands around them.
 ALL = " LIMIT 9223372036854775807"
@@ -35,12 +37,11 @@ def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
     None if there is more in it.
     """
     more = (
-        query.annotations or query.extra or query.extra_tables or query.distinct_fields
-        or query.combinator or query.group_by is not None or query.select or query.subquery
-        or query.select_for_update or query.extra_order_by
-        or query.explain_info or query._filtered_relations
+        query.annotations or query.extra_tables or query.distinct_fields or query.combinator
+        or query.group_by is not None or query.subquery or query.select_for_update
+        or query.extra_order_by or query.explain_info or query._filtered_relations
     )  # fmt: skip
-    plain = type(query) is Query and query.default_cols and not more
+    plain = type(query) is Query and not more and _is_plain(query)
     if not plain or any(type(name) is not str for name in query.order_by):
         return None
     chosen: Shape = ()
@@ -56,8 +57,22 @@ def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
     return (
         query.model, meta.db_table, *usual, query.order_by, query.default_ordering,
         query.standard_ordering, frozenset(named), deferred, query.max_depth, query.distinct,
-        _joined(query.select_related), chosen,
+        _joined(query.select_related), *_selected(query), chosen,
     ), values  # fmt: skip
+
+
+def _is_plain(query: Any) -> bool:
+    """Tell whether a query selects columns, and what Django finds prefetched rows by."""
+    columns = all(type(one) is Col for one in query.select)
+    return columns and all(name.startswith(PREFETCHED) for name in query.extra)
+
+
+def _selected(query: Any) -> Shape:
+    """Return what a query selects that is not all columns of a model."""
+    named = [(one.alias, one.target.column, Same(one.output_field)) for one in query.select]
+    names = () if query.selected is None else query.selected.items()
+    sql = [(name, text) for name, (text, _) in query.extra_select.items()]
+    return query.default_cols, *named, *names, *sql
 
 
 def limits(query: Any, connection: Any) -> str:

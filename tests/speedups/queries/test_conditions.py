@@ -107,6 +107,8 @@ STEPS = {
     "or": lambda rows: rows | Article.objects.filter(editor__name="Ada"),
     "rest": lambda rows: rows[1:],
     "and": lambda rows: rows & Article.objects.filter(topics__word="a"),
+    "values": lambda rows: rows.values("title", "editor__name"),
+    "as a list": lambda rows: rows.values_list("editor", "id"),
     "annotated": lambda rows: rows.annotate(of=Value(1)), "used": lambda rows: _used(rows).all(),
     "not": lambda rows: rows.exclude(topics__word="b"), "none": lambda rows: rows.none(),
 }  # fmt: skip
@@ -167,16 +169,19 @@ def check(rows, asked=False):
 
 
 def objects(rows):
-    """Return what the objects of rows have in them, or the error that comes of asking for them."""
+    """Return what rows have in them, and their number, or the error that comes of asking."""
     try:
         with transaction.atomic():
-            return [told(one) for one in rows.all()]
+            there = rows.all().exists(), rows.all().count()
+            return [told(one) for one in rows.all()], there
     except DatabaseError as error:
         return str(error)
 
 
 def told(row, depth=3):
     """Return what an object has in it, and in those that it has fetched."""
+    if isinstance(row, dict | tuple):
+        return repr(row)
     there = row._state.fields_cache if row and depth else {}
     values = {name: value for name, value in vars(row).items() if name != "_state"} if row else {}
     return repr(values), {name: told(one, depth - 1) for name, one in there.items()}

@@ -25,7 +25,7 @@ def test_a_condition_that_may_have_sql_of_its_own_is_left_to_django(condition):
 
 @pytest.mark.parametrize("rows", [
     Article.objects.annotate(of=Value(1)), Article.objects.distinct("editor"),
-    Article.objects.values("id"), Article.objects.select_for_update(),
+    Article.objects.values("made_at__year"), Article.objects.select_for_update(),
     Article.objects.alias(by=FilteredRelation("editor", condition=Q(editor__name="Ada"))),
     Article.objects.filter(id=1).union(Article.objects.filter(id=2)),
     Article.objects.order_by(F("id").desc()), Article.objects.extra(where=["id > 1"]),

@@ -58,6 +58,28 @@ WAYS = {
     "slice": lambda n: list(Article.objects.all()[n : n + 2]),
     "in pieces": lambda n: list(Article.objects.filter(pk__gte=n).iterator(chunk_size=2)),
     "values": lambda n: list(Article.objects.filter(pk=n).values("title", "editor__name")),
+    "other values": lambda n: list(Article.objects.filter(pk=n).values("editor__name", "title")),
+    "all values": lambda n: list(Article.objects.filter(pk__gte=n).values()),
+    "values as a list": lambda n: list(
+        Article.objects.filter(pk__gte=n).order_by("level").values_list("level", "pk")),
+    "values with names": lambda n: [
+        one._asdict()
+        for one in Article.objects.filter(pk__gte=n).values_list("extra", named=True)
+    ],
+    "flat values": lambda n: list(Article.objects.filter(pk__gte=n).values_list("pk", flat=True)),
+    "distinct values": lambda n: list(
+        Article.objects.filter(pk__gte=n).order_by("-level").values_list("mood").distinct()),
+    "count of values": lambda n: (
+        Article.objects.filter(pk__gte=n).values("level").distinct().count()),
+    "one of the values": lambda n: Article.objects.filter(pk__gte=n).values("level").first(),
+    "values of a date": lambda n: list(Article.objects.filter(pk__gte=n).values("made_at__year")),
+    "values in JSON": lambda n: list(Article.objects.filter(pk__gte=n).values("extra__a")),
+    "values and more": lambda n: list(
+        Article.objects.filter(pk__gte=n).values("level").annotate(models.Count("pk"))),
+    "SQL of a project's own": lambda n: [vars(one)["of"] for one in Article.objects.filter(
+        pk__gte=n).extra(select={"of": "level + 1"})],
+    "SQL with a value": lambda n: [vars(one)["of"] for one in Article.objects.filter(
+        pk=2).extra(select={"of": "level + %s"}, select_params=(n,))],
     "annotated": lambda n: list(Article.objects.filter(pk=n).annotate(of=models.Count("topics"))),
     "count": lambda n: Article.objects.filter(pk__gte=n).count(),
     "count of some": lambda n: Article.objects.all()[n:].count(),
@@ -133,8 +155,10 @@ def test_what_is_asked_for_comes_as_with_stock_by_the_same_statements(articles, 
 
 
 KNOWN = [way for way in WAYS if way not in {
-    "none", "get too large", "prefetched", "prefetched otherwise", "ordered by a function",
-    "in pieces", "values", "annotated", "count of some", "exists among some", "locked", "explained",
+    "none", "get too large", "ordered by a function",
+    "in pieces", "annotated", "values of a date", "values in JSON", "values and more",
+    "prefetched", "SQL of a project's own", "SQL with a value", "count of some",
+    "exists among some", "locked", "explained",
 }]  # fmt: skip
 
 
