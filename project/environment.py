@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from django.http.request import split_domain_port, validate_host
-
 # As browsers write it: in small letters, an international name in its ASCII form.
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 COLLECTOR = re.compile(r"https?://[^/\s]+\S*")
@@ -139,6 +137,9 @@ def hosts(name: str) -> list[str]:
 
 def _can_match(pattern: str) -> bool:
     """Tell whether Django lets in the host that a pattern of ALLOWED_HOSTS spells."""
+    # Most of Django, for which who only starts PostgreSQL need not wait.
+    from django.http.request import split_domain_port, validate_host
+
     spelled = "any" if pattern == "*" else pattern.removeprefix(".")
     host, port = split_domain_port(spelled.lower())
     return bool(host) and not port and validate_host(host, [pattern])
