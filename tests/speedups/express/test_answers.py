@@ -1,7 +1,7 @@
 """The express lane answers as Django does."""
 
 import json
-from itertools import product
+from itertools import cycle, product
 
 import pytest
 from django.db import OperationalError
@@ -21,13 +21,15 @@ HEADERS = [
     {}, {"HTTP_ACCEPT": "*/*"}, {"HTTP_ACCEPT": "text/csv"}, {"HTTP_HOST": "elsewhere.example"},
     {"HTTP_COOKIE": "a=b"}, {"HTTP_ACCEPT": "application/json; indent=4"},
 ]  # fmt: skip
+METHODS = ["GET", "HEAD", "OPTIONS"]
 SCHEMES = ["http", "https"]
 KINDS = ["application/json", "text/plain", "application/json; charset=utf-8"]
 
 
 @pytest.mark.parametrize("target", READS)
 def test_a_read_is_answered_as_django_answers_it(lane, rows, target):
-    for headers, scheme, method in product(HEADERS, SCHEMES, ("GET", "HEAD", "OPTIONS")):
+    # The methods are odd in number: each two of headers, method and scheme meet.
+    for (headers, method), scheme in zip(product(HEADERS, METHODS), cycle(SCHEMES), strict=False):
         more = {**headers, "wsgi.url_scheme": scheme}
         ours = ask(lane.lane, method, target, **more)
         assert (method, more, ours) == (method, more, ask(lane.django, method, target, **more))
