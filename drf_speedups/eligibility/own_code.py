@@ -20,6 +20,7 @@ import math
 import operator
 import re
 import string
+import sys
 import types
 import unicodedata
 import uuid
@@ -59,6 +60,8 @@ CONSTANT = (
     datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, Promise, json.JSONDecoder,
     LazySettings, APISettings,
 )  # fmt: skip
+# Their EMPTY_VALUES have lists in them that nobody fills.
+OF_EMPTY_VALUES = "django.core.validators", "django_filters.constants"
 CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR",
            "DELETE_SUBSCR", "IMPORT_NAME", "IMPORT_FROM"}  # fmt: skip
 OF_A_VARIABLE = re.compile("(?:LOAD|STORE)_FAST")
@@ -258,9 +261,14 @@ def _reads(name: str, step: _Step) -> bool:
 def is_constant(value: Any) -> bool:
     """Tell whether a value can never change; a proxy of one says that it were of its class."""
     if isinstance(value, tuple | frozenset):
-        return all(map(is_constant, value))
+        return _is_empty_values(value) or all(map(is_constant, value))
     kind = value.__class__ if type(value) is SimpleLazyObject else type(value)
     return issubclass(kind, (*CONSTANT, type))
+
+
+def _is_empty_values(value: Any) -> bool:
+    modules = map(sys.modules.get, OF_EMPTY_VALUES)
+    return any(value is getattr(one, "EMPTY_VALUES", None) for one in modules)
 
 
 def is_harmless(value: Any) -> bool:

@@ -17,6 +17,7 @@ from drf_speedups.representation.sql.rows import why_not
 from drf_speedups.representation.templates import template
 
 CHOOSING = "serializer_class", "renderer_classes", "pagination_class"
+BY_DATABASE = "lists by the database"
 EACH_TIME = "as each request's serializer allows: the view set chooses it"
 
 
@@ -45,7 +46,10 @@ def _rows(view_class: Any, kind: Any) -> str:
     if not issubclass(kind, ModelSerializer) or not isinstance(model, type(models.Model)):
         return "by what is known of the class"
     reason = _why_no_list(view_class, model) or why_not(kind, model)
-    return f"by what is known of the class: {reason}" if reason else "lists by the database"
+    if reason:
+        return f"by what is known of the class: {reason}"
+    alone = why_not(kind, model, joins=False)
+    return f"lists by the database where they are joined, as {alone}" if alone else BY_DATABASE
 
 
 def _why_no_list(view_class: Any, model: Any) -> str:

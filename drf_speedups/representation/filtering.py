@@ -24,6 +24,7 @@ from drf_speedups.eligibility.members import (
     is_genuine,
     own_members,
 )
+from drf_speedups.eligibility.own_code import check_computes
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.members import descriptor
 from drf_speedups.representation.reading import is_named
@@ -38,6 +39,12 @@ OF_CLASSES = frozenset({
 })  # fmt: skip
 # Asked for the values that there are, whatever a request names; and what a filter is made with.
 BY_QUERY, OF_FIELDS = "AllValues", "field_class"
+MADE_WITH = {"__init__", OF_FIELDS}  # once: each request has copies
+# What a filter has of its own, and of nobody else.
+OF_FILTERS = frozenset({
+    "field_name", "lookup_expr", "exclude", "distinct", "extra", "get_method", "null_value",
+    "conjoined", "always_filter",
+})  # fmt: skip
 # A backend's values, and what is around the method that ours stands for.
 AROUND = frozenset({
     "raise_exception", "filterset_base", "template", "filter_queryset", "to_html",
@@ -214,7 +221,10 @@ def _check_filter(one: Any) -> None:
     from django_filters.filters import FilterMethod
 
     kind: Any = type(one)
-    own = [name for name in _own(kind) if name != OF_FIELDS]
+    own = [name for name in _own(kind) if name not in MADE_WITH]
+    if "filter" in own:  # what else it may look at is read from its code
+        check_computes(kind.filter, OF_FILTERS, kind)
+        own.remove("filter")
     own += [name for name, value in vars(one).items()
             if callable(getattr(kind, name, None)) and name != OF_FIELDS
             and type(value) is not FilterMethod]  # fmt: skip

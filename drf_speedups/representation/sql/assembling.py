@@ -98,7 +98,7 @@ def _filled_in(
     ]  # fmt: skip
     try:
         return [
-            _filled(text.split(HOLE), [write(row) for write in writes])
+            _filled(text.split(HOLE), writes, row)
             for text, row in zip(texts, fetched(), strict=True)
         ]
     except StepAside:
@@ -146,8 +146,8 @@ def _writing(compiler: Any, hole: Hole) -> Callable[[Any], str]:
     return write
 
 
-def _filled(parts: list[str], values: list[str]) -> str:
-    filled = parts[0]
-    for value, part in zip(values, parts[1:], strict=True):
-        filled += value + part
-    return filled
+def _filled(parts: list[str], writes: list[Callable[[Any], str]], row: Any) -> str:
+    """Return a text with what Python writes; every other part is a number of that."""
+    for at in range(1, len(parts), 2):
+        parts[at] = writes[int(parts[at])](row)
+    return "".join(parts)

@@ -22,8 +22,8 @@ from drf_speedups.representation.members import Member
 from drf_speedups.representation.surroundings import Surroundings
 
 Write = Callable[[Any, Any, str], str]
-# In no JSON that PostgreSQL writes, which escapes control characters: here Python writes a value,
-# and here is one that the model does not foresee.
+# In no JSON that PostgreSQL writes, which escapes control characters: around the number of a value
+# that Python writes, and in the place of one that the model does not foresee.
 HOLE, ODD = "\x01", "\x02"
 SKIP = "\x03"  # in the place of a value whose field is left out
 ELSEWHERE = "\x06"  # in front of a time that is UTC's and has to be another zone's

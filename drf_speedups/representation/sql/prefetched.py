@@ -17,6 +17,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.query import ModelIterable, Prefetch, prefetch_related_objects
 from django.db.models.sql import Query
 
+from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.queries import shapes
 from drf_speedups.representation.sql.by_key import key_of, object_of
@@ -147,9 +148,8 @@ class Level:
         if not keys:
             return []
         connection = connections[self._using]
-        with connection.cursor() as cursor:
-            cursor.execute(self._asking(len(keys)), self._prepared(keys, connection))
-            return cursor.fetchall()  # type: ignore[no-any-return]
+        prepared = self._prepared(keys, connection)
+        return fetch(connection, self._asking(len(keys)), prepared, whole=True)[1]()
 
     def together(self, rows: list[Any], texts: list[str]) -> dict[Any, str]:
         """Return the text of what each key leads to."""

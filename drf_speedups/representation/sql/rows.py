@@ -123,7 +123,7 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
     unless(compiles(connection), "queries are compiled or run in a way of their own")
     model: Any = rows.model
     added = frozenset(query.annotation_select)
-    if fewer_queries(rows) and not why_not(kind, model, added):
+    if fewer_queries(rows) and not why_not(kind, model, added, joins=False):
         return ()
     names = prefetched.paths(rows)
     unless(not why_not(kind, model, added, names), "the serializer shows what only Python knows")
@@ -149,21 +149,42 @@ def _check_related(rows: Any, plan: Texts) -> None:
 
 @functools.lru_cache(MOST_CLASSES)
 def why_not(
-    kind: Any, model: Any, added: frozenset[str] = frozenset(), names: tuple[str, ...] = ()
+    kind: Any,
+    model: Any,
+    added: frozenset[str] = frozenset(),
+    names: tuple[str, ...] = (),
+    joins: bool = True,
 ) -> str:
     """Return why no query's rows can be written for serializers of a class; else nothing.
 
-    `added` are the names of what the query computes, `names` the relations that it fetches beside.
+    `added` are the names of what the query computes, `names` the relations that it fetches beside;
+    `joins`: it may join what is shown.
     """
-    refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
-    scope = Scope(model, refs)
-    scope.places = dict.fromkeys(refs, 0)
+    scope = _supposed(model, joins)
     scope.annotations = {name: (models.IntegerField(), '"q"."col"') for name in added}
     try:
         prefetched.planned(kind, scope, names, models.QuerySet(model).db)
     except StepAside as reason:
         return "" if added else str(reason)
     return ""
+
+
+class Joining(dict[tuple[Any, bool], Scope]):
+    """All rows that a query may join."""
+
+    def get(self, relation: Any, _default: Any = None) -> Scope:
+        """Return the row that a relation leads to."""
+        field, is_reversed = relation
+        return _supposed(field.model if is_reversed else field.remote_field.model, True)
+
+
+def _supposed(model: Any, joins: bool) -> Scope:
+    """Return a row of a query that selects all columns, and maybe joins all rows."""
+    refs = dict.fromkeys(model._meta.concrete_fields, '"q"."col"')
+    scope = Scope(model, refs)
+    scope.places = dict.fromkeys(refs, 0)
+    scope.joined = Joining() if joins else {}
+    return scope
 
 
 def forget() -> None:

@@ -115,11 +115,15 @@ class Texts:
         try:
             return self._written(member.field, column, scope)
         except StepAside:
-            unless(scope is self._root and column in scope.places, "only Python writes a column of "
-                   f"{scope.model.__name__}")  # fmt: skip
+            unless(column in scope.places, f"only Python writes a column of {scope.model.__name__}")
             self.is_data = False
-            self.holes.append(Hole(scope.places[column], column.cached_col, columns.raw(member)))
-            return f"'{HOLE}'"
+            show = columns.raw(member)
+            return self._hole(Hole(scope.places[column], column.cached_col, show))
+
+    def _hole(self, written: "Hole | Part | RowByRow") -> str:
+        """Return what stands where Python writes: its number, as not every row has all of them."""
+        self.holes.append(written)
+        return f"'{HOLE}{len(self.holes) - 1}{HOLE}'"
 
     def _along(self, names: list[str], scope: Scope, field: Any, leaf: Leaf) -> str:
         """Return what stands at the end of a path of relations to one row each."""
@@ -242,15 +246,13 @@ class Texts:
         asked = RowByRow(scope, name, self.using)
         asked.shows = Texts(leaf, asked.scope, self.using, self)
         self.asked.append(asked)
-        self.holes.append(asked)
-        return f"'{HOLE}'"
+        return self._hole(asked)
 
     def _part(self, level: Any, leaf: Leaf, missing: str) -> str:
         """Return what stands for rows that another statement fetches, and let that write them."""
         unless(SKIP not in missing, "a field is left out where no row is")
         level.shows.append(Texts(leaf, level.scope, self.using, self))
-        self.holes.append(Part(level, len(level.shows) - 1, missing))
-        return f"'{HOLE}'"
+        return self._hole(Part(level, len(level.shows) - 1, missing))
 
     def _rows(
         self, model: Any, manager: Any, lookup: str, target: Any, ref: str

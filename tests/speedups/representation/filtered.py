@@ -5,6 +5,7 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.core.validators import EMPTY_VALUES
 from django_filters import rest_framework as filters
 from django_filters.widgets import CSVWidget, QueryArrayWidget
 from rest_framework import viewsets
@@ -72,6 +73,35 @@ class Inherited(Declared):
 
     title = None
     body = filters.CharFilter(lookup_expr="startswith")
+
+
+class OfLength(filters.CharFilter):
+    """Code of its own that only computes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("lookup_expr", "regex")
+        super().__init__(*args, **kwargs)
+
+    def filter(self, rows: Any, value: Any) -> Any:
+        """Choose titles of a length."""
+        return rows if value in EMPTY_VALUES else super().filter(rows, f"^.{{{len(value)}}}$")
+
+
+class LookingAround(filters.CharFilter):
+    """Looks at what else is named."""
+
+    def filter(self, rows: Any, value: Any) -> Any:
+        """Choose nothing where a level is named."""
+        return rows.none() if self.parent.form.cleaned_data.get("level") else rows
+
+
+class Counting(filters.CharFilter):
+    """Counts how often it is asked."""
+
+    def filter(self, rows: Any, value: Any) -> Any:
+        """Choose all."""
+        asked["filter"] += 1
+        return rows
 
 
 class Own(filters.CharFilter):
@@ -211,10 +241,16 @@ NARROWED: dict[str, dict[str, Any]] = {
     "lenient": {"filterset_class": Declared, "filter_backends": [Lenient]},
     "plain": {"filterset_class": type("Plain", (django_filters.FilterSet,), {
         "__qualname__": "Plain", "title": django_filters.CharFilter()})},
+    "own code that computes": {"filterset_class": _with(
+        title=OfLength(), body=OfLength(), level=filters.NumberFilter(),
+        open=filters.BooleanFilter("is_open"))},
     "none": {},
 }  # fmt: skip
 # The same of these is made whole, as ever.
 MADE_WHOLE: dict[str, dict[str, Any]] = {
+    "looking around": {"filterset_class": _with(
+        title=LookingAround(), level=filters.NumberFilter())},
+    "counting": {"filterset_class": _with(title=Counting())},
     "own filter": {"filterset_class": _with(title=Own())},
     "own method in its place": {"filterset_class": _with(title=filters.CharFilter())},
     "own field": {"filterset_class": _with(

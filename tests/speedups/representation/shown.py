@@ -134,6 +134,10 @@ TOWN = serializer(Town, "id", "name", "code", "founded")
 TOPIC = serializer(Topic, "id", "word", "weight")
 TOPIC_IN_TOWN = serializer(Topic, "word", "town", town=TOWN())
 EDITOR = serializer(Editor, "id", "name", "hired", "chief")
+YEAR = serializers.DateTimeField(format="%Y")
+DATED = serializer(Editor, "hired", "name", hired=YEAR)
+DATED_IN_TOWN = serializer(Editor, "hired", "name", "town", hired=YEAR, town=serializer(
+    Town, "founded", "code", founded=serializers.DateField(format="%d.%m."))())  # fmt: skip
 EDITOR_IN_TOWN = serializer(Editor, "name", "town", "chief", town=TOWN(), chief=EDITOR())
 NOTE = serializer(Note, "article", "text")
 REPLY = serializer(Reply, "id", "text", "answered")
@@ -184,6 +188,8 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "default": lambda: FIELD.BooleanField(source="is_open", default=False),
     "method": lambda: FIELD.SerializerMethodField(),
     "editor in full": lambda: EDITOR(source="editor"),
+    "editor by year": lambda: DATED_IN_TOWN(source="editor"),
+    "reviewer by year": lambda: DATED(source="reviewer"),
     "reviewer in full": lambda: EDITOR(source="reviewer"),
     "editor in town": lambda: EDITOR_IN_TOWN(source="editor"),
     "editor and more": lambda: More(source="editor"),

@@ -7,10 +7,13 @@ import operator
 import pickle
 import random
 import struct
+from datetime import UTC
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections
+from django.utils import timezone
 from rest_framework.utils.serializer_helpers import ReturnList
 
 from drf_speedups.representation.explaining import EACH_TIME, rows_of
@@ -19,7 +22,7 @@ from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.sql import columns
 from tests.speedups.library.related_models import Article
 from tests.speedups.representation import drawn, views
-from tests.speedups.representation.comparing import answered, factory, installed, seed
+from tests.speedups.representation.comparing import answered, both, factory, installed, seed
 from tests.speedups.representation.drawn import Spec
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
@@ -51,6 +54,18 @@ def test_the_database_writes_a_column(written, name):
 def test_the_database_writes_related_rows(written, name):
     _, _, body, _ = ask(Spec(shown=("id", name)))
     assert json.loads(body) == [json.loads(text) for text in written[0]]
+
+
+@pytest.mark.parametrize("zone", ["utc", "lisbon"])
+def test_python_writes_what_only_it_can_of_rows_that_the_query_joins(written, zone):
+    shown = ("extra", "editor by year", "takes", "reviewer by year", "id")
+    view = drawn.view_of(Spec(shown=shown, rows="joined")).as_view({"get": "list"})
+    with timezone.override(ZoneInfo("Europe/Lisbon") if zone == "lisbon" else UTC):
+        stock, ours = both(view)
+        assert ours == stock
+    assert written[0] is not None
+    ask(Spec(shown=shown))
+    assert written[1] is None
 
 
 @pytest.mark.parametrize("pages", ["none", "numbers", "offset", "enveloped"])
