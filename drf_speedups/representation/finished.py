@@ -48,7 +48,8 @@ class Waiting:
     They are fetched before something that is no SELECT runs, as they would have been.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, view: Any) -> None:
+        self.view = view
         self.pages: list[Page] = []
         self.watched: Sequence[Any] = ()
         self.around: list[list[Any]] = []  # of each connection: what stood around its statements
@@ -174,8 +175,14 @@ def _chosen(instance: Any) -> models.QuerySet[Any] | None:
 
 
 def _gives_json(serializer: Any) -> bool:
-    """Tell whether the framework's own renderer is going to write the answer as usual."""
+    """Tell whether the framework's own renderer is going to write the answer as usual.
+
+    A serializer may not be told of the request; a page knows whose it is.
+    """
     request = from_context(serializer, "request")
+    if request is None:
+        waiting = getattr(serializer.instance, "waiting", None)
+        request = getattr(getattr(waiting, "view", None), "request", None)
     return writes_json(type(getattr(request, "accepted_renderer", None)))
 
 

@@ -44,7 +44,7 @@ SECRET, NUMBERS = secrets.token_hex(16), itertools.count()  # for tokens that no
 def _listing(stock: Any) -> Any:
     @functools.wraps(stock)
     def list(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A001
-        waiting = vars(self)[LAZILY] = Waiting()
+        waiting = vars(self)[LAZILY] = Waiting(self)
         try:
             return stock(self, request, *args, **kwargs)
         finally:

@@ -75,6 +75,17 @@ def test_the_database_writes_pages(written, pages):
     assert written[0] is not None
 
 
+@pytest.mark.parametrize(("pages", "renderer"), [
+    ("numbers", "json"), ("offset", "json"), ("offset", "spaced"), ("none", "json"),
+])  # fmt: skip
+def test_pages_are_written_for_a_serializer_that_is_told_of_no_request(written, pages, renderer):
+    spec = Spec(shown=("id", "title", "author"), view="silent", pages=pages, renderer=renderer)
+    stock, ours = both(drawn.view_of(spec).as_view({"get": "list"}))
+    assert ours == stock
+    known = pages != "none" and renderer == "json"
+    assert [one is not None for one in written] == [True] * known
+
+
 @pytest.mark.parametrize("rows", ["some", "twice", "distinct", "joined", "defer", "counted"])
 def test_the_database_writes_what_a_query_set_chooses(written, rows):
     ask(Spec(shown=("id", "title", "level"), rows=rows, pages="numbers"))

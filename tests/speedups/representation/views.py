@@ -132,6 +132,13 @@ class Adding:
         return answer
 
 
+class Silent:
+    """Tells its serializers nothing."""
+
+    def get_serializer_context(self) -> Any:
+        return {}
+
+
 class Abroad:
     """Chooses a time zone for who asks."""
 
@@ -218,7 +225,7 @@ class Acting:
 VIEWS: dict[str, type | None] = {
     "stock": None, "own list": OwnList, "adding": Adding, "abroad": Abroad, "chooses": Chooses,
     "acting": Acting, "catching": Catching, "marking": Marking, "twice": Twice,
-    "naming": Naming,
+    "naming": Naming, "silent": Silent,
 }  # fmt: skip
 RENDERERS: dict[str, Any] = {
     "json": renderers.JSONRenderer,
