@@ -4,11 +4,8 @@ The sources come from the package index, as the version that is installed; nothi
 """
 
 import os
-import shutil
 import subprocess
 import sys
-import tarfile
-from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,9 +13,9 @@ import pytest
 from django.conf import settings
 
 from project.database.embedded import SERVER
+from tests.speedups.suites import beside, unpacked
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(1200)]
-ROOT = Path(__file__).resolve().parents[3]
 # Counts how often headers are parsed; what was negotiated for one is remembered.
 OTHERWISE = {"tests.test_negotiation.TestAcceptedMediaType.test_accept_tokens_cached_on_request"}
 PLUGIN = Path(__file__).with_name("mixed_in.py")
@@ -28,32 +25,17 @@ PLUGIN = Path(__file__).with_name("mixed_in.py")
 def sources(tmp_path_factory):
     """The framework's sources, and a folder with the pieces and the plugin for the path."""
     folder = tmp_path_factory.mktemp("drf")
-    package = f"djangorestframework=={version('djangorestframework')}"
-    fetched = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
-         "--dest", folder, package],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    if fetched.returncode:
-        pytest.skip(f"no sources of {package}: {fetched.stderr.strip().splitlines()[-1]}")
-    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
-        archive.extractall(folder, filter="data")
-    beside = folder / "beside"
-    beside.mkdir()
-    (beside / "drf_speedups").symlink_to(ROOT / "drf_speedups")
-    shutil.copy(PLUGIN, beside)
-    (tests,) = folder.glob("djangorestframework-*/tests")
-    return tests.parent, beside
+    return unpacked("djangorestframework", folder), beside(folder, PLUGIN)
 
 
 def outcomes(sources, *, database_url, mixed):
     """Return how each of the framework's tests ended."""
-    where, beside = sources
-    report = beside / "report.xml"
+    where, path = sources
+    report = path / "report.xml"
     plugin = ("-p", "mixed_in") if mixed else ()
     environment = {
         **{name: value for name, value in os.environ.items() if "DJANGO" not in name},
-        "PYTHONPATH": str(beside),
+        "PYTHONPATH": str(path),
     }
     environment.pop("DATABASE_URL", None)
     if database_url:

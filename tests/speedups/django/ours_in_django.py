@@ -1,0 +1,74 @@
+"""Ours in the place of Django's methods, counted and compared while Django's own tests run."""
+
+import collections
+import functools
+from types import FunctionType
+from typing import Any
+
+from drf_speedups.database import fetched
+from drf_speedups.queries import QUERIES, standing_in
+from drf_speedups.queries.conditions import same_values
+from drf_speedups.representation import ROWS
+
+counts: collections.Counter[str] = collections.Counter()
+otherwise: list[str] = []  # what Django would have compiled in another way
+
+
+def told() -> dict[str, Any]:
+    """Return what is to be told in the report."""
+    return {"counts": counts, "otherwise": otherwise}
+
+
+def _counted(name: str, ask: Any) -> Any:
+    """Return a function that counts how often another one gave something."""
+
+    @functools.wraps(ask)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        found = ask(*args, **kwargs)
+        counts[name] += found is not None
+        return found
+
+    return counted
+
+
+def _compared(ask: Any) -> Any:
+    """Return what gives a compiler's SQL, and compares it with what Django compiles from a copy."""
+
+    @functools.wraps(ask)
+    def compared(compiler: Any) -> Any:
+        found = ask(compiler)
+        if found is not None:
+            copy = compiler.query.clone().get_compiler(connection=compiler.connection)
+            sql, values = copy.as_sql()
+            same = sql == found[0] and same_values(values, found[1])
+            if not same or _selected(copy) != _selected(compiler):
+                otherwise.append(f"{sql} {values}, and not {found}")
+            counts["compared"] += 1
+        return found
+
+    return compared
+
+
+def _selected(compiler: Any) -> Any:
+    return _comparable([getattr(compiler, name) for name in standing_in.SELECTED])
+
+
+def _comparable(value: Any) -> Any:
+    """Return what says of compiled things what they are: some functions in them are made anew."""
+    if isinstance(value, dict):
+        return {name: _comparable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [*map(_comparable, value)]
+    return value.__code__ if isinstance(value, FunctionType) else value
+
+
+QUERIES.install()
+ROWS.install()
+assert QUERIES.is_installed(), QUERIES.stepped_aside
+assert ROWS.is_installed(), ROWS.stepped_aside
+counting: tuple[tuple[Any, str, str], ...] = (
+    (standing_in, "recalled", "remembered"), (fetched, "sent", "without a cursor")
+)  # fmt: skip
+for where, function, said in counting:
+    setattr(where, function, _counted(said, getattr(where, function)))
+vars(standing_in)["_compiled"] = _compared(vars(standing_in)["_compiled"])
