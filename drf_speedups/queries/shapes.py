@@ -16,7 +16,7 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
 
 from drf_speedups.eligibility.changes import own_code
-from drf_speedups.eligibility.members import MOST_CLASSES
+from drf_speedups.eligibility.members import MOST_CLASSES, is_framework_s, is_genuine
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions
@@ -73,6 +73,26 @@ def _selected(query: Any) -> Shape:
     names = () if query.selected is None else query.selected.items()
     sql = [(name, text) for name, (text, _) in query.extra_select.items()]
     return query.default_cols, *named, *names, *sql
+
+
+def follows_from_names(query: Any) -> bool:
+    """Tell whether a compiled query's columns are in its SQL by their names, and nothing more.
+
+    A project's own column may be decrypted there, say, by a key of now.
+    """
+    along: list[Any] = [one.join_field for one in query.alias_map.values() if type(one) is Join]
+    models = {query.model, *(model for one in along for model in (one.model, one.related_model))}
+    columns: set[Any] = {type(one) for model in models for one in model._meta.concrete_fields}
+    return all(_is_selected_by_name(one) for one in columns)
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _is_selected_by_name(kind: Any) -> bool:
+    for name in ("get_col", "cached_col", "select_format"):
+        owner = next(one for one in kind.__mro__ if name in vars(one))
+        if not (is_framework_s(owner) and is_genuine(owner, vars(owner)[name])):
+            return False
+    return True
 
 
 def limits(query: Any, connection: Any) -> str:

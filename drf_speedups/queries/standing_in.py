@@ -20,7 +20,14 @@ from drf_speedups.database.fetched import fetch_number, fetch_rows
 from drf_speedups.eligibility import changes
 from drf_speedups.queries import shapes
 from drf_speedups.queries.conditions import same_values
-from drf_speedups.queries.shapes import compiles, limits, recalled, remember, shape
+from drf_speedups.queries.shapes import (
+    compiles,
+    follows_from_names,
+    limits,
+    recalled,
+    remember,
+    shape,
+)
 from drf_speedups.stand_ins import StandIn, StandIns
 
 # What a compiler knows of the columns that it selects, for who makes objects of rows.
@@ -69,7 +76,7 @@ def _compiled(compiler: Any) -> tuple[str, Any] | None:
         sql, parameters = compiler.as_sql(with_limits=False)
     except EmptyResultSet:  # an order or a join says so
         return None
-    if same_values(parameters, values):
+    if same_values(parameters, values) and follows_from_names(query):
         remember(key, (sql, {name: getattr(compiler, name) for name in SELECTED}))
     return sql + end, parameters
 
@@ -117,7 +124,8 @@ def _number(kind: str, query: Any, using: str, selected: int, ask: Callable[...,
         return fetch_number(connection, known[0], (*known[1], *values))
     with _noted(connection) as seen:
         answer = ask(query, using)
-    if len(seen) == 1 and same_values(seen[0][1][selected:], values):
+    same = len(seen) == 1 and same_values(seen[0][1][selected:], values)
+    if same and follows_from_names(query):
         remember(key, (seen[0][0], seen[0][1][:selected]))
     return answer
 

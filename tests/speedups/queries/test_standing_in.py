@@ -256,6 +256,27 @@ def test_threads_share_what_is_remembered(transactional_db):
     assert sorted(found) == sorted(names * 80)
 
 
+class Cut(models.CharField):
+    """A column of a project's own, of which a query selects a part."""
+
+    length = 1
+
+    def select_format(self, compiler, sql, params):
+        """Select the begin."""
+        return f"left({sql}, {self.length})", params
+
+
+@isolate_apps("tests.speedups.library")
+def test_a_column_that_is_selected_in_its_own_way_is_compiled_each_time(articles, monkeypatch):
+    meta = type("Meta", (), {"app_label": "library", "db_table": Editor._meta.db_table})
+    own: Any = type("Own", (models.Model,), {
+        "__module__": __name__, "Meta": meta, "name": Cut(max_length=9)})  # fmt: skip
+    with installed():
+        for length in (1, 2, 2, 3):
+            monkeypatch.setattr(Cut, "length", length)
+            assert len(own.objects.get(pk=1).name) == length
+
+
 @isolate_apps("tests.speedups.library")
 def test_models_of_one_table_have_their_own_columns(articles):
     def model(**fields):
