@@ -6,6 +6,7 @@ the order in which it collects them.
 """
 
 import functools
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from django.db.models import lookups
 from django.db.models.expressions import Col
 from django.db.models.fields import related_lookups
 from django.db.models.fields.reverse_related import ManyToOneRel, OneToOneRel
+from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
@@ -25,8 +27,10 @@ from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 
 Shape = tuple[Any, ...]
+Within = Callable[[Any, Any], tuple[Shape, tuple[Any, ...]] | None]
 EXACT = {lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact}
 OF_NULL = {lookups.IsNull, related_lookups.RelatedIsNull}
+OF_QUERIES = {lookups.In, related_lookups.RelatedIn}
 OF_MANY = {lookups.In, lookups.Range, related_lookups.RelatedIn}
 LOOKUPS = EXACT | OF_NULL | OF_MANY | {
     lookups.IExact, lookups.Contains, lookups.IContains, lookups.StartsWith, lookups.IStartsWith,
@@ -62,20 +66,21 @@ class Same:
         return id(self.one)
 
 
-def compared(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]]:
+def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[Any, ...]]:
     """Return what the SQL of a query's joins and conditions follows from, and their values.
 
-    Raises `StepAside` for a condition that is not known, and what Django raises where the rows are
-    none, or all.
+    `within` says the same of a query in a condition, or None. Raises `StepAside` for a condition
+    that is not known, and what Django raises where the rows are none, or all.
     """
     unless(connection.vendor == "postgresql", "other databases have lookups of their own")
-    unless(query.alias_cols and not query.external_aliases, "it is a part of another query")
+    unless(query.alias_cols, "its columns have no table")
     values: list[Any] = []
     joins = [_join(alias, join, bool(query.alias_refcount[alias]))
              for alias, join in query.alias_map.items()]  # fmt: skip
     named = [(table, *aliases) for table, aliases in query.table_map.items()]
-    where = _node(query.where, connection, values) if query.where.children else ()
-    return (query.alias_prefix, *joins, *named, where), tuple(values)
+    where = _node(query.where, connection, values, within) if query.where.children else ()
+    around = query.external_aliases.items()
+    return (query.alias_prefix, *joins, *named, *around, where), tuple(values)
 
 
 def same_values(some: Any, others: Any) -> bool:
@@ -94,19 +99,19 @@ def _join(alias: str, join: Any, used: bool) -> Shape:
             Same(along), used)  # fmt: skip
 
 
-def _node(node: Any, connection: Any, values: list[Any]) -> Shape:
+def _node(node: Any, connection: Any, values: list[Any], within: Within) -> Shape:
     plain = type(node) is WhereNode and node.connector in {AND, OR} and node.children
     unless(plain, "conditions of another kind")
     parts = [
-        _node(one, connection, values)
+        _node(one, connection, values, within)
         if type(one) is WhereNode
-        else _lookup(one, connection, values)
+        else _lookup(one, connection, values, within)
         for one in node.children
     ]
     return (node.connector, node.negated, node.resolved, *parts)
 
 
-def _lookup(lookup: Any, connection: Any, values: list[Any]) -> Shape:
+def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> Shape:
     kind: Any = type(lookup)
     known = kind in LOOKUPS and type(lookup.lhs) is Col and not lookup.bilateral_transforms
     unless(known, "a condition that is not known")
@@ -115,11 +120,24 @@ def _lookup(lookup: Any, connection: Any, values: list[Any]) -> Shape:
     start = kind, column.alias, column.target.column, field
     if type(asked) is bool and (kind in OF_NULL or (kind in EXACT and column.conditional)):
         return *start, asked  # it is in the SQL
+    if type(asked) is Query and kind in OF_QUERIES:
+        return *start, *_subquery(asked, connection, values, within)
     each = asked if kind in OF_MANY and type(asked) is list else [asked]
     unless(len(each) <= MOST_VALUES and all(map(_is_value, each)), "a condition with SQL in it")
     sql, found = lookup.process_rhs(None, connection)
     values += found
     return *start, sql if isinstance(sql, str) else tuple(sql)
+
+
+def _subquery(asked: Any, connection: Any, values: list[Any], within: Within) -> Shape:
+    unless(getattr(asked, "_db", None) in {None, connection.alias}, "it is of another database")
+    for one in asked.select:
+        check_column(one.target)
+    found = within(asked, connection) if asked.subquery and asked.select else None
+    if found is None:
+        raise StepAside("a query that is not known")
+    values += found[1]
+    return found[0], asked.low_mark, asked.high_mark
 
 
 def _is_value(value: Any) -> bool:

@@ -34,12 +34,16 @@ _known: dict[Shape, Any] = {}
 def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
     """Return all that the SQL of a query follows from, but for its limits, and its values.
 
-    None if there is more in it.
+    None if there is more in it, or around it.
     """
+    return None if query.subquery or query.external_aliases else _shape(query, connection)
+
+
+def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
     more = (
         query.annotations or query.extra_tables or query.distinct_fields or query.combinator
-        or query.group_by is not None or query.subquery or query.select_for_update
-        or query.extra_order_by or query.explain_info or query._filtered_relations
+        or query.group_by is not None or query.select_for_update or query.extra_order_by
+        or query.explain_info or query._filtered_relations
     )  # fmt: skip
     plain = type(query) is Query and not more and _is_plain(query)
     if not plain or any(type(name) is not str for name in query.order_by):
@@ -48,7 +52,7 @@ def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
     values: tuple[Any, ...] = ()
     if query.where.children or query.alias_map:
         try:
-            chosen, values = conditions.compared(query, connection)
+            chosen, values = conditions.compared(query, connection, _shape)
         except (StepAside, EmptyResultSet, FullResultSet):
             return None
     named, deferred = query.deferred_loading

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drf_speedups.queries import conditions, shapes
-from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.library.related_models import Article, Editor, Note, Topic, Town
 from tests.speedups.representation.comparing import installed, seed
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,25 @@ def _grown(inner):
     )
 
 
+INNER = {
+    "editor__in": lambda name: Editor.objects.filter(name=name),
+    "editor_id__in": lambda name: Editor.objects.filter(name=name).values("pk"),
+    "reviewer__chief__in": lambda name: Editor.objects.exclude(town__name=name).distinct(),
+    "topics__in": lambda name: Topic.objects.filter(word__gt=name, town__name__in=["Ulm", name]),
+    "place__in": lambda name: Town.objects.filter(code=name).order_by("name"),
+    "id__in": lambda name: Article.objects.filter(
+        editor__in=Editor.objects.filter(name__gt=name)).values("id"),
+    "level__in": lambda name: Article.objects.filter(title__lt=name).values("level")[:2],
+    "title__in": lambda name: Article.objects.filter(title=name).values_list("mail", flat=True),
+    "note__in": lambda name: Note.objects.filter(text=name),
+    "big__in": lambda name: Article.objects.none().values("big"),
+    "pk__in": lambda name: Article.objects.filter(pk__in=[]).values("pk"),
+}  # fmt: skip
+subqueries = st.tuples(st.sampled_from([*INNER]), TEXTS, TEXTS).map(
+    lambda drawn: tuple(Q(**{drawn[0]: INNER[drawn[0]](name)}) for name in drawn[1:])
+)
 leaves = st.one_of(
+    subqueries,
     *[compared().map(lambda pair: (Q(**pair[0]), Q(**pair[1])))] * 4,
     st.sampled_from(OTHER).map(lambda one: (one, one)),
 )

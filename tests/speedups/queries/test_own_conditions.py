@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("condition", [
     Q(title=F("body")), Q(title__contains=F("mail")), Q(title=Value("t1")), Q(pk__in=[]),
-    Q(editor__in=Editor.objects.filter(name="Ada")), Q(title__in=["a", None]), Q(id__gt=2**63),
+    Q(editor__in=Editor.objects.filter(name=Value("Ada"))), Q(title__in=["a", None]),
+    Q(id__gt=2**63), Q(editor__in=Editor.objects.using("default").filter(name=OuterRef("title"))),
+    Q(editor__in=Editor.objects.annotate(of=Value(1)).values("of")),
     Q(Exists(Editor.objects.filter(pk=OuterRef("editor")))), Q(id__in=[*range(200)]),
     Q(id__range=(1, F("big"))), Q(made_at__year=2026), Q(extra__a=1), Q(words__contains=["a"]),
     Q(level=1) ^ Q(id=1), Q(lookups.Exact(F("level") + 1, 2)), ~Q(topics__word="a"),

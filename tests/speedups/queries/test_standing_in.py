@@ -81,6 +81,12 @@ WAYS = {
     "SQL with a value": lambda n: [vars(one)["of"] for one in Article.objects.filter(
         pk=2).extra(select={"of": "level + %s"}, select_params=(n,))],
     "annotated": lambda n: list(Article.objects.filter(pk=n).annotate(of=models.Count("topics"))),
+    "of a query": lambda n: list(
+        Article.objects.filter(editor__in=Editor.objects.filter(pk__gte=n)).order_by("-id")),
+    "of a part of a query": lambda n: list(
+        Article.objects.filter(pk__in=Article.objects.order_by("-level").values("pk")[:n])),
+    "of no query": lambda n: Article.objects.exclude(
+        editor__in=Editor.objects.filter(articles__in=Article.objects.filter(pk=n))).count(),
     "count": lambda n: Article.objects.filter(pk__gte=n).count(),
     "count of some": lambda n: Article.objects.all()[n:].count(),
     "count of distinct": lambda n: Article.objects.filter(topics__gte=n).distinct().count(),
@@ -157,7 +163,7 @@ def test_what_is_asked_for_comes_as_with_stock_by_the_same_statements(articles, 
 KNOWN = [way for way in WAYS if way not in {
     "none", "get too large", "ordered by a function",
     "in pieces", "annotated", "values of a date", "values in JSON", "values and more",
-    "prefetched", "SQL of a project's own", "SQL with a value", "count of some",
+    "of a part of a query", "of no query", "prefetched", "SQL of a project's own", "SQL with a value", "count of some",
     "exists among some", "locked", "explained",
 }]  # fmt: skip
 
