@@ -133,11 +133,20 @@ def _subquery(asked: Any, connection: Any, values: list[Any], within: Within) ->
     unless(getattr(asked, "_db", None) in {None, connection.alias}, "it is of another database")
     for one in asked.select:
         check_column(one.target)
+    meta = asked.get_meta()
+    order = asked.order_by or ((meta.ordering or ()) if asked.default_ordering else ())
+    unless(not order or _names_columns(order, meta), "what chooses its rows is not known")
     found = within(asked, connection) if asked.subquery and asked.select else None
     if found is None:
         raise StepAside("a query that is not known")
     values += found[1]
     return found[0], asked.low_mark, asked.high_mark
+
+
+def _names_columns(order: Any, meta: Any) -> bool:
+    """Tell whether an order has names of columns only: relations lead to the order of others."""
+    names = {"pk", *(one.name for one in meta.concrete_fields if not one.is_relation)}
+    return all(type(one) is str and one.removeprefix("-") in names for one in order)
 
 
 def _is_value(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.backends.postgresql.compiler import SQLCompiler
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, OrderBy, Ref
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
@@ -59,8 +59,9 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
     meta = query.model._meta
     usual = [one if type(one) is str else Same(one) for one in meta.ordering or ()]
     return (
-        query.model, meta.db_table, *usual, query.order_by, query.default_ordering,
-        query.standard_ordering, frozenset(named), deferred, query.max_depth, query.distinct,
+        query.model, meta.db_table, Same(meta.concrete_fields), *usual,
+        query.order_by, query.default_ordering, query.standard_ordering, frozenset(named),
+        deferred, query.max_depth, query.distinct,
         _joined(query.select_related), *_selected(query), chosen,
     ), values  # fmt: skip
 
@@ -97,6 +98,49 @@ def _is_selected_by_name(kind: Any) -> bool:
         if not (is_framework_s(owner) and is_genuine(owner, vars(owner)[name])):
             return False
     return True
+
+
+def sorts_by_columns(compiler: Any) -> bool:
+    """Tell whether a compiled query sorts by nothing but columns.
+
+    An expression of a project's own may have other SQL the next time, for another language, say.
+    """
+    query = compiler.query
+    before = query.alias_refcount.copy()
+    orders = compiler.get_order_by()
+    query.reset_refcounts(before)
+    return all(
+        type(one) is OrderBy and (type(one.expression) is Col or isinstance(one.expression, Ref))
+        for one, _ in orders
+    )
+
+
+class Tables:
+    """What models say of the tables that a query joins, and how these are joined.
+
+    The names that it is sorted by may lead to the order of another model.
+    """
+
+    def __init__(self, query: Any, known: int) -> None:
+        self._joins = [*query.alias_map.items()][known:]  # that the compiler has added
+        along: list[Any] = [one.join_field for one in query.alias_map.values() if type(one) is Join]
+        self._metas = [one._meta for one in {one.related_model for one in along}]
+        self._said = self._say()
+
+    def _say(self) -> list[Any]:
+        return [(one.db_table, Same(one.concrete_fields), tuple(one.ordering or ()))
+                for one in self._metas]  # fmt: skip
+
+    def are_as_before(self) -> bool:
+        """Tell whether the models say the same now."""
+        return not self._metas or self._say() == self._said
+
+    def join(self, query: Any) -> None:
+        """Let a query know of the joins as if it had been compiled: others may be made of it."""
+        for alias, join in self._joins:
+            query.table_map.setdefault(join.table_name, []).append(alias)
+            query.alias_map[alias] = join
+            query.alias_refcount[alias] = 0
 
 
 def limits(query: Any, connection: Any) -> str:

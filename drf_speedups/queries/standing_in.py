@@ -21,12 +21,14 @@ from drf_speedups.eligibility import changes
 from drf_speedups.queries import shapes
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.queries.shapes import (
+    Tables,
     compiles,
     follows_from_names,
     limits,
     recalled,
     remember,
     shape,
+    sorts_by_columns,
 )
 from drf_speedups.stand_ins import StandIn, StandIns
 
@@ -52,7 +54,9 @@ def execute_sql(stock: Any) -> Any:
         if rows is None:
             with _lent(self, compiled):
                 return stock(self, result_type, chunked_fetch, chunk_size)
-        return [[row[: self.col_count] for row in rows] if self.has_extra_select else rows]
+        if self.has_extra_select:
+            rows = [row[: self.col_count] for row in rows]
+        return [rows] if rows else []
 
     return execute_sql
 
@@ -69,15 +73,19 @@ def _compiled(compiler: Any) -> tuple[str, Any] | None:
     key, values = (connection.alias, "rows", *found[0]), found[1]
     end = limits(query, connection)
     known = recalled(key)
-    if known is not None:
+    if known is not None and known[2].are_as_before():
         vars(compiler).update(known[1])
+        known[2].join(query)
         return known[0] + end, values
+    before = len(query.alias_map)
     try:
         sql, parameters = compiler.as_sql(with_limits=False)
     except EmptyResultSet:  # an order or a join says so
         return None
-    if same_values(parameters, values) and follows_from_names(query):
-        remember(key, (sql, {name: getattr(compiler, name) for name in SELECTED}))
+    lasts = follows_from_names(query) and sorts_by_columns(compiler)
+    if same_values(parameters, values) and lasts:
+        selected = {name: getattr(compiler, name) for name in SELECTED}
+        remember(key, (sql, selected, Tables(query, before)))
     return sql + end, parameters
 
 

@@ -24,7 +24,7 @@ from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.queries import shapes
 from drf_speedups.queries.conditions import same_values
-from drf_speedups.queries.shapes import compiles
+from drf_speedups.queries.shapes import Tables, compiles
 from drf_speedups.representation.lazy import LazyList
 from drf_speedups.representation.sql import (
     assembling,
@@ -89,13 +89,19 @@ def _prepared(
     using = connection.alias
     shape, values = shapes.shape(rows.query, connection) or (None, ())
     key = shape and (using, kind, names, here.are_utc(), *shape)
-    found: tuple[str, Texts] | None = shapes.recalled(key) if key else None
-    if found is None:
+    found: tuple[str, Texts, Tables] | None = shapes.recalled(key) if key else None
+    if found is not None and found[2].are_as_before():
+        found[2].join(rows.query)
+    else:
+        before = len(rows.query.alias_map)
         compiler, sql, parameters = selection.compiled(rows.query, using)
         plan = selection.plan_of(compiler, kind, names, using, here)
         written = plan.sql.replace("%", "%%")
-        found = f"SELECT q.*, {written} FROM ({sql}", plan  # noqa: S608
-        if key and same_values(parameters, values):
+        tables = Tables(compiler.query, before)
+        found = f"SELECT q.*, {written} FROM ({sql}", plan, tables  # noqa: S608
+        query = compiler.query
+        lasts = shapes.follows_from_names(query) and shapes.sorts_by_columns(compiler)
+        if key and lasts and same_values(parameters, values):
             shapes.remember(key, found)
         values = parameters
     limits = shapes.limits(rows.query, connection) or ("" if rows.ordered else shapes.ALL)
