@@ -203,7 +203,7 @@ def _checked(kind: Any, model: Any) -> Known:
     unless(asked.is_valid(), "something has to be named")
     for name, one in asked.filters.items():
         kinds.update(_check_field(one.field))
-        _check_leaves(one, rows, asked.form.cleaned_data[name])
+        _check_leaves(one, asked.form.cleaned_data[name])
     filters = {**kind.base_filters}
     extra = [{**one.extra} for one in filters.values()]
     return Known(kind, filters, tuple(filters), extra, unchanged(*kinds))
@@ -244,13 +244,35 @@ def _check_field(field: Any) -> set[Any]:
     return kinds.union(*map(_check_field, parts))
 
 
-def _check_leaves(one: Any, rows: Any, value: Any) -> None:
+def _check_leaves(one: Any, value: Any) -> None:
     """Raise `StepAside` unless a filter leaves the rows as they are, where nothing is named."""
     from django_filters.constants import EMPTY_VALUES
 
     by_method = "filter" in vars(one)
-    same = value in EMPTY_VALUES if by_method else one.filter(rows, value) is rows
+    same = value in EMPTY_VALUES if by_method else _hands_on(one, value)
     unless(same, "a filter does something where nothing is named")
+
+
+class Rows:
+    """Stands for any rows: whoever looks at them may do something else with others."""
+
+    looked_at = False
+
+
+def _look(rows: Any, *_args: Any) -> None:
+    type(rows).looked_at = True
+    raise StepAside("a filter looks at the rows")
+
+
+LOOKING = ("getattribute", "bool", "len", "iter", "getitem", "contains", "str", "repr", "format",
+           "eq", "ne", "hash", "or", "and", "xor")  # fmt: skip
+
+
+def _hands_on(one: Any, value: Any) -> bool:
+    """Tell whether a filter gives back the rows, whichever they are."""
+    kind: Any = type("Rows", (Rows,), {f"__{name}__": _look for name in LOOKING})
+    rows = kind()
+    return one.filter(rows, value) is rows and not kind.looked_at
 
 
 def forget() -> None:

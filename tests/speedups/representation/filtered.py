@@ -95,6 +95,16 @@ class LookingAround(filters.CharFilter):
         return rows.none() if self.parent.form.cleaned_data.get("level") else rows
 
 
+class LookingAtRows(filters.CharFilter):
+    """Does something else with other rows."""
+
+    def filter(self, rows: Any, value: Any) -> Any:
+        """Choose some, and of rows that are chosen already none where nothing is named."""
+        if not value and rows.query.where:
+            return rows.none()
+        return rows.filter(title=value) if value else rows
+
+
 class Counting(filters.CharFilter):
     """Counts how often it is asked."""
 
@@ -250,6 +260,8 @@ NARROWED: dict[str, dict[str, Any]] = {
 MADE_WHOLE: dict[str, dict[str, Any]] = {
     "looking around": {"filterset_class": _with(
         title=LookingAround(), level=filters.NumberFilter())},
+    "looking at rows": {"filterset_class": _with(
+        level=filters.NumberFilter(), title=LookingAtRows())},
     "counting": {"filterset_class": _with(title=Counting())},
     "own filter": {"filterset_class": _with(title=Own())},
     "own method in its place": {"filterset_class": _with(title=filters.CharFilter())},
