@@ -36,10 +36,10 @@ def fetch(
     There are no texts where the project makes values of what the server sends in its own way.
     `whole` fetches the rows at once. Raises Django's database errors, all of them here.
     """
-    link = _link(connection) if _is_plain(sql, parameters) else None
-    if link is None:
+    link = _link(connection)
+    result = sent(connection, link, sql, parameters) if link is not None else None
+    if result is None:
         return _fetch_by_cursor(connection, sql, parameters, whole)
-    result = sent(connection, link, sql, parameters)
     texts = None if whole else _texts(result, link)
     with connection.wrap_database_errors:
         make = _maker(result, link)
@@ -54,18 +54,12 @@ def fetch_rows(connection: Any, sql: str, parameters: Any) -> list[Any] | None:
 
     Raises Django's database errors.
     """
-    link = _link(connection) if _is_plain(sql, parameters) else None
-    if link is None:
+    link = _link(connection)
+    result = sent(connection, link, sql, parameters) if link is not None else None
+    if result is None:
         return None
-    result = sent(connection, link, sql, parameters)
     with connection.wrap_database_errors:
         return _maker(result, link)()
-
-
-def _is_plain(sql: str, parameters: Any) -> bool:
-    """Tell whether each percent sign is a value's: of others, in names, the driver complains."""
-    rest = sql.replace("%%", "")
-    return rest.count("%") == rest.count("%s") == len(parameters)
 
 
 def _link(connection: Any) -> Any:
@@ -84,9 +78,10 @@ def _maker(result: Any, link: Any) -> Rows:
 
 def fetch_number(connection: Any, sql: str, parameters: Any) -> int:
     """Run a query that gives a whole number, or no row, for 0. Raises Django's database errors."""
-    link = link_for_queries(connection) if _is_plain(sql, parameters) else None
-    if link is not None and counts_as_ever(link.adapters):
-        result = sent(connection, link, sql, parameters)
+    link = link_for_queries(connection)
+    as_ever = link is not None and counts_as_ever(link.adapters)
+    result = sent(connection, link, sql, parameters) if as_ever else None
+    if result is not None:
         # What is asked for a row that is not there tells the connection's listeners to notices.
         return int(result.get_value(0, 0) or 0) if result.ntuples else 0
     with connection.cursor() as cursor:

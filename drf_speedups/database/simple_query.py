@@ -66,13 +66,20 @@ def _opened(connection: Any) -> Any:
     return connection.connection
 
 
-def sent(connection: Any, link: Any, sql: str, parameters: Sequence[Any]) -> PGresult:
-    """Run a query that gives rows, and wait as the driver does. Raises Django's database errors."""
+def sent(connection: Any, link: Any, sql: str, parameters: Sequence[Any]) -> PGresult | None:
+    """Run a query that gives rows, and wait as the driver does. Raises Django's database errors.
+
+    Nothing is run, for None, where a percent sign stands in a name: the driver complains of it.
+    """
     with connection.wrap_database_errors:
         literal = Transformer(link).as_literal
         values = tuple([b"NULL" if one is None else literal(one) for one in parameters])
+        try:
+            text = sql.encode() % values
+        except (TypeError, ValueError):
+            return None
         with link.lock:
-            link.pgconn.send_query(sql.encode() % values)
+            link.pgconn.send_query(text)
             result: PGresult = link.wait(execute(link.pgconn))[-1]
         if result.status != ExecStatus.TUPLES_OK:
             raise error_from_result(result)
