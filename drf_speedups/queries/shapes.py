@@ -17,7 +17,7 @@ from django.db.models.sql.where import WhereNode
 
 from drf_speedups.eligibility.changes import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, is_framework_s, is_genuine
-from drf_speedups.eligibility.reasons import StepAside
+from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions
 from drf_speedups.queries.conditions import LOOKUPS, Same, Shape
@@ -113,6 +113,12 @@ def sorts_by_columns(compiler: Any) -> bool:
         type(one) is OrderBy and (type(one.expression) is Col or isinstance(one.expression, Ref))
         for one, _ in orders
     )
+
+
+def check_lasts(compiler: Any) -> None:
+    """Raise `StepAside` if a compiled query may have other SQL the next time."""
+    same = follows_from_names(compiler.query) and sorts_by_columns(compiler)
+    unless(same, "the SQL of its columns, or of its order, may be another one the next time")
 
 
 class Tables:

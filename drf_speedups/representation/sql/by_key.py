@@ -13,7 +13,7 @@ from drf_speedups.database.fetched import fetch
 from drf_speedups.database.json_sql import NUMBERS
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless
-from drf_speedups.queries.shapes import ALL
+from drf_speedups.queries.shapes import ALL, check_lasts
 from drf_speedups.representation.sql.plain_rows import Relation
 from drf_speedups.representation.sql.scopes import Scope
 
@@ -60,6 +60,7 @@ class RowByRow:
         compiler = rows.query.get_compiler(self._using)
         unless(type(compiler) is SQLCompiler, "the query is compiled in its own way")
         sql, parameters = compiler.as_sql(with_col_aliases=True)
+        check_lasts(compiler)
         sent = [self._key.get_db_prep_value(key, compiler.connection, prepared=True)]
         same = [(type(one), one) for one in parameters] == [(type(one), one) for one in sent]
         unless(same, f"the statement for {self._name} has more in it than a key")

@@ -20,6 +20,7 @@ from django.db.models.sql import Query
 from drf_speedups.database.fetched import fetch
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.queries import shapes
+from drf_speedups.queries.shapes import check_lasts
 from drf_speedups.representation.sql.by_key import key_of, object_of
 from drf_speedups.representation.sql.columns import ODD
 from drf_speedups.representation.sql.plain_rows import Relation, plain_copy
@@ -211,6 +212,7 @@ class Level:
         plain = type(compiler) is SQLCompiler and not compiler.connection.ops.max_in_list_size()
         unless(plain, "the query is compiled in its own way")
         sql, parameters = compiler.as_sql(with_col_aliases=True)
+        check_lasts(compiler)
         sent = self._prepared(keys, compiler.connection)
         same = [(type(one), one) for one in parameters] == [(type(one), one) for one in sent]
         unless(same, f"the statement for {self.path} has more in it than keys")

@@ -14,6 +14,7 @@ from rest_framework import relations, serializers
 
 from drf_speedups.database.statements import Slot
 from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.queries.shapes import check_lasts
 from drf_speedups.representation.members import Member, descriptor, shows_as_ever
 from drf_speedups.representation.sql import columns
 from drf_speedups.representation.sql.by_key import RowByRow
@@ -265,6 +266,7 @@ class Texts:
         sql, parameters = compiler.as_sql(with_col_aliases=True)
         plain = len(parameters) == 1 and isinstance(parameters[0], Slot) and sql.count("%") == 1
         unless(plain, f"the rows of {model.__name__} are not plain")
+        check_lasts(compiler)
         unless('"q"' not in sql, "a table has the name of our query")
         name = next(self._names)
         refs = {
