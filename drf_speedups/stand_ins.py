@@ -6,7 +6,7 @@ from typing import Any
 from django.core.signals import setting_changed
 
 from drf_speedups.eligibility.members import STAND_INS, is_genuine
-from drf_speedups.eligibility.reasons import StepAside, unless, wanted
+from drf_speedups.eligibility.reasons import wanted
 
 StandIn = tuple[Any, str, Callable[[Any], Any]]  # a class, a method's name, what makes ours of it
 
@@ -31,13 +31,10 @@ class StandIns:
         if self.is_installed() or not wanted(self.piece):
             return
         found = [*self._find()]
-        try:
-            for kind, name, _make in found:
-                genuine = is_genuine(kind, vars(kind)[name])
-                unless(genuine, f"{kind.__name__}.{name} was changed by somebody")
-        except StepAside as reason:
-            self.stepped_aside = str(reason)
-            return
+        for kind, name, _make in found:
+            if not is_genuine(kind, vars(kind)[name]):
+                self.stepped_aside = f"{kind.__name__}.{name} was changed by somebody"
+                return
         for kind, name, make in found:
             stock: Any = vars(kind)[name]
             ours = make(stock)

@@ -36,8 +36,7 @@ def fetch(
     There are no texts where the project makes values of what the server sends in its own way.
     `whole` fetches the rows at once. Raises Django's database errors, all of them here.
     """
-    link = _link(connection)
-    result = sent(connection, link, sql, parameters) if link is not None else None
+    link, result = _asked(connection, sql, parameters)
     if result is None:
         return _fetch_by_cursor(connection, sql, parameters, whole)
     texts = None if whole else _texts(result, link)
@@ -54,19 +53,21 @@ def fetch_rows(connection: Any, sql: str, parameters: Any) -> list[Any] | None:
 
     Raises Django's database errors.
     """
-    link = _link(connection)
-    result = sent(connection, link, sql, parameters) if link is not None else None
+    link, result = _asked(connection, sql, parameters)
     if result is None:
         return None
     with connection.wrap_database_errors:
         return _maker(result, link)()
 
 
-def _link(connection: Any) -> Any:
-    """Return the psycopg connection that reads values as Django's cursor does, or None."""
+def _asked(connection: Any, sql: str, parameters: Any) -> tuple[Any, Any]:
+    """Run a query over a psycopg connection that reads values as Django's cursor does.
+
+    Returns that connection and the result, which is None where a cursor has to send the query.
+    """
     link = link_for_queries(connection)
     as_ever = link is not None and _reads_so(loaders_of(link.adapters), connection.timezone)
-    return link if as_ever else None
+    return link, sent(connection, link, sql, parameters) if as_ever else None
 
 
 def _maker(result: Any, link: Any) -> Rows:

@@ -100,11 +100,15 @@ def _is_selected_by_name(kind: Any) -> bool:
     return True
 
 
-def sorts_by_columns(compiler: Any) -> bool:
-    """Tell whether a compiled query sorts by nothing but columns.
+def lasts(compiler: Any) -> bool:
+    """Tell whether a compiled query has the same SQL the next time: it sorts by columns, too.
 
-    An expression of a project's own may have other SQL the next time, for another language, say.
+    An expression of a project's own may have another one, for another language, say.
     """
+    return follows_from_names(compiler.query) and _sorts_by_columns(compiler)
+
+
+def _sorts_by_columns(compiler: Any) -> bool:
     query = compiler.query
     before = query.alias_refcount.copy()
     orders = compiler.get_order_by()
@@ -117,8 +121,7 @@ def sorts_by_columns(compiler: Any) -> bool:
 
 def check_lasts(compiler: Any) -> None:
     """Raise `StepAside` if a compiled query may have other SQL the next time."""
-    same = follows_from_names(compiler.query) and sorts_by_columns(compiler)
-    unless(same, "the SQL of its columns, or of its order, may be another one the next time")
+    unless(lasts(compiler), "its columns or its order may have other SQL the next time")
 
 
 class Tables:

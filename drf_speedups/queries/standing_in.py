@@ -24,11 +24,11 @@ from drf_speedups.queries.shapes import (
     Tables,
     compiles,
     follows_from_names,
+    lasts,
     limits,
     recalled,
     remember,
     shape,
-    sorts_by_columns,
 )
 from drf_speedups.stand_ins import StandIn, StandIns
 
@@ -82,8 +82,7 @@ def _compiled(compiler: Any) -> tuple[str, Any] | None:
         sql, parameters = compiler.as_sql(with_limits=False)
     except EmptyResultSet:  # an order or a join says so
         return None
-    lasts = follows_from_names(query) and sorts_by_columns(compiler)
-    if same_values(parameters, values) and lasts:
+    if same_values(parameters, values) and lasts(compiler):
         selected = {name: getattr(compiler, name) for name in SELECTED}
         remember(key, (sql, selected, Tables(query, before)))
     return sql + end, parameters

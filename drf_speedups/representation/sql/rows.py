@@ -99,9 +99,7 @@ def _prepared(
         written = plan.sql.replace("%", "%%")
         tables = Tables(compiler.query, before)
         found = f"SELECT q.*, {written} FROM ({sql}", plan, tables  # noqa: S608
-        query = compiler.query
-        lasts = shapes.follows_from_names(query) and shapes.sorts_by_columns(compiler)
-        if key and lasts and same_values(parameters, values):
+        if key and same_values(parameters, values) and shapes.lasts(compiler):
             shapes.remember(key, found)
         values = parameters
     limits = shapes.limits(rows.query, connection) or ("" if rows.ordered else shapes.ALL)

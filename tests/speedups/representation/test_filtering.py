@@ -14,6 +14,7 @@ from tests.speedups.representation.asking import outcome, view_of
 from tests.speedups.representation.comparing import answered, installed, seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.filtered import MADE_WHOLE, NARROWED, QUERIES
+from tests.speedups.representation.own_filters import asked
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.speedups.representation.urls")]
 SPEC = Spec(shown=("id", "title"), pages="none")
@@ -121,10 +122,10 @@ def test_where_all_filters_matter_all_are_made(name):
 def test_a_view_is_asked_once_for_its_filters():
     view = listing(filtered.Choosing, filter_backends=[filtered.STOCK])
     assert_as_ever(view, ["", "title=t", "declared", "declared&open=true", "declared&long=4"])
-    filtered.asked.clear()
+    asked.clear()
     with installed():
         answered(view, "/?declared&open=true")
-    assert filtered.asked["class"] == 1
+    assert asked["class"] == 1
 
 
 def test_classes_that_are_made_for_each_request_are_not_kept():
