@@ -34,7 +34,8 @@ TOGETHER = (  # none hides another one
 def runs(logs: Path) -> dict[str, Outcome]:
     pace = "--seeded-rows 200 --stop-timeout 1"
     cases = {names: Case(pace, Stub(defects=frozenset(names.split()))) for names in TOGETHER}
-    cases["lose undead"] = Case(f"{pace} --mix 60/5/20/15", cases["lose undead"].stub)
+    mix = f"{pace} --mix 60/5/20/15"
+    cases["lose undead"] = Case(mix, cases["lose undead"].stub, requests=400)
     cases["missing rows"] = Case("--seeded-rows 100000")
     cases["reuse"] = Case(f"{pace} --mix 12/1/4/3", Stub(defects=frozenset({"reuse"})))
     cases["empty"] = Case("--mix 80/20/0/0", Stub(rows=0))
