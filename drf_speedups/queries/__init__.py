@@ -2,7 +2,8 @@
 
 shapes        what the SQL of a query follows from, but for its values
 conditions    the same of its joins and conditions
-standing_in   what stands in the place of Django's methods that run a SELECT
+aggregates    what stands in the place of those that count rows, or ask for sums and the like
+standing_in   what stands in the place of the methods that run a SELECT
 """
 
 from drf_speedups.queries.standing_in import QUERIES

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.backends.postgresql.compiler import SQLCompiler
+from django.db.models import Avg, Count, Max, Min, Sum
 from django.db.models.expressions import Col, OrderBy, Ref
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
@@ -28,6 +29,7 @@ MOST_SHAPES = 1024  # clients choose filters, and the order
 ALL = " LIMIT 9223372036854775807"
 # Whose code makes SQL of a query, and runs it.
 OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
+AGGREGATES: frozenset[Any] = frozenset({Avg, Count, Max, Min, Sum})
 _known: dict[Shape, Any] = {}
 
 
@@ -196,7 +198,7 @@ def _compiled_by(operations: Any) -> Unchanged | None:
     own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
     if found is not SQLCompiler or own or any(own_code(kind, kind) for kind in OF_SQL):
         return None
-    return Unchanged([operations, *OF_SQL, *LOOKUPS])
+    return Unchanged([operations, *OF_SQL, *LOOKUPS, *AGGREGATES])
 
 
 def forget() -> None:

@@ -6,7 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from drf_speedups.database import fetched
-from drf_speedups.queries import QUERIES, standing_in
+from drf_speedups.queries import QUERIES, aggregates, standing_in
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.representation import ROWS
 
@@ -67,7 +67,8 @@ ROWS.install()
 assert QUERIES.is_installed(), QUERIES.stepped_aside
 assert ROWS.is_installed(), ROWS.stepped_aside
 counting: tuple[tuple[Any, str, str], ...] = (
-    (standing_in, "recalled", "remembered"), (fetched, "sent", "without a cursor")
+    (standing_in, "recalled", "remembered"), (aggregates, "recalled", "remembered"),
+    (fetched, "sent", "without a cursor"),
 )  # fmt: skip
 for where, function, said in counting:
     setattr(where, function, _counted(said, getattr(where, function)))

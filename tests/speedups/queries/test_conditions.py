@@ -14,8 +14,9 @@ from uuid import UUID
 import pytest
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, Value, lookups
+from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, Sum, Value, lookups
 from django.db.models.functions import Upper
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -190,10 +191,20 @@ def objects(rows):
     """Return what rows have in them, and their number, or the error that comes of asking."""
     try:
         with transaction.atomic():
-            there = rows.all().exists(), rows.all().count()
+            there = rows.all().exists(), rows.all().count(), totals(rows)
             return [told(one) for one in rows.all()], there
     except DatabaseError as error:
         return str(error)
+
+
+def totals(rows):
+    """Return sums and the like of rows, and the statement that gave them."""
+    with CaptureQueriesContext(connection) as seen:
+        found = rows.aggregate(
+            Sum("level"), Max("editor__town__founded"), Count("topics", distinct=True),
+            number=Count("*"), mean=Avg("price"),
+        )  # fmt: skip
+    return found, [one["sql"] for one in seen.captured_queries]
 
 
 def told(row, depth=3):

@@ -4,10 +4,10 @@ from contextvars import ContextVar
 
 import pytest
 from django.db import DatabaseError, connection, models
-from django.db.models import CharField, Q, Transform
+from django.db.models import CharField, Max, Q, Transform
 from django.test.utils import CaptureQueriesContext, isolate_apps, register_lookup
 
-from tests.speedups.library.related_models import Article, Editor, Topic
+from tests.speedups.library.related_models import Article, Editor, Topic, Town
 from tests.speedups.representation.comparing import installed, seed
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +101,18 @@ def test_another_order_of_a_model_that_an_order_leads_to_is_followed(monkeypatch
     stock = [*all_of_them()]
     with installed():
         assert [*all_of_them()] == stock
+
+
+def test_another_table_of_a_model_that_a_sum_leads_to_is_followed(monkeypatch):
+    def all_of_them():
+        for table in (Editor._meta.db_table, Town._meta.db_table, Editor._meta.db_table):
+            monkeypatch.setattr(Editor._meta, "db_table", table)
+            yield asked(lambda: Article.objects.filter(level__gte=0).aggregate(Max("editor__name")))
+
+    stock = [*all_of_them()]
+    with installed():
+        assert [*all_of_them()] == stock
+    assert stock[0] != stock[1]
 
 
 @isolate_apps("tests.speedups.library")

@@ -6,8 +6,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.exceptions import FieldError
 from django.db import DatabaseError, connection, models, transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Avg, Count, Max, Min, Prefetch, Q, Sum
 from django.db.models.functions import Upper
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
@@ -94,6 +95,38 @@ WAYS = {
     "exists not": lambda n: Article.objects.filter(pk=-n).exists(),
     "exists among some": lambda n: Article.objects.order_by("editor__name")[n:].exists(),
     "exists among distinct": lambda n: Article.objects.filter(topics=n).distinct().exists(),
+    "sum": lambda n: Article.objects.filter(pk__gte=n).aggregate(of=Sum("level")),
+    "sum of none": lambda n: Article.objects.filter(pk=-n).aggregate(Sum("price"), Count("pk")),
+    "sums": lambda n: Article.objects.filter(pk__gte=n).aggregate(
+        Sum("price"), Avg("level"), Max("made_at"), Min("title"), of=Count("*")),
+    "sum by another order": lambda n: Article.objects.filter(pk__gte=n).order_by(
+        "editor__name").select_related("editor").aggregate(of=Count("pk"), level=Avg("level")),
+    "sum of joined": lambda n: Article.objects.filter(topics__gte=n).aggregate(
+        Count("topics__word", distinct=True), Max("editor__town__founded"), Count("editor__town")),
+    "sum of values": lambda n: Article.objects.filter(pk__gte=n).values("level").aggregate(
+        Sum("takes"), Max("level")),
+    "sum of an array and JSON": lambda n: Article.objects.filter(pk__gte=n).aggregate(
+        Max("words"), Count("extra"), Max("hour"), Max("mood")),
+    "sum of related": lambda n: Editor.objects.get(pk=n).articles.aggregate(Sum("level")),
+    "sum of distinct": lambda n: Article.objects.filter(topics__gte=n).distinct().aggregate(
+        Sum("level")),
+    "sum of some": lambda n: Article.objects.order_by("pk")[:n].aggregate(Sum("level")),
+    "sum with a value": lambda n: Article.objects.aggregate(of=Sum(models.F("level") + n)),
+    "sum or another": lambda n: Article.objects.filter(pk=-n).aggregate(
+        of=Sum("level", default=0), other=Sum("level", default=n)),
+    "sum of chosen": lambda n: Article.objects.aggregate(
+        of=Sum("level", filter=Q(pk__gte=n)), all=Count("pk", filter=Q())),
+    "sum of years": lambda n: Article.objects.filter(pk__gte=n).aggregate(Max("made_at__year")),
+    "sum of a sum": lambda n: Article.objects.filter(pk__gte=n).annotate(
+        of=Count("topics")).aggregate(Sum("of")),
+    "sum as another type": lambda n: Article.objects.filter(pk__gte=n).aggregate(
+        of=Sum("level", output_field=models.FloatField())),
+    "sum of sums": lambda n: Article.objects.filter(pk__gte=n).aggregate(
+        one=Sum("level"), two=Max("level") - models.F("one")),
+    "no sum": lambda n: Article.objects.filter(pk__gte=n).aggregate(),
+    "sum of no column": lambda n: Article.objects.filter(pk__gte=n).aggregate(Sum("nothing")),
+    "sum of all columns": lambda n: Article.objects.filter(pk__gte=n).aggregate(x=Sum("*")),
+    "sum of texts": lambda n: Article.objects.filter(pk__gte=n).aggregate(Sum("title")),
     "contains": lambda n: Article.objects.filter(pk__gte=n).contains(Article(pk=2)),
     "inherited and hidden": lambda n: list(Reply._base_manager.filter(pk__gte=n)),
     "locked": lambda n: list(Article.objects.select_for_update().filter(pk=n)),
@@ -123,7 +156,7 @@ def outcome(way, number):
         with transaction.atomic():
             found = way(number)
     except (DatabaseError, Article.DoesNotExist, Article.MultipleObjectsReturned,
-            Note.DoesNotExist, OverflowError) as error:  # fmt: skip
+            Note.DoesNotExist, OverflowError, FieldError) as error:  # fmt: skip
         return repr(error)
     return seen(found)
 
@@ -163,6 +196,9 @@ def test_what_is_asked_for_comes_as_with_stock_by_the_same_statements(articles, 
 KNOWN = [way for way in WAYS if way not in {
     "none", "get too large", "ordered by a function",
     "in pieces", "annotated", "values of a date", "values in JSON", "values and more",
+    "sum of distinct", "sum of some", "sum with a value", "sum or another", "sum of chosen",
+    "sum of years", "sum of a sum", "sum as another type", "sum of sums", "no sum",
+    "sum of no column", "sum of all columns", "sum of texts",
     "of a part of a query", "of no query", "prefetched", "SQL of a project's own",
     "SQL with a value", "count of some", "exists among some", "locked", "explained",
 }]  # fmt: skip
