@@ -19,7 +19,6 @@ from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.queries.conditions import Shape, same_values
 from drf_speedups.queries.shapes import (
     AGGREGATES,
-    Tables,
     compiles,
     follows_from_names,
     recalled,
@@ -86,7 +85,7 @@ def aggregate(stock: Any) -> Any:
             return stock(self, *args, **kwargs)
         key, values = (using, "aggregate", *asked, *found[0]), found[1]
         known = recalled(key)
-        if known is None or not known.tables.are_as_before():
+        if known is None:
             named = kwargs | {one.default_alias: one for one in args}
             return _first(query.chain(), using, named, key, values)
         (row,) = fetch(connection, known.sql, values, whole=True)[1]()
@@ -99,7 +98,6 @@ class _Aggregated(NamedTuple):
     """What is kept of a query's sums and the like."""
 
     sql: str
-    tables: Tables
     names: list[str]
     converters: dict[int, Any]  # by the value's place
 
@@ -132,14 +130,14 @@ def _function(name: str | None, asked: Any) -> Shape | None:
 
 def _first(query: Any, using: str, named: Any, key: Shape, values: Any) -> Any:
     """Let Django's own code ask, and keep what it has sent."""
-    connection, joined = connections[using], len(query.alias_map)
+    connection = connections[using]
     with _noted(connection) as seen:
         answer = query.get_aggregation(using, named)
     found = query.annotation_select
     same = len(seen) == 1 and same_values(seen[0][1], values)
     if same and all(map(_is_of_column, found.values())) and follows_from_names(query):
         converters = query.get_compiler(using).get_converters(found.values())
-        remember(key, _Aggregated(seen[0][0], Tables(query, joined), [*found], converters))
+        remember(key, _Aggregated(seen[0][0], [*found], converters))
     return answer
 
 

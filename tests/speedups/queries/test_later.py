@@ -4,7 +4,7 @@ from contextvars import ContextVar
 
 import pytest
 from django.db import DatabaseError, connection, models
-from django.db.models import CharField, Max, Q, Transform
+from django.db.models import CharField, Q, Transform
 from django.test.utils import CaptureQueriesContext, isolate_apps, register_lookup
 
 from tests.speedups.library.related_models import Article, Editor, Topic
@@ -101,21 +101,6 @@ def test_another_order_of_a_model_that_an_order_leads_to_is_followed(monkeypatch
     stock = [*all_of_them()]
     with installed():
         assert [*all_of_them()] == stock
-
-
-def test_another_table_of_a_model_that_a_sum_leads_to_is_followed(monkeypatch):
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE others AS SELECT * FROM {Editor._meta.db_table}")
-
-    def all_of_them():
-        for table in (Editor._meta.db_table, "others", Editor._meta.db_table):
-            monkeypatch.setattr(Editor._meta, "db_table", table)
-            yield asked(lambda: Article.objects.filter(level__gte=0).aggregate(Max("editor__name")))
-
-    stock = [*all_of_them()]
-    with installed():
-        assert [*all_of_them()] == stock
-    assert stock[0] != stock[1]
 
 
 @isolate_apps("tests.speedups.library")
