@@ -1,7 +1,8 @@
-"""Django's own queries, compiled once for all that differ in values only.
+"""Django's own queries, built and compiled once for all that differ in values only.
 
 shapes        what the SQL of a query follows from, but for its values
 conditions    the same of its joins and conditions
+building      what stands in the place of the method that puts conditions into a query
 aggregates    what stands in the place of those that count rows, or ask for sums and the like
 standing_in   what stands in the place of the methods that run a SELECT
 """

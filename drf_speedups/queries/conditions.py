@@ -75,7 +75,7 @@ def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[
     unless(connection.vendor == "postgresql", "other databases have lookups of their own")
     unless(query.alias_cols, "its columns have no table")
     values: list[Any] = []
-    joins = [_join(alias, join, bool(query.alias_refcount[alias]))
+    joins = [joined(alias, join, bool(query.alias_refcount[alias]))
              for alias, join in query.alias_map.items()]  # fmt: skip
     named = [(table, *aliases) for table, aliases in query.table_map.items()]
     where = _node(query.where, connection, values, within) if query.where.children else ()
@@ -88,7 +88,8 @@ def same_values(some: Any, others: Any) -> bool:
     return [(type(one), one) for one in some] == [(type(one), one) for one in others]
 
 
-def _join(alias: str, join: Any, used: bool) -> Shape:
+def joined(alias: str, join: Any, used: bool) -> Shape:
+    """Return what the SQL of a join follows from. Raises `StepAside` if that is not known."""
     if type(join) is BaseTable:
         return alias, join.table_name, used
     along = join.join_field
@@ -112,11 +113,8 @@ def _node(node: Any, connection: Any, values: list[Any], within: Within) -> Shap
 
 
 def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> Shape:
-    kind: Any = type(lookup)
-    known = kind in LOOKUPS and type(lookup.lhs) is Col and not lookup.bilateral_transforms
-    unless(known, "a condition that is not known")
-    column, field, asked = lookup.lhs, lookup.lhs.output_field, lookup.rhs
-    unless(_is_genuine(kind, field), "a condition with code of its own")
+    check_lookup(lookup)
+    kind, column, field, asked = type(lookup), lookup.lhs, lookup.lhs.output_field, lookup.rhs
     start = kind, column.alias, column.target.column, field
     if type(asked) is bool and (kind in OF_NULL or (kind in EXACT and column.conditional)):
         return *start, asked  # it is in the SQL
@@ -127,6 +125,14 @@ def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> 
     sql, found = lookup.process_rhs(None, connection)
     values += found
     return *start, sql if isinstance(sql, str) else tuple(sql)
+
+
+def check_lookup(lookup: Any) -> None:
+    """Raise `StepAside` unless a condition compares a column by Django's own code."""
+    kind: Any = type(lookup)
+    known = kind in LOOKUPS and type(lookup.lhs) is Col and not lookup.bilateral_transforms
+    unless(known, "a condition that is not known")
+    unless(_is_genuine(kind, lookup.lhs.output_field), "a condition with code of its own")
 
 
 def _subquery(asked: Any, connection: Any, values: list[Any], within: Within) -> Shape:

@@ -90,11 +90,12 @@ def follows_from_names(query: Any) -> bool:
     along: list[Any] = [one.join_field for one in query.alias_map.values() if type(one) is Join]
     models = {query.model, *(model for one in along for model in (one.model, one.related_model))}
     columns: set[Any] = {type(one) for model in models for one in model._meta.concrete_fields}
-    return all(_is_selected_by_name(one) for one in columns)
+    return all(is_selected_by_name(one) for one in columns)
 
 
 @functools.lru_cache(MOST_CLASSES)
-def _is_selected_by_name(kind: Any) -> bool:
+def is_selected_by_name(kind: Any) -> bool:
+    """Tell whether a column of this class stands in SQL as its name, and nothing more."""
     for name in ("get_col", "cached_col", "select_format"):
         owner = next(one for one in kind.__mro__ if name in vars(one))
         if not (is_framework_s(owner) and is_genuine(owner, vars(owner)[name])):

@@ -18,7 +18,7 @@ from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
 
 from drf_speedups.database.fetched import fetch_rows
 from drf_speedups.eligibility import changes
-from drf_speedups.queries import shapes
+from drf_speedups.queries import building, shapes
 from drf_speedups.queries.aggregates import aggregate, get_count, has_results
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.queries.shapes import Tables, compiles, lasts, limits, recalled, remember, shape
@@ -95,12 +95,14 @@ STANDING_IN: tuple[StandIn, ...] = (
     (Query, "get_count", get_count),
     (Query, "has_results", has_results),
     (QuerySet, "aggregate", aggregate),
+    (Query, "add_q", building.add_q),
 )
 
 
 def _forget() -> None:
     changes.forget()
     shapes.forget()
+    building.forget()
 
 
 QUERIES = StandIns("queries", lambda: STANDING_IN, _forget)

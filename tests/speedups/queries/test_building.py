@@ -1,0 +1,222 @@
+"""Conditions that were built before leave a query as Django's own code leaves it.
+
+`FUZZ_EXAMPLES=2000 pytest tests/speedups/queries/test_building.py` looks for longer.
+"""
+
+from unittest import mock
+
+import pytest
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.models import Count, F, FilteredRelation, Q
+from django.db.models.expressions import BaseExpression
+from django.db.models.sql import Query
+from django.db.models.sql.datastructures import BaseTable, Join
+from django.test.utils import register_lookup
+from django.utils.functional import SimpleLazyObject
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drf_speedups.queries import building
+from tests.speedups.library.related_models import Article, Editor, Note, Topic
+from tests.speedups.queries.test_conditions import EXAMPLES, STEPS, compared
+from tests.speedups.representation.comparing import installed
+
+WITHIN = BaseExpression, Query, Join, BaseTable, models.sql.where.WhereNode
+ASIDE = {"_constructor_args", "identity", "filtered_relation", "convert_value"}
+
+
+def state(value):
+    """Return all that is in a query, or in a part of it."""
+    if isinstance(value, WITHIN) or type(value).__repr__ is object.__repr__:
+        found = {name: state(one) for name, one in vars(value).items() if name not in ASIDE}
+        return type(value), sorted(found.items())
+    if isinstance(value, dict):
+        return [(name, state(one)) for name, one in value.items()]
+    if isinstance(value, list | tuple):
+        return type(value), [state(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return type(value), sorted(map(repr, value))
+    return type(value), repr(value), getattr(value, "model", None)  # a field's is in its place
+
+
+def made(way, *args):
+    """Return what is in the query of a query set, or what making it raises."""
+    try:
+        return state(way(*args).query)
+    except (ValueError, TypeError, FieldError, OverflowError) as error:
+        return repr(error)
+
+
+def same_as_with_stock(*ways):
+    """Compare what ways to make a query set give, one after the other."""
+    stock = [made(way) for way in ways]
+    with installed():
+        assert [made(way) for way in ways] == stock
+        assert [made(way) for way in ways] == stock
+
+
+def _named(pairs):
+    return tuple({name: value for one in side for name, value in one.items()}
+                 for side in zip(*pairs, strict=True))  # fmt: skip
+
+
+calls = st.lists(st.lists(compared(), min_size=1, max_size=3).map(_named), min_size=1, max_size=2)
+
+
+@pytest.mark.timeout(0 if EXAMPLES else 120)
+@settings(
+    max_examples=EXAMPLES or 150, derandomize=not EXAMPLES, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(calls, st.lists(st.sampled_from([*STEPS]), max_size=2), st.lists(st.sampled_from([*STEPS])))
+def test_a_query_drawn_at_random_is_as_stock_makes_it(db, conditions, before, after):
+    def rows(at):
+        found = Article.objects.all()
+        for step in before:
+            found = STEPS[step](found)
+        for pair in conditions:
+            found = found.filter(**pair[at])
+        for step in after:
+            found = STEPS[step](found)
+        return found
+
+    stock = [made(rows, at) for at in range(2)]
+    with installed():
+        for _ in range(2):
+            assert [made(rows, at) for at in range(2)] == stock
+
+
+def _lazily(made):
+    return SimpleLazyObject(lambda: made)
+
+
+def by(*args, **kwargs):
+    """Return what filters rows."""
+    return lambda rows: rows.filter(*args, **kwargs)
+
+
+ADA, BOB = Editor(pk=1, name="Ada"), Editor(pk=2, name="Bob")
+WAYS = {
+    "a row": [by(editor=ADA), by(editor=BOB)],
+    "a lazy row": [
+        by(editor=_lazily(ADA)), by(editor=_lazily(BOB)),
+        by(editor=BOB), by(editor=_lazily(None)),
+        by(title=_lazily("t1")), by(title="t1"),
+    ],
+    "a row that is not saved": [
+        by(editor=ADA), by(editor=Editor()),
+    ],
+    "a row of another model": [
+        by(editor=ADA), by(editor=Topic(pk=1)),
+        by(level=ADA), by(topics=Topic(pk=1)),
+    ],
+    "nothing": [
+        by(title="t1", editor=1), by(title="t1", editor=None),
+        by(title=None, editor=1), by(level__gt=None),
+        by(title=""), by(title__iexact=None),
+    ],
+    "another type": [
+        by(level=1), by(level="a"),
+        by(level=F("big")), by(level=[1]),
+        by(mood=Article.Mood.SAD), by(mood="sad"),
+    ],
+    "lists": [
+        by(level__in=[1, 2]), by(level__in=(1, 2)),
+        by(level__in={1}), by(level__in=[]),
+        lambda rows: rows.filter(level__in=iter([1])), by(level__in=[F("big")]),
+        by(level__in=[None, 1]), by(editor__in=[ADA, 2]),
+        by(level__in=5), by(level__range=[1, 2]),
+        by(editor__in=Editor.objects.filter(name="Ada")),
+    ],
+    "joins": [
+        by(topics__word="a", topics__town__name="Ulm"),
+        lambda rows: rows.filter(topics__word="b", topics__town__name="Bonn").filter(topics=1),
+        lambda rows: rows.filter(topics__word="b", topics__town__name="").exclude(topics__word="c"),
+        lambda rows: rows.filter(topics__word="a", topics__town__name="b") | rows.filter(topics=2),
+        by(editor__town__name="a", reviewer__town__name="b", note__text="c"),
+        lambda rows: rows.filter(reviewer__chief__town__name="a").order_by("reviewer__name"),
+    ],
+    "sticky": [
+        lambda rows: rows._next_is_sticky().filter(topics__word="a").filter(topics__weight=1),
+        lambda rows: rows._next_is_sticky().filter(topics__word="b").filter(topics__weight=2),
+    ],
+    "what was there before": [
+        lambda rows: rows.annotate(words=Count("topics")).filter(title="a"),
+        lambda rows: rows.alias(title2=F("body")).filter(title2="a", title="b"),
+        lambda rows: rows.annotate(mine=FilteredRelation("topics", condition=Q(topics__word="a"))
+                                   ).filter(mine__word="b"),
+        lambda rows: rows.filter(title="a").filter(title="b"), by(title="b"),
+        lambda rows: rows.order_by("editor__name").filter(title="b"),
+        lambda rows: rows.select_related("editor").filter(editor__name="b"),
+        lambda rows: rows.values("title").filter(title="b"),
+        lambda rows: rows.extra(where=["1 = 1"]).filter(title="b"),
+    ],
+    "other calls": [
+        by(Q(title="a"), level=1), by(("title", "a")),
+        by(Q(title="a")), lambda rows: rows.exclude(title="a"),
+        by(title="a"), lambda rows: rows.complex_filter({"title": "a"}),
+        by(), by(title="a", pk=1, id=2),
+        by(nothing=1), by(title__nothing=1),
+        by(title__isnull=True), by(title__isnull=False),
+        by(made_at__year=2026), by(extra__a=1),
+        by(is_open=True), by(is_open=False),
+        lambda rows: rows.none().filter(title="a"), lambda rows: rows[:3].filter(title="a"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ways", WAYS.values(), ids=WAYS)
+def test_a_query_is_as_stock_makes_it(db, ways):
+    same_as_with_stock(*[lambda way=way: way(Article.objects.all()) for way in ways])
+
+
+def test_related_rows_are_asked_for_as_with_stock(db):
+    same_as_with_stock(
+        lambda: ADA.articles.filter(level=1), lambda: BOB.articles.exclude(level=1),
+        lambda: Article(pk=1).topics.filter(weight=1), lambda: Article(pk=2).topics.all(),
+        lambda: Note.objects.filter(article=Article(pk=1)),
+    )  # fmt: skip
+
+
+def test_what_is_found_once_is_looked_for_no_more(db):
+    with installed():
+        Article.objects.filter(topics__word="a", editor=ADA)
+        with mock.patch.object(Query, "setup_joins", side_effect=AssertionError) as looks:
+            vars(building._builds())["_again_at"] += 60
+            assert Article.objects.filter(topics__word="b", editor=BOB).query.where.children
+            assert not looks.called
+
+
+def test_lookups_that_somebody_registers_later_are_used(db):
+    class Louder(models.lookups.Exact):
+        """Compares in its own way."""
+
+    def both():
+        yield made(lambda: Article.objects.filter(title="a"))
+        with register_lookup(models.CharField, Louder), register_lookup(models.TextField, Louder):
+            yield made(lambda: Article.objects.filter(title="a"))
+        yield made(lambda: Article.objects.filter(title="a"))
+
+    stock = [*both()]
+    with installed():
+        assert [*both()] == stock
+    assert stock[0] == stock[2] != stock[1]
+
+
+def test_what_somebody_puts_in_the_place_of_django_s_own_code_is_run(db):
+    with installed():
+        Article.objects.filter(title="a")
+        with mock.patch.object(Query, "build_filter", side_effect=LookupError):
+            vars(building._builds())["_again_at"] = 0  # a second later
+            with pytest.raises(LookupError):
+                Article.objects.filter(title="b")
+
+
+def test_a_list_that_changes_later_does_not_change_the_query(db):
+    with installed():
+        for levels in ([1, 2], [3, 4]):
+            rows = Article.objects.filter(level__in=levels)
+            levels.append(5)
+            (condition,) = rows.query.where.children
+            assert vars(condition)["rhs"] == levels[:2]
