@@ -35,6 +35,7 @@ COLUMNS = frozenset({
     models.SmallIntegerField, models.TextField, models.TimeField, models.URLField,
     models.UUIDField,
 })  # fmt: skip
+FILES = frozenset({models.FileField, models.ImageField})  # read by a descriptor that makes objects
 AUTO = frozenset({models.AutoField, models.BigAutoField, models.SmallAutoField})
 DESCRIPTORS = frozenset({DeferredAttribute, ForeignKeyDeferredAttribute})
 OF_COLUMNS = frozenset({  # asked for where a column has one
@@ -98,10 +99,10 @@ def _check_columns(model: Any) -> None:
         unless(plain, f"{model.__name__}.{field.attname} is read through code of its own")
 
 
-def check_column(field: Any) -> Any:
+def check_column(field: Any, among: frozenset[Any] = COLUMNS) -> Any:
     """Return the Django field whose code a column has. Raises `StepAside` for other code."""
     for known in type(field).__mro__:
-        if known in COLUMNS:
+        if known in among:
             check_members(type(field), Role(known, asked_for=OF_COLUMNS), FIELD)
             within = field.target_field if field.is_relation else getattr(field, "base_field", None)
             if within is not None:

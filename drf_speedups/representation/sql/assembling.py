@@ -12,6 +12,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.representation.sql.by_key import RowByRow
 from drf_speedups.representation.sql.columns import ELSEWHERE, HOLE, ODD, SKIP
+from drf_speedups.representation.sql.files import Show, filled_in
 from drf_speedups.representation.sql.prefetched import Fetched, Written
 from drf_speedups.representation.sql.scopes import Hole, Part
 from drf_speedups.representation.sql.texts import Texts
@@ -28,6 +29,7 @@ class Around(NamedTuple):
 
     urls: dict[Texts, list[tuple[tuple[str, str], tuple[str, str]]]]  # marks, and what they mean
     zone: tzinfo
+    files: list[Show]
 
 
 class Lasting(JSONEncoder):
@@ -44,7 +46,7 @@ _encode = Lasting(ensure_ascii=False, allow_nan=False, separators=(",", ":")).en
 
 
 def around(plan: Texts, serializer: Any, here: Surroundings) -> Around:
-    """Return what stands around the keys in this request's URLs, and its zone.
+    """Return what stands around the keys in this request's URLs, its zone, what shows its files.
 
     Raises `StepAside`.
     """
@@ -52,7 +54,7 @@ def around(plan: Texts, serializer: Any, here: Surroundings) -> Around:
         one: [(link.marks, link.around(serializer, here)) for link in one.links]
         for one in (plan, *plan.beside())
     }
-    return Around(urls, here.zone)
+    return Around(urls, here.zone, [one.shown_by(serializer) for one in plan.files])
 
 
 def assembled(
@@ -69,7 +71,7 @@ def assembled(
                 return None
             parts[level, number] = level.together(found, _linked(filled, here.urls[one]))
     filled = _filled_in(rows, plan, texts, fetched, parts, here)
-    return None if filled is None else _linked(filled, here.urls[plan])
+    return None if filled is None else filled_in(_linked(filled, here.urls[plan]), here.files)
 
 
 def _filled_in(

@@ -19,6 +19,7 @@ from drf_speedups.representation.members import Member, descriptor, shows_as_eve
 from drf_speedups.representation.sql import columns
 from drf_speedups.representation.sql.by_key import RowByRow
 from drf_speedups.representation.sql.columns import HOLE, NULL, ODD, SKIP
+from drf_speedups.representation.sql.files import File
 from drf_speedups.representation.sql.links import Link
 from drf_speedups.representation.sql.plain_rows import (
     Relation,
@@ -43,6 +44,7 @@ class Texts:
         self.models: set[Any] = whole.models if whole else set()  # whose rows are written
         self.kinds: set[Any] = whole.kinds if whole else set()  # by which serializers
         self.within: list[Any] = whole.within if whole else []  # those around what is written now
+        self.files: list[File] = whole.files if whole else []
         self.follows = False  # whether there are others than the query's own
         self.asks = False  # whether Django would ask for some of them row by row
         self.is_data = True  # whether JSON has all that the framework's data have
@@ -72,7 +74,8 @@ class Texts:
     def gives_data(self) -> bool:
         """Tell whether the JSON does for data, and the fetched rows alone would not."""
         all_of_it = [self, *self.beside()]
-        return any(one.asks for one in all_of_it) and all(one.is_data for one in all_of_it)
+        asks = self.files or any(one.asks for one in all_of_it)
+        return bool(asks) and all(one.is_data for one in all_of_it)
 
     def _object(self, kind: Any, scope: Scope) -> str:
         unless(kind.to_representation is ROW.to_representation, f"{kind.__name__}.to_representation"
@@ -146,6 +149,8 @@ class Texts:
             return self._one(name, scope, NULL, lambda texts, end: texts._object(kind, end))
         if isinstance(field, relations.RelatedField):
             return self._relation(field, name, scope)
+        if isinstance(field, serializers.FileField):
+            return self._file(field, name, scope)
         column = stored_column(scope.model, name)
         unless(column is not None, f"{name} is no column of {scope.model.__name__}")
         return self._written(field, column, scope)
@@ -153,6 +158,11 @@ class Texts:
     def _written(self, field: Any, column: Any, scope: Scope) -> str:
         self.is_data &= columns.is_data(field, column)
         return f"coalesce({columns.written(field, column, scope.ref(column))}, {NULL})"
+
+    def _file(self, field: Any, name: str, scope: Scope) -> str:
+        file = File.of(field, scope.model, name, len(self.files))
+        self.files.append(file)
+        return f"coalesce({file.sql(scope.ref(file.column))}, {NULL})"
 
     def _relation(self, field: Any, name: str, scope: Scope) -> str:
         column = stored_column(scope.model, name, relation=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +16,15 @@ from rest_framework.test import APIRequestFactory
 
 from drf_speedups.queries import QUERIES
 from drf_speedups.representation import ROWS
-from tests.speedups.library.related_models import Article, Editor, Note, Reply, Topic, Town
+from tests.speedups.library.related_models import (
+    Article,
+    Editor,
+    Note,
+    Reply,
+    Signing,
+    Topic,
+    Town,
+)
 
 factory = APIRequestFactory()
 MOMENT = datetime(2026, 3, 29, 0, 59, 59, 120, tzinfo=UTC)
@@ -37,6 +46,7 @@ def installed() -> Iterator[None]:
 def answered(view: Any, path: str = "/", **kwargs: Any) -> tuple[Any, ...]:
     """Return status, headers, body, and the data as whoever looks at it afterwards sees it."""
     headers = {"HTTP_ACCEPT": "application/json", **kwargs.pop("headers", {})}
+    Signing.signatures = itertools.count()
     response = view(factory.get(path, **headers), **kwargs)
     response.render()
     return response.status_code, dict(response.headers), response.content, repr(response.data)
@@ -72,14 +82,14 @@ def _insert() -> None:
     ]
     Town.objects.bulk_create(towns)
     Topic.objects.bulk_create([
-        Topic(id=number, word=word, weight=weight, town=town)
+        Topic(id=number, word=word, weight=weight, town=town, icon=("", "icon", "i*")[number % 3])
         for number, word, weight, town in (
             (1, "b", 1.0, towns[0]), (2, "a", 0.1, None), (3, "b", 1e-300, towns[1]),
             (4, "é\U0001f98a", -0.0, towns[0]), (-1, "c", 2.0, None))
     ])  # fmt: skip
     Editor.objects.bulk_create([
-        Editor(id=1, name="Ada", town=towns[0], hired=MOMENT),
-        Editor(id=2, name="", town=towns[1], chief_id=1),
+        Editor(id=1, name="Ada", town=towns[0], hired=MOMENT, portrait="é %/1.png"),
+        Editor(id=2, name="", town=towns[1], chief_id=1, portrait=""),
         Editor(id=3, name="Bob %s %", town=towns[2], chief_id=2),
     ])  # fmt: skip
     numbers = range(1, 8)
@@ -114,4 +124,5 @@ def _article(number: int, towns: list[Town]) -> Article:
         takes=timedelta(days=number, microseconds=5) if odd else None,
         words=["a", 'b"'] if odd else [], extra={"b": 1.0, "a": [1]} if odd else None,
         address="::1" if odd else "10.0.0.1",
+        cover=(None, "", "a.png", "é ü/100%.png", "\u2028\x07\"\\'?#.png")[number % 5],
     )  # fmt: skip

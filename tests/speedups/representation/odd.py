@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 from django.db import connection, models
+from django.db.models.fields.files import ImageFieldFile
 from django.db.models.signals import post_init
 from rest_framework import serializers
 
@@ -24,6 +25,33 @@ def listening(model: Any = Article, name: str = "title") -> Iterator[None]:
         yield
     finally:
         post_init.disconnect(change, sender=model)
+
+
+class Thumbnail(ImageFieldFile):
+    """A file with a URL of its own."""
+
+    @property
+    def url(self) -> str:
+        """Return where a small one is."""
+        return f"/small/{self.instance.pk}/{self.name}"
+
+
+def thumbnails() -> Any:
+    """Let files of articles be such ones."""
+    return mock.patch.object(Article._meta.get_field("cover"), "attr_class", Thumbnail)
+
+
+@contextlib.contextmanager
+def noted_size() -> Iterator[None]:
+    """Let Django look at a file whose size is not noted yet, which is not there."""
+    column: Any = Article._meta.get_field("cover")
+    Article.objects.filter(id=2).update(level=0)
+    post_init.connect(column.update_dimension_fields, sender=Article)
+    try:
+        with mock.patch.object(column, "width_field", "level"):
+            yield
+    finally:
+        post_init.disconnect(column.update_dimension_fields, sender=Article)
 
 
 class Louder(models.CharField):
@@ -104,7 +132,7 @@ def unsorted() -> Iterator[None]:
 ODD: dict[str, Callable[[], Any]] = {
     "none": contextlib.nullcontext, "post_init": listening, "from_db_value": louder,
     "editors heard": lambda: listening(Editor, "name"), "foreign": foreign, "patched": patched,
-    "unsorted": unsorted,
+    "unsorted": unsorted, "thumbnails": thumbnails, "noted size": noted_size,
     "from_db": lambda: mock.patch.object(Article, "from_db", classmethod(_from_db), create=True),
     "descriptor": lambda: mock.patch.object(Article, "title", Shown()),
     "infinity": _changed("UPDATE library_article SET made_at = 'infinity' WHERE id = 2"),

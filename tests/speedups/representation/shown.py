@@ -58,6 +58,26 @@ class Method(serializers.SerializerMethodField):
         return "its own"
 
 
+class OwnFile(serializers.FileField):
+    """Shows a file in its own way."""
+
+    def to_representation(self, value: Any) -> Any:
+        return f"{value.instance.pk}: {super().to_representation(value)}"
+
+
+class Crowded(serializers.FileField):
+    """Shows URLs where there are few other fields."""
+
+    use_url = property(lambda self: len(self.parent.fields) < 3)
+
+
+class Checked(serializers.ImageField):
+    """Looks at what is sent, and shows it as ever."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data)
+
+
 class Made(serializers.CharField):
     """Made in its own way."""
 
@@ -130,6 +150,11 @@ class Methodical(serializers.ModelSerializer):
         return [row.name, self.context["request"].path, type(self.parent).__name__]
 
 
+FILES = serializer(Editor, "portrait", "name")
+CROWDED = serializer(Editor, "portrait", "name", portrait=Crowded())
+ICON = serializer(Topic, "icon", "word")
+TREE_OF_FILES = serializer(Editor, "staff", "portrait", "articles", staff=FILES(many=True),
+                           articles=serializer(Article, "cover")(many=True))  # fmt: skip
 TOWN = serializer(Town, "id", "name", "code", "founded")
 TOPIC = serializer(Topic, "id", "word", "weight")
 TOPIC_IN_TOWN = serializer(Topic, "word", "town", town=TOWN())
@@ -215,6 +240,18 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "editor as text": lambda: FIELD.StringRelatedField(source="place"),
     "reviewer key": lambda: FIELD.PrimaryKeyRelatedField(
         source="reviewer", read_only=True, pk_field=FIELD.CharField()),
+    "name of a file": lambda: FIELD.FileField(source="cover", use_url=False),
+    "file of its own": lambda: OwnFile(source="cover"),
+    "crowded file": lambda: CROWDED(source="editor"),
+    "checked file": lambda: Checked(source="cover"),
+    "text of a file": lambda: FIELD.CharField(source="cover"),
+    "portrait": lambda: FIELD.FileField(source="editor.portrait"),
+    "portrait, maybe": lambda: FIELD.ImageField(source="reviewer.portrait", allow_null=True),
+    "portrait, left out": lambda: FIELD.ImageField(source="reviewer.portrait", read_only=True),
+    "no file": lambda: FIELD.FileField(source="title"),
+    "editor's files": lambda: TREE_OF_FILES(source="editor"),
+    "reviewer's file": lambda: FILES(source="reviewer"),
+    "icons": lambda: ICON(source="topics", many=True),
     "hidden": lambda: FIELD.HiddenField(default=1),
     "unread": lambda: FIELD.CharField(write_only=True),
     "count": lambda: FIELD.IntegerField(required=False),

@@ -1,5 +1,6 @@
 """Faults that serializing otherwise invites, put in one by one; the drawn view sets find each."""
 
+import functools
 import re
 from typing import Any
 from unittest import mock
@@ -11,6 +12,7 @@ from drf_speedups.representation import finished, installing, members, reading, 
 from drf_speedups.representation.sql import (
     assembling,
     columns,
+    files,
     plain_rows,
     prefetched,
     rows,
@@ -99,6 +101,21 @@ FAULTS: dict[str, tuple[tuple[Any, str, Any], Spec]] = {
     "pages are late for changes": (
         (finished.Waiting, "before", lambda _self, execute, *args: execute(*args)),
         Spec(view="marking", pages="numbers")),
+    "files are shown to whoever asked first": (
+        (files, "copied", lambda field, _parent: field), Spec(shown=("id", "cover"))),
+    "storages are asked again for data": (
+        (files.File, "check", nothing), Spec(shown=("icons", "first link"))),
+    "files of a column's own kind have no row": (
+        (files.File, "check", nothing), Spec(shown=("id", "cover"), odd="thumbnails")),
+    "code of a file field's own is not looked at": (
+        (files, "own_members", lambda *_: []), Spec(shown=("id", "title", "crowded file"))),
+    "storages are asked in another order": (
+        (assembling, "filled_in",
+         lambda found, shows: [*reversed(files.filled_in(found[::-1], shows) or [])]),
+        Spec(shown=("id", "icons"))),
+    "storages are asked once for a name": (
+        (files.File, "shown_by", lambda self, one, stock=files.File.shown_by: functools.cache(
+            stock(self, one))), Spec(shown=("id", "icons"))),
     "data that was given away counts as unread": (
         (finished.Finished, "unread", lambda self: self.make is not None), Spec(view="twice")),
     "what is patched later is passed by": (
