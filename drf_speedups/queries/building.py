@@ -1,20 +1,21 @@
 """What stands in the place of the method that puts conditions into a query.
 
 From `editor__name="Ada"` Django finds the column, the joins that lead there and the class that
-compares: for the first conditions of a query the same each time. Only the values are others, and
-Django's own classes take them.
+compares: for the same names, and the same joins before, the same each time. Only the values are
+others, and Django's own classes take them.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import Model, Q
 from django.db.models.sql import Query
 from django.db.models.sql.query import JoinPromoter
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, WhereNode
 
 from drf_speedups.eligibility.changes import own_code
-from drf_speedups.eligibility.reasons import StepAside
+from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries.conditions import (
     LOOKUPS,
@@ -27,21 +28,58 @@ from drf_speedups.queries.conditions import (
 )
 from drf_speedups.queries.shapes import OF_SQL, is_selected_by_name, recalled, remember
 
-PLAIN = {*VALUES, bool}
 LISTS = {list, tuple}
 MOST_CONDITIONS = 10  # of one call
+MORE = {"base_table", "_lookup_joins"}  # that nobody changes, but for putting another there
 BUILDING: tuple[Any, ...] = *OF_SQL, JoinPromoter, Q
 
 
-class _Built(NamedTuple):
-    """What conditions make of a query that has none."""
+class _Comparison(NamedTuple):
+    """A condition without its value."""
 
-    lookups: list[tuple[Any, Any, str]]  # the class, the column, the name of the class there
+    kind: Any
+    column: Any
+    name: str  # by which the column knows the class
+
+    def of(self, value: Any) -> Any:
+        """Return the condition. Raises `StepAside` if another one is made of this value."""
+        unless(self.column.get_lookup(self.name) is self.kind, "another lookup of this name")
+        made = self.kind(self.column, value)
+        unless(made.rhs is not None and made.rhs != "", "some databases are asked for NULL")
+        return made
+
+
+class _OfNull(NamedTuple):
+    """A condition whose value chose its class."""
+
+    condition: Any
+
+    def of(self, _value: Any) -> Any:
+        """Return the condition."""
+        return self.condition
+
+
+class _Node(NamedTuple):
+    """Conditions that are joined, by AND, say."""
+
+    connector: str
+    negated: bool
+    parts: list[Any]
+
+    def of(self, values: Iterator[Any]) -> Any:
+        """Return the conditions. Raises `StepAside` if others are made of these values."""
+        return WhereNode([_of(part, values) for part in self.parts], self.connector, self.negated)
+
+
+class _Built(NamedTuple):
+    """What conditions have made of a query."""
+
+    conditions: list[Any]
     alias_map: dict[str, Any]
     alias_refcount: dict[str, int]
     table_map: dict[str, list[str]]
     used_aliases: set[str]
-    own: dict[str, Any]  # what is kept beside these
+    more: dict[str, Any]  # other attributes that it has then
 
 
 def add_q(stock: Any) -> Any:
@@ -49,103 +87,148 @@ def add_q(stock: Any) -> Any:
 
     @functools.wraps(stock)
     def add_q(self: Any, q_object: Any, reuse_all: bool = False) -> None:
-        key = None if reuse_all else _key(self, q_object)
-        known: _Built | None = None if key is None else recalled(key)
-        lookups = _with_values(known, q_object.children) if known else None
-        if known and lookups:
-            _build(self, known, lookups)
-            return
+        values: list[Any] = []
+        try:
+            key = None if reuse_all else _key(self, q_object, values)
+            known = key and recalled(key)
+            if known:
+                _build(self, known, values)
+                return
+        except StepAside:
+            key = known = None
+        before = len(self.where.children)
         stock(self, q_object, reuse_all)
-        if key and not known and _is_known(self, len(q_object.children)):
-            remember(key, _built(self))
+        if key:
+            _remember(key, self, before, values)
 
     return add_q
 
 
-def _key(query: Any, condition: Any) -> Shape | None:
-    """Return what all but the values follows from, None if that may be more than names."""
-    plain = type(condition) is Q and condition.connector == AND and not condition.negated
-    if not (plain and type(query) is Query and _is_new(query) and _builds()):
-        return None
-    parts: list[Any] = []
-    for child in condition.children:
-        kind = _kind(child[1]) if type(child) is tuple and type(child[0]) is str else None
-        if kind is None or len(parts) == MOST_CONDITIONS:
-            return None
-        parts.append((child[0], kind))
+def _key(query: Any, condition: Any, values: list[Any]) -> Shape | None:
+    """Return what all but the values follows from, and note these.
+
+    Raises `StepAside` where that may be more than names.
+    """
+    unless(type(query) is Query and _is_plain(query) and _builds(), "more than joins is looked at")
+    asked = _asked(condition, values)
+    unless(len(values) <= MOST_CONDITIONS, "too many conditions")
     meta = query.get_meta()
-    return ("where", query.model, meta.db_table, Same(meta.concrete_fields), *parts)
+    start = "where", query.model, meta.db_table, Same(meta.concrete_fields), query.alias_prefix
+    return (*start, *_joins(query), asked) if query.alias_map else (*start, asked)
 
 
-def _is_new(query: Any) -> bool:
-    return query.alias_cols and not (
-        query.alias_map or query.where.children or query.annotations or query.table_map
-        or query.used_aliases or query.external_aliases or query._filtered_relations
-    )  # fmt: skip
+def _is_plain(query: Any) -> bool:
+    where, more = query.where, query.annotations or query.external_aliases
+    whole = type(where) is WhereNode and where.connector == AND and not where.negated
+    return query.alias_cols and whole and not (more or query._filtered_relations)
+
+
+def _joins(query: Any) -> Shape:
+    used = query.alias_refcount
+    return (
+        *[joined(alias, join, used[alias]) for alias, join in query.alias_map.items()],
+        *[(table, *aliases) for table, aliases in query.table_map.items()],
+        frozenset(query.used_aliases),
+    )
+
+
+def _asked(condition: Any, values: list[Any]) -> Shape:
+    unless(type(condition) is Q, "an expression")
+    parts: list[Any] = [condition.connector, condition.negated]
+    for child in condition.children:
+        if type(child) is tuple:
+            name, value = child
+            parts.append((name, value if _chooses(value) else _kind(value)))
+            values.append(value)
+        else:
+            parts.append(_asked(child, values))
+    return tuple(parts)
+
+
+def _chooses(value: Any) -> bool:
+    """Tell whether a value may choose the class of a condition: NULL or not."""
+    return value is None or type(value) is bool
 
 
 def _kind(value: Any) -> Any:
     """Return what Django looks at in a value while it looks for the column."""
     kind = value.__class__  # also of what a lazy object stands for
-    if kind in PLAIN:
+    if kind in VALUES:
         return "value"
-    if kind in LISTS:
-        return kind if all(type(one) in PLAIN for one in value) else None
-    return kind if issubclass(kind, Model) and not hasattr(kind, "resolve_expression") else None
+    if kind in LISTS and all(type(one) in VALUES for one in value):
+        return kind
+    row = issubclass(kind, Model) and not hasattr(kind, "resolve_expression")
+    unless(row, "a value that may have SQL in it")
+    return kind
 
 
-def _with_values(known: _Built, conditions: list[Any]) -> list[Any] | None:
-    """Return lookups with other values, None if one of these makes another lookup of it."""
-    made = []
-    for (kind, column, name), (_, value) in zip(known.lookups, conditions, strict=True):
-        if column.get_lookup(name) is not kind:
-            return None
-        one = kind(column, type(value)(value) if type(value) in LISTS else value)
-        if one.rhs is None or one.rhs == "":  # Django asks for NULL then, with some databases
-            return None
-        made.append(one)
-    return made
-
-
-def _build(query: Any, known: _Built, lookups: list[Any]) -> None:
-    query.where.children.extend(lookups)
+def _build(query: Any, known: _Built, values: list[Any]) -> None:
+    each = iter(values)
+    conditions = [_of(part, each) for part in known.conditions]
+    query.where.children.extend(conditions)
     query.alias_map.update(known.alias_map)
     query.alias_refcount.update(known.alias_refcount)
     query.table_map.update({table: [*names] for table, names in known.table_map.items()})
     query.used_aliases.update(known.used_aliases)
-    vars(query).update(known.own, _lookup_joins=[*known.own["_lookup_joins"]])
+    vars(query).update(known.more)
 
 
-def _built(query: Any) -> _Built:
-    lookups = [(type(one), one.lhs, one.lookup_name) for one in query.where.children]
-    own = {name: vars(query)[name] for name in ("_lookup_joins", "base_table")
-           if name in vars(query)}  # fmt: skip
-    return _Built(
-        lookups, {**query.alias_map}, {**query.alias_refcount},
-        {table: [*names] for table, names in query.table_map.items()}, {*query.used_aliases}, own,
-    )  # fmt: skip
+def _of(part: Any, values: Iterator[Any]) -> Any:
+    if type(part) is _Node:
+        return part.of(values)
+    return part.of(next(values)) if type(part) in {_Comparison, _OfNull} else part
 
 
-def _is_known(query: Any, number: int) -> bool:
-    """Tell whether each condition has become a comparison of a column, by Django's own code."""
-    lookups = query.where.children
+def _remember(key: Shape, query: Any, before: int, values: list[Any]) -> None:
+    """Keep what conditions have made of a query, by Django's own code and with each value."""
+    added, each = query.where.children[before:], iter(values)
+    negated = any(map(_negates, added))
     try:
-        for one in lookups:
-            check_lookup(one)
+        conditions = [_part(one, each, negated) for one in added]
         for alias, join in query.alias_map.items():
             joined(alias, join, True)
-    except StepAside:
-        return False
-    columns: set[Any] = {type(one.lhs.target) for one in lookups}
-    compared = len(lookups) == number and OF_NULL.isdisjoint(map(type, lookups))
-    return compared and all(map(is_selected_by_name, columns))
+    except (StepAside, StopIteration):
+        return
+    if next(each, each) is each:  # all have their place
+        remember(key, _Built(
+            conditions, {**query.alias_map}, {**query.alias_refcount},
+            {table: [*names] for table, names in query.table_map.items()},
+            {*query.used_aliases}, {one: vars(query)[one] for one in MORE & vars(query).keys()},
+        ))  # fmt: skip
+
+
+def _negates(condition: Any) -> bool:
+    within = condition.children if type(condition) is WhereNode else ()
+    return bool(within) and (condition.negated or any(map(_negates, within)))
+
+
+def _part(condition: Any, values: Iterator[Any], negated: bool) -> Any:
+    """Return a condition without its value. Raises `StepAside` if it is not known.
+
+    Within a negation Django adds conditions of NULL, which have no value; those that do are not
+    told from them.
+    """
+    if type(condition) is WhereNode:
+        parts = [_part(one, values, negated) for one in condition.children]
+        return _Node(condition.connector, condition.negated, parts)
+    check_lookup(condition)
+    kind, column = type(condition), condition.lhs
+    if kind in OF_NULL:
+        if negated:
+            return condition
+        unless(_chooses(next(values)), "another value than NULL became it")
+        return _OfNull(condition)
+    of_column: Any = type(column.target)
+    unless(is_selected_by_name(of_column), "a column with code of its own")
+    next(values)
+    return _Comparison(kind, column, condition.lookup_name)
 
 
 @functools.cache
-def _builds() -> Unchanged | bool:
+def _builds() -> Any:
     """Return what tells whether Django's own code is what it was, False if it never was."""
-    own = any(own_code(kind, kind) for kind in BUILDING)
-    return False if own else Unchanged([*BUILDING, *LOOKUPS])
+    same = not any(own_code(kind, kind) for kind in BUILDING)
+    return same and Unchanged([*BUILDING, *LOOKUPS])
 
 
 forget = _builds.cache_clear

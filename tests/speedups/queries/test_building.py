@@ -12,14 +12,14 @@ from django.db.models import Count, F, FilteredRelation, Q
 from django.db.models.expressions import BaseExpression
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
-from django.test.utils import register_lookup
+from django.test.utils import isolate_apps, register_lookup
 from django.utils.functional import SimpleLazyObject
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drf_speedups.queries import building
 from tests.speedups.library.related_models import Article, Editor, Note, Topic
-from tests.speedups.queries.test_conditions import EXAMPLES, STEPS, compared
+from tests.speedups.queries.test_conditions import EXAMPLES, STEPS, compared, trees
 from tests.speedups.representation.comparing import installed
 
 WITHIN = BaseExpression, Query, Join, BaseTable, models.sql.where.WhereNode
@@ -61,7 +61,12 @@ def _named(pairs):
                  for side in zip(*pairs, strict=True))  # fmt: skip
 
 
-calls = st.lists(st.lists(compared(), min_size=1, max_size=3).map(_named), min_size=1, max_size=2)
+named = st.lists(compared(), min_size=1, max_size=3).map(_named)
+calls = st.tuples(
+    st.sampled_from(["filter", "filter", "exclude"]),
+    st.one_of(named.map(lambda pair: [((), one) for one in pair]),
+              trees.map(lambda pair: [((one,), {}) for one in pair])),
+)  # fmt: skip
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
@@ -69,14 +74,18 @@ calls = st.lists(st.lists(compared(), min_size=1, max_size=3).map(_named), min_s
     max_examples=EXAMPLES or 150, derandomize=not EXAMPLES, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-@given(calls, st.lists(st.sampled_from([*STEPS]), max_size=2), st.lists(st.sampled_from([*STEPS])))
+@given(
+    st.lists(calls, min_size=1, max_size=3), st.lists(st.sampled_from([*STEPS]), max_size=2),
+    st.lists(st.sampled_from([*STEPS])),
+)  # fmt: skip
 def test_a_query_drawn_at_random_is_as_stock_makes_it(db, conditions, before, after):
     def rows(at):
         found = Article.objects.all()
         for step in before:
             found = STEPS[step](found)
-        for pair in conditions:
-            found = found.filter(**pair[at])
+        for how, pair in conditions:
+            args, kwargs = pair[at]
+            found = getattr(found, how)(*args, **kwargs)
         for step in after:
             found = STEPS[step](found)
         return found
@@ -129,6 +138,27 @@ WAYS = {
         by(level__in=5), by(level__range=[1, 2]),
         by(editor__in=Editor.objects.filter(name="Ada")),
     ],
+    "what chooses the class": [
+        by(is_open="1", level=True), by(is_open="0", level=True), by(is_open=True, level=1),
+        by(is_open=False, level=0), by(is_open=1, level=True), by(level=True), by(level=False),
+        by(title=None, editor__isnull=True), by(title=None, editor__isnull=False),
+        lambda rows: rows.exclude(title=None, level=1), lambda rows: rows.exclude(level=1),
+        lambda rows: rows.exclude(editor=1, editor__isnull=False),
+        lambda rows: rows.exclude(editor=1, editor__isnull=True),
+        lambda rows: rows.exclude(is_open=True, editor=1), lambda rows: rows.exclude(is_open=False),
+        lambda rows: rows.filter(~Q(~Q(editor=1), level=2), title=None),
+        lambda rows: rows.filter(~Q(~Q(editor=2), level=3), title=None),
+    ],
+    "trees": [
+        by(Q(title="a") | Q(level=1, title="b")), by(Q(title="b") | Q(level=2, title="c")),
+        by(Q(title="a") | Q(level=1) | Q(title="b")), by(Q(Q(title="a"), Q(level=1))),
+        by(Q(level=1) & Q(title="a")), by(Q(level=1) | Q(title="a")), by(Q(level=1) ^ Q(title="a")),
+        by(Q(title="a") ^ Q(level=1)), by(Q(title="a") ^ Q(level=2)), by(~Q(~Q(title="a"))),
+        by(Q(topics__word="a") | ~Q(editor__name="b")),
+        by(Q(topics__word="c") | ~Q(editor__name="d")),
+        by(Q(title="a") & ~Q(topics__word="a")), by(Q(title="b") & ~Q(topics__word="b")),
+        by(Q(title="a") | Q(level=F("big"))), by(Q(title="a") | Q(editor=None)),
+    ],
     "joins": [
         by(topics__word="a", topics__town__name="Ulm"),
         lambda rows: rows.filter(topics__word="b", topics__town__name="Bonn").filter(topics=1),
@@ -140,12 +170,17 @@ WAYS = {
     "sticky": [
         lambda rows: rows._next_is_sticky().filter(topics__word="a").filter(topics__weight=1),
         lambda rows: rows._next_is_sticky().filter(topics__word="b").filter(topics__weight=2),
+        lambda rows: rows.filter(topics__word="a").filter(topics__weight=1),
+        lambda rows: rows._next_is_sticky().filter(topics__word="b").filter(topics__weight=2),
     ],
     "what was there before": [
         lambda rows: rows.annotate(words=Count("topics")).filter(title="a"),
-        lambda rows: rows.alias(title2=F("body")).filter(title2="a", title="b"),
-        lambda rows: rows.annotate(mine=FilteredRelation("topics", condition=Q(topics__word="a"))
-                                   ).filter(mine__word="b"),
+        lambda rows: rows.alias(of=F("body")).filter(of="a", title="b"),
+        lambda rows: rows.alias(of=F("mail")).filter(of="a", title="b"),
+        lambda rows: rows.alias(mine=FilteredRelation("editor", condition=Q(editor__name="a"))
+                                ).filter(mine__name="b"),
+        lambda rows: rows.alias(mine=FilteredRelation("reviewer", condition=Q(reviewer__name="a"))
+                                ).filter(mine__name="b"),
         lambda rows: rows.filter(title="a").filter(title="b"), by(title="b"),
         lambda rows: rows.order_by("editor__name").filter(title="b"),
         lambda rows: rows.select_related("editor").filter(editor__name="b"),
@@ -179,13 +214,40 @@ def test_related_rows_are_asked_for_as_with_stock(db):
     )  # fmt: skip
 
 
-def test_what_is_found_once_is_looked_for_no_more(db):
+FOUND = {
+    "names": lambda n: Article.objects.filter(topics__word=f"{n}", editor=Editor(pk=n)),
+    "NULL": lambda n: Article.objects.filter(title=None, editor__isnull=False, level=n),
+    "not": lambda n: Article.objects.exclude(editor=n, is_open=True),
+    "one after the other": lambda n: Article.objects.filter(editor=n).exclude(title=f"{n}"),
+    "trees": lambda n: Article.objects.filter(Q(title=f"{n}") | Q(level__in=[n])),
+    "related": lambda n: Article(pk=n).topics.filter(weight=n),
+}
+
+
+@pytest.mark.parametrize("way", FOUND)
+def test_what_is_found_once_is_looked_for_no_more(db, way):
     with installed():
-        Article.objects.filter(topics__word="a", editor=ADA)
+        FOUND[way](1)
         with mock.patch.object(Query, "setup_joins", side_effect=AssertionError) as looks:
             vars(building._builds())["_again_at"] += 60
-            assert Article.objects.filter(topics__word="b", editor=BOB).query.where.children
+            assert FOUND[way](2).query.where.children
             assert not looks.called
+
+
+@isolate_apps("tests.speedups.library")
+def test_a_value_that_a_column_takes_for_null_is_asked_for_so(db):
+    class Flagged(models.Model):
+        flag = models.BooleanField(null=True)
+        other = models.BooleanField(null=True)
+
+        class Meta:
+            app_label = "library"
+
+    for values in (["", "1", "", None, True], ["1", "", "1", True, None]):
+        same_as_with_stock(*[lambda one=one: Flagged._base_manager.filter(flag=one, other="")
+                             for one in values])  # fmt: skip
+        same_as_with_stock(*[lambda one=one: Flagged._base_manager.filter(flag=one)
+                             for one in values])  # fmt: skip
 
 
 def test_lookups_that_somebody_registers_later_are_used(db):
