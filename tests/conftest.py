@@ -47,6 +47,7 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
+        gc.freeze()  # nor while the tests run
         gc.enable()
 
 

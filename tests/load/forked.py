@@ -4,6 +4,7 @@ That process is `python -m tests.load.forked`. It reads a line of JSON for each 
 its process id; what a run prints, and its exit code when it ends by itself, stand in files.
 """
 
+import gc
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ def main() -> None:
     import locust.main  # patches sockets and threads, which a test must not meet
     from gevent import monkey, reinit  # type: ignore[import-untyped]
 
+    gc.freeze()  # or each fork would copy all that it looks at
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries those who have ended
     fork = monkey.get_original("os", "fork")  # gevent's own would watch them
     for line in sys.stdin.buffer:
