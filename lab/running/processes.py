@@ -4,12 +4,12 @@ import contextlib
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import STDOUT, Popen
 
 from lab import ROOT
 from lab.errors import LabError
@@ -90,13 +90,13 @@ def program(
     adopting = _adopting() if strays else contextlib.nullcontext()
     with adopting, log.open("ab") as output, reading.open("rb") as text:
         try:
-            process = subprocess.Popen(
+            process = Popen(
                 [*(placement or Placement()).launcher(), *command],
                 env=inherited | dict(env),
                 cwd=ROOT,
                 stdin=text,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=STDOUT,
                 start_new_session=True,  # Ctrl-C is the lab's, which then stops in order
             )
         except OSError as error:
@@ -115,12 +115,12 @@ def _adopting() -> Iterator[None]:
     A process whose parent has ended becomes this one's child meanwhile, instead of the system's.
     """
     before = {(one.pid, one.born) for one in procfs.process_tree(os.getpid())}
-    _adopt(True)
+    adopt(True)
     try:
         yield
     finally:
         left = procfs.process_tree(os.getpid())
-        _adopt(False)  # what these have started the system may have
+        adopt(False)  # what these have started the system may have
         for one in left:
             if (one.pid, one.born) not in before:
                 with contextlib.suppress(OSError):  # it ended just now, or is another user's
@@ -128,13 +128,14 @@ def _adopting() -> Iterator[None]:
                     os.waitpid(one.pid, 0)
 
 
-def _adopt(whether: bool) -> None:
+def adopt(whether: bool) -> None:
+    """Be the parent of descendants whose own has ended, or no longer."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:  # Linux only
         prctl(PR_SET_CHILD_SUBREAPER, int(whether), 0, 0, 0)
 
 
-def _stop(started: Program, process: subprocess.Popen[bytes]) -> None:
+def _stop(started: Program, process: Popen[bytes]) -> None:
     """Ask the leader to end, then end whatever is left of its group, and reap."""
     try:
         if started.exit_code() is None:

@@ -16,9 +16,9 @@ import pytest
 
 from lab.experiments.targets import TARGETS
 from lab.running.database import postgres
-from lab.running.servers import serving
 from tests.contract import keys
 from tests.contract.excuses import SAMPLED, excused, left_out
+from tests.forks import forking, serving
 
 OURS = "django"
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for each request
@@ -75,7 +75,9 @@ Serve = Callable[..., Service]
 def database(tmp_path_factory, worker_id: str) -> Iterator[postgres.Database]:
     """Of each pytest-xdist worker its own."""
     log = tmp_path_factory.mktemp("contract") / "postgres.log"
-    with postgres.database(log, name=f"contract_{worker_id}") as made:
+    with contextlib.ExitStack() as until:
+        with forking():
+            made = until.enter_context(postgres.database(log, name=f"contract_{worker_id}"))
         yield made
 
 

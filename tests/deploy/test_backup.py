@@ -17,8 +17,8 @@ from lab import ROOT
 from lab.analysis.limits import NOTHING, UNSEEN
 from lab.analysis.models.network import SERVER
 from lab.analysis.rules import parts
-from lab.running.processes import program
 from project.database.embedded import Server, places
+from tests.forks import program
 from tests.project.production import PRODUCTION
 
 ROWS = 500

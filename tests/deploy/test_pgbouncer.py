@@ -16,8 +16,8 @@ import drf_speedups.database.pooler
 from drf_speedups.database.pooler import SHARED, UNLIMITED, Way
 from drf_speedups.database.statements import Slot, Statement, rows_of
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
 from tests.deploy.pgbouncer import SETTINGS, Pooler
+from tests.forks import serving
 
 DJANGO = TARGETS["django"]
 DONE = [201, 200, 200, 200, 200, 204]

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
 from project.database.embedded import Server, places
 from tests.deploy.places import DEPLOY
+from tests.forks import serving
 from tests.project.production import PRODUCTION, changing, run
 
 TARGET = replace(TARGETS["django"], ready="/livez")

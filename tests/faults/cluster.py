@@ -14,8 +14,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg.rows import tuple_row
 
-from lab.running.processes import program
 from project.database.embedded import Server
+from tests.forks import program
 from tests.project.production import PRODUCTION
 
 ROLE = "service"  # no superuser, whom hardly any limit concerns

@@ -12,11 +12,12 @@ import psutil
 
 from lab.experiments.targets import TARGETS
 from lab.running.processes import Placement, Program
-from lab.running.servers import Server, serving
+from lab.running.servers import Server
 from tests.faults.cluster import Cluster
 from tests.faults.ledger import Row
 from tests.faults.load import NO_ANSWER, Answer, Load, load
 from tests.faults.proxy import Proxy
+from tests.forks import serving
 
 BUFFERED, GTHREAD = "drf_speedups.worker.BufferedWorker", "gthread"
 WORKER_CLASSES = {"buffered": BUFFERED, "gthread": GTHREAD}
@@ -73,7 +74,7 @@ def staged(
     where = url or (f"{proxy.url}?{IMPATIENT}" if proxy else f"{cluster.url}&{IMPATIENT}")
     target = replace(TARGETS["django"], ready="/readyz")
     how = {"log": log, "workers": workers, "threads": threads, "placement": placement}
-    with serving(target, where, env=given, **how) as server:  # type: ignore[arg-type]
+    with serving(target, where, env=given, **how) as server:
         yield Stage(cluster, server, proxy)
 
 

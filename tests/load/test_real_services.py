@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from crud.models import Item
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
+from tests.forks import serving
 from tests.load.conftest import finish, start_headless
 from tests.load.log_reader import read_log
 

@@ -1,16 +1,13 @@
 """What production is started with in these tests."""
 
-import atexit
-import functools
 import hashlib
-import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from tests.project.forked import ERR, OUT
+from tests.forks import Fork, inherited
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct-horse-battery-staple"  # what a client sends; the service knows its digest only
@@ -22,7 +19,6 @@ PRODUCTION = {
     "DJANGO_ALLOWED_HOSTS": "127.0.0.1,localhost",
     "API_KEYS": KEY,
 }
-INHERITED = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
 CHANGED = """
 exec(open("gunicorn.conf.py").read())
 ours = post_worker_init
@@ -49,34 +45,17 @@ def run(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
 
     It is forked from a process that has imported Django, gunicorn and the like.
     """
-    forks = _forks()
-    assert forks.stdin
-    assert forks.stdout
-    with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps([command, _inherited() | env, folder]), file=forks.stdin, flush=True)
-        code = int(forks.stdout.readline())
-        said = [Path(folder, name).read_text() for name in (OUT, ERR)]
-    return subprocess.CompletedProcess(command, code, *said)
+    words, given = [sys.executable, *command], inherited() | env
+    with Path(os.devnull).open("rb") as no, TemporaryFile() as out, TemporaryFile() as err:
+        code = Fork(words, env=given, cwd=ROOT, stdin=no, stdout=out, stderr=err).wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(command, code, out.read().decode(), err.read().decode())
 
 
 def run_anew(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Do the same by a Python that has just been started."""
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=_inherited() | env,
+        [sys.executable, *command], cwd=ROOT, env=inherited() | env,
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-
-
-def _inherited() -> dict[str, str]:
-    return {name: os.environ[name] for name in INHERITED if name in os.environ}
-
-
-@functools.cache
-def _forks() -> subprocess.Popen[str]:
-    forks = subprocess.Popen(
-        [sys.executable, "-m", "tests.project.forked"], cwd=ROOT, env=_inherited(), text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for the tests
-    )  # fmt: skip
-    atexit.register(forks.communicate)  # it ends with its input
-    return forks

@@ -18,7 +18,8 @@ import pytest
 from crud.models import Item
 from drf_speedups.server.container import default_workers
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
+from lab.running import servers
+from tests.forks import serving
 from tests.project.production import PRODUCTION, run
 from tests.speedups.worker.serving import eventually
 
@@ -68,7 +69,7 @@ def logged(log: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("value", ["", "auto"])
 def test_a_number_of_workers_may_be_left_to_us(database_url, tmp_path, value):
     env = {"LOG_LEVEL": "INFO", "WEB_CONCURRENCY": value}
-    with serving(DJANGO, database_url, log=tmp_path / "log", env=env):
+    with servers.serving(DJANGO, database_url, log=tmp_path / "log", env=env):
         eventually(lambda: f"{default_workers()} workers x 1" in (tmp_path / "log").read_text())
 
 
@@ -107,7 +108,7 @@ def test_every_line_of_the_log_is_json_and_says_which_request_it_is_about(
 def test_without_epoll_the_whole_service_serves(database_url, tmp_path):
     command = ("{python}", "-c", WITHOUT_EPOLL, "127.0.0.1:{port}")
     without = replace(DJANGO, command=command, worker_class="gthread")
-    with serving(without, database_url, log=tmp_path / "log") as server:
+    with servers.serving(without, database_url, log=tmp_path / "log") as server:
         assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready"}
         made = httpx.post(f"{server.url}/items/", json={"name": "Lamp", "price": "1"})
         assert made.status_code == 201

@@ -11,7 +11,7 @@ import pytest
 
 from crud.models import Item
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
+from tests.forks import serving
 from tests.project.test_gunicorn import row_locked, waiting_for_a_lock
 from tests.speedups.worker.serving import eventually
 

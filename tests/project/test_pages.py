@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from lab.experiments.targets import TARGETS, Target
-from lab.running.servers import serving
 from tests.browser import open_browser, open_page
 from tests.contract import keys
 from tests.contract.keys import READER
+from tests.forks import serving
 
 DEVELOPMENT = Target(
     name="runserver",

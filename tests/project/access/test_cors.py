@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
+from tests.forks import serving
 
 PAGE, STRANGER = "https://shop.example", "https://evil.example"
 SECRET = "the-secret-of-the-page"

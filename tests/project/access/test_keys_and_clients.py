@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from lab.experiments.targets import TARGETS
-from lab.running.servers import Server, serving
+from lab.running.servers import Server
+from tests.forks import serving
 from tests.project.test_gunicorn import MOSTLY_OURS, logged
 from tests.speedups.worker.serving import eventually
 

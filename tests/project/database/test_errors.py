@@ -13,9 +13,9 @@ import pytest
 from django.db import OperationalError
 
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
 from project.database.embedded import Server, places
 from project.database.errors import in_short, one_line
+from tests.forks import serving
 from tests.project.production import NOWHERE
 
 TARGET = replace(TARGETS["django"], ready="/livez")

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab.running.servers import Server, serving
+from lab.running.servers import Server
+from tests.forks import serving
 from tests.load.conftest import free_port
 from tests.project.production import changing
 from tests.project.test_gunicorn import CLASSES, DJANGO

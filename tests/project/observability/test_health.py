@@ -15,8 +15,8 @@ from django.db import OperationalError, connection
 
 from drf_speedups.server import current_worker
 from lab.experiments.targets import TARGETS
-from lab.running.servers import serving
 from project.observability import health, readiness
+from tests.forks import serving
 from tests.project.production import NOWHERE
 from tests.speedups.worker.serving import eventually
 

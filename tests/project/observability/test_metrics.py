@@ -22,8 +22,9 @@ from psycopg.sql import SQL, Identifier
 
 from crud.models import Item
 from crud.urls import urlpatterns
-from lab.running.servers import Server, serving
+from lab.running.servers import Server
 from project.observability.tally import BOUNDS, Spread, Tally
+from tests.forks import serving
 from tests.load.conftest import free_port
 from tests.project.observability.scraping import Observed, Scrape, observed
 from tests.project.production import PRODUCTION, run

@@ -14,8 +14,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from crud.models import Item
-from lab.running.servers import serving
 from project.observability import tracing
+from tests.forks import serving
 from tests.project.observability.test_metrics import ITEM, ask_until_both_answered
 from tests.project.test_gunicorn import DJANGO, MOSTLY_OURS
 

@@ -17,7 +17,8 @@ from gunicorn.glogging import Logger
 
 from drf_speedups.worker import BufferedWorker
 from drf_speedups.worker.connection import Connection
-from lab.running.processes import Program, program
+from lab.running.processes import Program
+from tests.forks import program
 
 BUFFERED = "drf_speedups.worker.BufferedWorker"
 Address = tuple[str, int]
