@@ -28,6 +28,22 @@ TIMES = re.compile(rb"(?:(?:[12]\d{3}-[^C\n]*|(?:[01]\d|2[0-3]):[^\n]*)?\n)*")
 Rows = Callable[[], list[Any]]
 
 
+class Once:
+    """What gives rows that are made once, when somebody asks; `functools.cache` costs more."""
+
+    __slots__ = ("_make", "_rows")
+
+    def __init__(self, make: Rows) -> None:
+        self._make: Rows | None = make
+        self._rows: list[Any] = []
+
+    def __call__(self) -> list[Any]:
+        make = self._make
+        if make is not None:
+            self._rows, self._make = make(), None
+        return self._rows
+
+
 def fetch(
     connection: Any, sql: str, parameters: Any, whole: bool = False
 ) -> tuple[list[str] | None, Rows]:
@@ -43,7 +59,7 @@ def fetch(
     with connection.wrap_database_errors:
         make = _maker(result, link)
         if texts is not None:
-            return texts, functools.cache(make)
+            return texts, Once(make)
         rows = make()
     return [row[-1] for row in rows], lambda: rows
 
@@ -110,7 +126,7 @@ def _fetch_by_cursor(
         texts = _texts(own.pgresult, own.connection) if there else None
         if texts is not None:
             closing.pop_all()  # a closed cursor has no rows
-            return texts, functools.cache(cursor.fetchall)
+            return texts, Once(cursor.fetchall)
         rows: list[Any] = cursor.fetchall()
     return [row[-1] for row in rows] if as_ever else None, lambda: rows
 

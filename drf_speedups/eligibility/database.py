@@ -4,6 +4,7 @@ import functools
 import re
 import select
 from dataclasses import replace
+from operator import attrgetter
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -64,6 +65,7 @@ OF_CURSORS = frozenset({"cursor", "_cursor", "create_cursor", "_prepare_cursor",
 OF_STATEMENTS = (
     "__init__", "__enter__", "__exit__", "execute", "_execute_with_wrappers", "_execute",
 )  # fmt: skip
+CURSOR_MAKING, RUNNING = attrgetter(*OF_CURSORS), attrgetter(*OF_STATEMENTS)
 COMPILERS = ("SQLCompiler", "SQLInsertCompiler", "SQLUpdateCompiler", "SQLDeleteCompiler")
 PLAIN_TABLES = {"r", "p"}  # also those in partitions
 
@@ -88,7 +90,7 @@ def check_backend(kind: type, run: frozenset[str] = BACKEND.run) -> None:
 
 def is_djangos(kind: type) -> bool:
     """Tell whether statements go through a backend by Django's own code, or ours, until now."""
-    run = [getattr(kind, name) for name in OF_CURSORS]  # whose change is seen at once
+    run = CURSOR_MAKING(kind)  # whose change is seen at once
     same = _backend(kind, *run, *map(type, run))
     return same is not None and bool(same)
 
@@ -135,10 +137,8 @@ def needs_cursor(link: Any) -> bool:
     connection; or other greenlets while it waits, one of which may hold the lock that it waits for.
     """
     factory, kind = link.cursor_factory, type(link)
-    run = (
-        getattr(factory, "execute", None), getattr(kind, "cursor", None),
-        *[getattr(CursorWrapper, name) for name in OF_STATEMENTS],
-    )  # fmt: skip
+    of_driver = getattr(factory, "execute", None), getattr(kind, "cursor", None)
+    run = (*of_driver, *RUNNING(CursorWrapper))
     kinds: Any = kind, *map(type, run)  # a proxy equals what it stands before
     return not _is_stock(kinds, factory, select.select, *run) or "cursor" in vars(link)
 

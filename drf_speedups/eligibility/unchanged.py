@@ -35,7 +35,7 @@ class Unchanged:
         if now >= self._again_at:
             self._again_at = now + LOOK
             self._same = all(one.is_same(self._ignored) for one in self._frameworks)
-        return self._same and self._have_same()
+        return self._same and (not self._now or self._have_same())
 
     def _have_same(self) -> bool:
         # By identity: a proxy says that it equals what it stands before.

@@ -16,9 +16,10 @@ from django.db.models.expressions import Col, Star
 from drf_speedups.database.fetched import fetch, fetch_number
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside
-from drf_speedups.queries.conditions import Shape, same_values
+from drf_speedups.queries.conditions import Shape, leading_on, same_values
 from drf_speedups.queries.shapes import (
     AGGREGATES,
+    Tables,
     compiles,
     follows_from_names,
     recalled,
@@ -83,9 +84,10 @@ def aggregate(stock: Any) -> Any:
         found = shape(query, connection) if compiles(connection) else None
         if found is None:
             return stock(self, *args, **kwargs)
-        key, values = (using, "aggregate", *asked, *found[0]), found[1]
+        names = leading_on(query.get_meta())
+        key, values = (using, "aggregate", *names, *asked, *found[0]), found[1]
         known = recalled(key)
-        if known is None:
+        if known is None or not known.tables.are_as_before():
             named = kwargs | {one.default_alias: one for one in args}
             return _first(query.chain(), using, named, key, values)
         (row,) = fetch(connection, known.sql, values, whole=True)[1]()
@@ -98,6 +100,7 @@ class _Aggregated(NamedTuple):
     """What is kept of a query's sums and the like."""
 
     sql: str
+    tables: Tables
     names: list[str]
     converters: dict[int, Any]  # by the value's place
 
@@ -137,7 +140,8 @@ def _first(query: Any, using: str, named: Any, key: Shape, values: Any) -> Any:
     same = len(seen) == 1 and same_values(seen[0][1], values)
     if same and all(map(_is_of_column, found.values())) and follows_from_names(query):
         converters = query.get_compiler(using).get_converters(found.values())
-        remember(key, _Aggregated(seen[0][0], [*found], converters))
+        tables = Tables(query, len(query.alias_map))
+        remember(key, _Aggregated(seen[0][0], tables, [*found], converters))
     return answer
 
 

@@ -21,12 +21,12 @@ from drf_speedups.queries.conditions import (
     LOOKUPS,
     OF_NULL,
     VALUES,
-    Same,
     Shape,
     check_lookup,
     joined,
+    leading_on,
 )
-from drf_speedups.queries.shapes import OF_SQL, is_selected_by_name, recalled, remember
+from drf_speedups.queries.shapes import OF_SQL, Tables, is_selected_by_name, recalled, remember
 
 LISTS = {list, tuple}
 MOST_CONDITIONS = 10  # of one call
@@ -75,6 +75,7 @@ class _Built(NamedTuple):
     """What conditions have made of a query."""
 
     conditions: list[Any]
+    tables: Tables
     alias_map: dict[str, Any]
     alias_refcount: dict[str, int]
     table_map: dict[str, list[str]]
@@ -91,7 +92,7 @@ def add_q(stock: Any) -> Any:
         try:
             key = None if reuse_all else _key(self, q_object, values)
             known = key and recalled(key)
-            if known:
+            if known and known.tables.are_as_before():
                 _build(self, known, values)
                 return
         except StepAside:
@@ -113,7 +114,7 @@ def _key(query: Any, condition: Any, values: list[Any]) -> Shape | None:
     asked = _asked(condition, values)
     unless(len(values) <= MOST_CONDITIONS, "too many conditions")
     meta = query.get_meta()
-    start = "where", query.model, meta.db_table, Same(meta.concrete_fields), query.alias_prefix
+    start = "where", query.model, meta.db_table, *leading_on(meta), query.alias_prefix
     return (*start, *_joins(query), asked) if query.alias_map else (*start, asked)
 
 
@@ -191,7 +192,8 @@ def _remember(key: Shape, query: Any, before: int, values: list[Any]) -> None:
         return
     if next(each, each) is each:  # all have their place
         remember(key, _Built(
-            conditions, {**query.alias_map}, {**query.alias_refcount},
+            conditions, Tables(query, len(query.alias_map)),
+            {**query.alias_map}, {**query.alias_refcount},
             {table: [*names] for table, names in query.table_map.items()},
             {*query.used_aliases}, {one: vars(query)[one] for one in MORE & vars(query).keys()},
         ))  # fmt: skip

@@ -66,6 +66,11 @@ class Same:
         return id(self.one)
 
 
+def leading_on(meta: Any) -> Shape:
+    """Return what a model has by names, also of others: they come and go with models."""
+    return Same(meta.concrete_fields), Same(meta.fields_map)
+
+
 def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[Any, ...]]:
     """Return what the SQL of a query's joins and conditions follows from, and their values.
 

@@ -21,7 +21,7 @@ from drf_speedups.eligibility.members import MOST_CLASSES, is_framework_s, is_ge
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions
-from drf_speedups.queries.conditions import LOOKUPS, Same, Shape
+from drf_speedups.queries.conditions import LOOKUPS, Same, Shape, leading_on
 
 PREFETCHED = "_prefetch_related_val_"
 MOST_SHAPES = 1024  # clients choose filters, and the order
@@ -140,8 +140,7 @@ class Tables:
         self._said = self._say()
 
     def _say(self) -> list[Any]:
-        return [(one.db_table, Same(one.concrete_fields), tuple(one.ordering or ()))
-                for one in self._metas]  # fmt: skip
+        return [(one.db_table, *leading_on(one), *(one.ordering or ())) for one in self._metas]
 
     def are_as_before(self) -> bool:
         """Tell whether the models say the same now."""

@@ -250,6 +250,42 @@ def test_a_value_that_a_column_takes_for_null_is_asked_for_so(db):
                              for one in values])  # fmt: skip
 
 
+@isolate_apps("tests.speedups.library")
+def test_a_name_that_leads_to_another_model_later_is_followed(db):
+    class Aim(models.Model):
+        class Meta:
+            app_label = "library"
+
+    class _First(models.Model):
+        aim = models.ForeignKey(Aim, models.CASCADE, related_query_name="them")
+
+        class Meta:
+            app_label = "library"
+
+    class Second(models.Model):
+        class Meta:
+            app_label = "library"
+
+    class Third(models.Model):
+        aim = models.ForeignKey(Aim, models.CASCADE)
+
+        class Meta:
+            app_label = "library"
+
+    def asked():
+        return [
+            *[str(Aim._base_manager.filter(them__id=n).query) for n in (1, 2)],
+            *[str(Third._base_manager.filter(aim__them__id=n).query) for n in (1, 2)],
+        ]
+
+    with installed():
+        first = asked()
+        aim = models.ForeignKey(Aim, models.CASCADE, related_query_name="them")
+        Second.add_to_class("aim", aim)
+        second = asked()
+    assert second == asked() != first
+
+
 def test_lookups_that_somebody_registers_later_are_used(db):
     class Louder(models.lookups.Exact):
         """Compares in its own way."""
