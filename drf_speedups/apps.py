@@ -9,15 +9,18 @@ class SpeedupsConfig(AppConfig):
     verbose_name = "DRF speed-ups"
 
     def ready(self) -> None:
-        """Put the pieces in their places that need no word in a view set; register the checks."""
+        """Put the pieces in their places that need no word in a view set; register the checks.
+
+        Imports nothing of REST framework: `drf_speedups.framework` says why.
+        """
         from drf_speedups.checks import check_database, check_pieces, check_settings
 
         checks.register(check_settings)
         checks.register(check_database)
         if check_pieces():  # which is said once, by that check
             return
+        from drf_speedups.framework import install_when_imported
         from drf_speedups.queries import QUERIES
-        from drf_speedups.representation import ROWS  # the framework looks at all settings
 
         QUERIES.install()
-        ROWS.install()
+        install_when_imported()

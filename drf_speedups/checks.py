@@ -10,7 +10,8 @@ from django.db import connections
 
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import LISTS, PIECES, wanted
-from drf_speedups.eligibility.views import view_at
+from drf_speedups.framework import import_views, is_imported
+from drf_speedups.queries import QUERIES
 
 DATABASE = "Pieces that need the database step aside"
 SERIALIZES = "Django REST framework serializes all rows"
@@ -31,12 +32,19 @@ def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
     if driver.MISSING:
         hint = "psycopg2 may stay: Django prefers psycopg 3."
         return [_aside("W002", DATABASE, driver.MISSING, hint)]
-    from drf_speedups.queries import QUERIES
-    from drf_speedups.representation import ROWS  # the framework looks at all settings
+    changed = [("W004", SERIALIZES, _why_no_rows()), ("W005", COMPILES, QUERIES.stepped_aside)]
+    return [_aside(number, what, why, "Find out which package changes that so.")
+            for number, what, why in changed if why]  # fmt: skip
 
-    return [_aside(number, what, piece.stepped_aside, "Find out which package changes that so.")
-            for number, what, piece in (("W004", SERIALIZES, ROWS), ("W005", COMPILES, QUERIES))
-            if piece.stepped_aside]  # fmt: skip
+
+def _why_no_rows() -> str:
+    """Return who keeps rows with REST framework; nobody does where a project has none of it."""
+    import_views()
+    if not is_imported():
+        return ""
+    from drf_speedups.representation import ROWS
+
+    return ROWS.stepped_aside
 
 
 def _is_postgresql(alias: str) -> bool:
@@ -85,6 +93,9 @@ def _check_view_sets() -> list[CheckMessage]:
         return []
     if not isinstance(named, LISTS):
         return [_wrong("E004", "SPEEDUPS_VIEW_SETS", named, "None for all view sets, and a list")]
+    import_views()
+    from drf_speedups.eligibility.views import view_at
+
     wrong = [one for one in named if view_at(one) is None]
     return [_wrong("E004", "An item of SPEEDUPS_VIEW_SETS", one, "dotted paths of views")
             for one in wrong]  # fmt: skip

@@ -25,11 +25,17 @@ from django.core.signals import got_request_exception, request_finished, request
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
+
+from drf_speedups.framework import import_views
+
+import_views()  # what follows imports REST framework
+
+# ruff: noqa: E402
 from rest_framework.test import ForceAuthClientHandler, force_authenticate
 
 from drf_speedups.answers import FinishedAnswers, view
 from drf_speedups.database import old_connections
-from drf_speedups.eligibility import changes, unchanged
+from drf_speedups.eligibility import looked_at, unchanged
 from drf_speedups.eligibility.reasons import PIECES, listed
 from drf_speedups.express import ExpressLane
 from drf_speedups.queries import QUERIES
@@ -92,6 +98,7 @@ def assert_same_answers(
     first request that is answered otherwise, also where nothing would be compared: without
     requests, or without pieces.
     """
+    import_views()  # of the settings of now
     asked, now = list(requests), timezone.now()
     said = listed("SPEEDUPS")
     pieces = PIECES if said is None else said
@@ -143,9 +150,7 @@ def forget() -> None:
     view.knowledge.cache_clear()
     unchanged.forget()
     shared_fields._shared.clear()
-    changes._refusal.cache_clear()
-    changes.unchanged.cache_clear()
-    changes.silence.cache_clear()
+    looked_at.forget()
 
 
 class _Forced(WSGIHandler):

@@ -29,9 +29,8 @@ from drf_speedups.eligibility.changes import (
     check_request,
     check_updating,
     check_view,
-    once,
-    silence,
 )
+from drf_speedups.eligibility.looked_at import once, silence
 from drf_speedups.eligibility.members import piece
 from drf_speedups.eligibility.models import DELETED, SAVED, check_rows
 from drf_speedups.eligibility.reasons import StepAside, unless

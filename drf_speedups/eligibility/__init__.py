@@ -16,6 +16,7 @@ no list makes the piece step aside with a reason.
     database      those of a backend and its tables
     driver        psycopg 3, or why it is missing
     adapters      what psycopg makes values of texts with, and texts of values
+    looked_at     what classes were found to be, looked at once
     changes       when one statement does all that a change is
     reasons       `StepAside`
 

@@ -1,25 +1,22 @@
 """What is known of changes: when one statement does all that the framework would do."""
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 from django.db import models
-from django.db.models.signals import ModelSignal
 from rest_framework import parsers, serializers
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.viewsets import ModelViewSet
 
 from drf_speedups.eligibility.database import check_database, check_table
-from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine, own_members
+from drf_speedups.eligibility.looked_at import once, silence
+from drf_speedups.eligibility.members import is_genuine
 from drf_speedups.eligibility.models import (
     SAVED,
-    Silence,
     check_deleting,
     check_manager,
     check_saving,
 )
-from drf_speedups.eligibility.reasons import StepAside, unless
+from drf_speedups.eligibility.reasons import unless
 from drf_speedups.eligibility.serializers import (
     CHECKING,
     SAVING,
@@ -28,56 +25,9 @@ from drf_speedups.eligibility.serializers import (
     check_parser,
     check_serializer,
 )
-from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.eligibility.views import check_permissions
 
 PARSERS = frozenset({parsers.JSONParser, parsers.FormParser, parsers.MultiPartParser})
-
-
-def once(check: Callable[..., None], *subject: Any) -> None:
-    """Check what does not change; raise `StepAside` each time if it is refused, or has changed."""
-    refusal = _refusal(check, *subject)
-    if refusal is not None:
-        raise refusal.with_traceback(None)
-    unless(unchanged(*subject), "a class was changed meanwhile")
-
-
-@functools.lru_cache(MOST_CLASSES)
-def _refusal(check: Callable[..., None], *subject: Any) -> StepAside | None:
-    try:
-        check(*subject)
-    except StepAside as reason:
-        return reason
-    return None
-
-
-@functools.lru_cache(MOST_CLASSES)
-def unchanged(*subject: Any) -> Unchanged:
-    """Return what tells whether classes have the code that they had when they were looked at."""
-    return Unchanged(one for one in subject if isinstance(one, type))
-
-
-def own_code(kind: Any, base: Any) -> frozenset[str]:
-    """Return the names of what a class has that its base's own classes do not define."""
-    return _own_code(kind, base) if unchanged(kind) else _found(kind, base)
-
-
-def _found(kind: Any, base: Any) -> frozenset[str]:
-    return frozenset(name for _, name, _ in own_members(kind, frozenset(base.__mro__)))
-
-
-_own_code = functools.lru_cache(MOST_CLASSES)(_found)
-
-
-@functools.lru_cache(MOST_CLASSES)
-def silence(model: Any, heard: tuple[ModelSignal, ...]) -> Silence:
-    return Silence(model, heard)
-
-
-def forget() -> None:
-    """Let all classes be looked at anew."""
-    for known in (_refusal, unchanged, _own_code, silence):
-        known.cache_clear()
 
 
 def check_view(mixin: Any, kind: Any, action: str) -> None:

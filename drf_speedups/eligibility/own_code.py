@@ -35,7 +35,6 @@ import django.utils.timezone
 import django.utils.translation
 from django.conf import LazySettings
 from django.utils.functional import Promise, SimpleLazyObject
-from rest_framework.settings import APISettings
 
 from drf_speedups.eligibility.members import is_framework_s
 from drf_speedups.eligibility.reasons import StepAside
@@ -58,8 +57,9 @@ BUILTINS = frozenset(
 CONSTANT = (
     str, bytes, int, float, complex, type(None), type(...), decimal.Decimal, re.Pattern, uuid.UUID,
     datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, Promise, json.JSONDecoder,
-    LazySettings, APISettings,
+    LazySettings,
 )  # fmt: skip
+SETTINGS = "rest_framework.settings"  # whoever has one of its objects has imported it
 # Their EMPTY_VALUES have lists in them that nobody fills.
 OF_EMPTY_VALUES = "django.core.validators", "django_filters.constants"
 CHANGES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR",
@@ -263,7 +263,12 @@ def is_constant(value: Any) -> bool:
     if isinstance(value, tuple | frozenset):
         return _is_empty_values(value) or all(map(is_constant, value))
     kind = value.__class__ if type(value) is SimpleLazyObject else type(value)
-    return issubclass(kind, (*CONSTANT, type))
+    return issubclass(kind, (*_constant(), type))
+
+
+def _constant() -> tuple[type, ...]:
+    framework: Any = sys.modules.get(SETTINGS)
+    return (*CONSTANT, framework.APISettings) if framework else CONSTANT
 
 
 def _is_empty_values(value: Any) -> bool:
@@ -274,7 +279,7 @@ def _is_empty_values(value: Any) -> bool:
 def is_harmless(value: Any) -> bool:
     """Tell whether whoever uses a value, or calls it, changes nothing and learns nothing."""
     if issubclass(type(value), type):
-        return value in BUILTINS or _is_error(value) or issubclass(value, CONSTANT)
+        return value in BUILTINS or _is_error(value) or issubclass(value, _constant())
     if type(value) is types.BuiltinFunctionType:
         owner = getattr(value, "__self__", None)
         return value in BUILTINS or owner in LIBRARIES or is_harmless(owner)

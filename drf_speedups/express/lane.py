@@ -12,7 +12,6 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import setting_changed
 from django.db import connections
 from django.http import HttpResponse
-from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from drf_speedups.answers.light_request import Answer, LightRequest
@@ -21,6 +20,7 @@ from drf_speedups.database import old_connections
 from drf_speedups.eligibility.members import PYTHON_S, Role, check_globals, check_members
 from drf_speedups.eligibility.reasons import StepAside, named, switched_on, unless
 from drf_speedups.express.routes import Endpoint, Routes
+from drf_speedups.framework import import_views
 
 # They have nothing to do for an answer of a view set.
 IDLE_MIDDLEWARE = {"whitenoise.middleware.WhiteNoiseMiddleware"}
@@ -41,7 +41,7 @@ class ExpressLane:
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
         self._lane: Lane | None = None
-        get_resolver().url_patterns  # noqa: B018  (loads the routes: before a fork all share them)
+        import_views()  # before a fork: all share them
         setting_changed.connect(self._look_again)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:

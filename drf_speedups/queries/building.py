@@ -14,7 +14,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.query import JoinPromoter
 from django.db.models.sql.where import AND, WhereNode
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries.conditions import (

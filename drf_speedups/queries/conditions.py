@@ -21,7 +21,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless

@@ -17,7 +17,7 @@ from django.db.models.sql import Query, compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
 
 from drf_speedups.database.fetched import fetch_rows
-from drf_speedups.eligibility import changes
+from drf_speedups.eligibility import looked_at
 from drf_speedups.queries import building, shapes
 from drf_speedups.queries.aggregates import aggregate, get_count, has_results
 from drf_speedups.queries.conditions import same_values
@@ -100,7 +100,7 @@ STANDING_IN: tuple[StandIn, ...] = (
 
 
 def _forget() -> None:
-    changes.forget()
+    looked_at.forget()
     shapes.forget()
     building.forget()
 

@@ -16,7 +16,7 @@ from django.db import models
 from django.forms import Form
 from django.http import QueryDict
 
-from drf_speedups.eligibility.changes import own_code, unchanged
+from drf_speedups.eligibility.looked_at import own_code, unchanged
 from drf_speedups.eligibility.members import (
     MOST_CLASSES,
     is_code,

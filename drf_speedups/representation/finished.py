@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.serializer_helpers import ReturnList
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation.lazy import LazyList, named_as
 from drf_speedups.representation.members import copied

@@ -22,8 +22,8 @@ from rest_framework.serializers import ListSerializer, Serializer
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from drf_speedups.eligibility import changes
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility import looked_at
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import STAND_INS
 from drf_speedups.representation import filtering, negotiating, reading, templates
 from drf_speedups.representation.finished import (
@@ -167,14 +167,15 @@ def _escaped(body: bytes) -> bytes:
     return body
 
 
+# Whoever reads what another makes stands before it, as requests may be under way.
 STANDING_IN: tuple[StandIn, ...] = (
-    (ListModelMixin, "list", _listing),
-    (PageNumberPagination, "paginate_queryset", _paginating),
-    (LimitOffsetPagination, "paginate_queryset", _paginating),
-    (ListSerializer, "data", _data),
-    (Serializer, "to_representation", _to_representation),
-    (JSONRenderer, "render", _render),
     (DefaultContentNegotiation, "select_renderer", negotiating.select_renderer),
+    (JSONRenderer, "render", _render),
+    (Serializer, "to_representation", _to_representation),
+    (ListSerializer, "data", _data),
+    (LimitOffsetPagination, "paginate_queryset", _paginating),
+    (PageNumberPagination, "paginate_queryset", _paginating),
+    (ListModelMixin, "list", _listing),
 )
 
 
@@ -183,7 +184,7 @@ def _standing_in() -> tuple[StandIn, ...]:
 
 
 def _forget() -> None:
-    changes.forget()
+    looked_at.forget()
     templates.forget()
     reading.forget()
     negotiating.forget()

@@ -9,7 +9,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.reasons import listed
 from drf_speedups.eligibility.serializers import FRAMEWORK_S

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import models
 
-from drf_speedups.eligibility.changes import unchanged
+from drf_speedups.eligibility.looked_at import unchanged
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.eligibility.serializers import OfFields

@@ -18,7 +18,7 @@ from django.db.models.fields.files import (
 )
 from rest_framework import serializers
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import own_members
 from drf_speedups.eligibility.models import FILES, check_column
 from drf_speedups.eligibility.reasons import StepAside, unless

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.fields import related_descriptors as descriptors
 from django.db.models.manager import BaseManager
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import unless

@@ -18,7 +18,7 @@ from django.db.models.sql import Query
 from rest_framework.utils.encoders import JSONEncoder
 
 from drf_speedups.database.fetched import fetch
-from drf_speedups.eligibility.changes import once, silence, unchanged
+from drf_speedups.eligibility.looked_at import once, silence, unchanged
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import READ
 from drf_speedups.eligibility.reasons import StepAside, unless

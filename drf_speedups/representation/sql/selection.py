@@ -10,7 +10,7 @@ from django.core.exceptions import FieldError
 from django.db.backends.postgresql.compiler import SQLCompiler
 from django.db.models.expressions import BaseExpression, Col
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.representation.sql import prefetched
