@@ -1,6 +1,7 @@
 """What is known of models, their columns, managers, query sets and signals."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from django.db import models, router
@@ -210,11 +211,15 @@ class Silence:
         return self._silent
 
     def check(self) -> None:
-        """Raise `StepAside` naming the first signal that somebody listens to."""
+        """Raise `StepAside` naming the first signal that somebody listens to, and who does."""
         for signal, _ in self._seen:
-            name = NAMES[signal]
-            unless(not signal.has_listeners(self._model),
-                   f"something listens to the model's signals: {name}")  # fmt: skip
+            who = ", ".join(map(_name, chain(*signal._live_receivers(self._model))))
+            unless(not who, f"something listens to the model's signals: {NAMES[signal]} ({who})")
 
     def _look(self) -> bool:
         return not any(signal.has_listeners(self._model) for signal, _ in self._seen)
+
+
+def _name(receiver: Any) -> str:
+    kind = type(receiver)
+    return f"{receiver.__module__}.{getattr(receiver, '__qualname__', kind.__qualname__)}"

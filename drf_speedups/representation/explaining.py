@@ -6,9 +6,10 @@ from django.db import connections, models
 from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
-from drf_speedups.eligibility.changes import own_code
+from drf_speedups.eligibility.looked_at import own_code, silence
 from drf_speedups.eligibility.members import STAND_INS
-from drf_speedups.eligibility.reasons import named
+from drf_speedups.eligibility.models import READ
+from drf_speedups.eligibility.reasons import StepAside, named
 from drf_speedups.queries.shapes import compiles
 from drf_speedups.representation.finished import writes_json
 from drf_speedups.representation.members import ROW
@@ -45,7 +46,7 @@ def _rows(view_class: Any, kind: Any) -> str:
     model = found.model
     if not issubclass(kind, ModelSerializer) or not isinstance(model, type(models.Model)):
         return "by what is known of the class"
-    reason = _why_no_list(view_class, model) or why_not(kind, model)
+    reason = _why_no_list(view_class, model) or why_not(kind, model) or _who_listens(model)
     if reason:
         return f"by what is known of the class: {reason}"
     alone = why_not(kind, model, joins=False)
@@ -68,6 +69,14 @@ def _why_no_list(view_class: Any, model: Any) -> str:
         return f"{named(pages)} fetches the rows of a page itself"
     own = own_code(view_class, GenericAPIView) & {"paginate_queryset", "paginator"}
     return f"the view set has its own {', '.join(sorted(own))}" if own else ""
+
+
+def _who_listens(model: Any) -> str:
+    try:
+        silence(model, READ).check()
+    except StepAside as reason:
+        return str(reason)
+    return ""
 
 
 def _is_serializer(kind: Any) -> bool:

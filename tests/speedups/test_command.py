@@ -4,6 +4,7 @@ import io
 
 import pytest
 from django.core.management import call_command
+from django.db.models.signals import post_init
 from django.urls import path
 from rest_framework.generics import ListAPIView
 
@@ -41,6 +42,20 @@ def test_generic_views_are_listed_too():
     with installed():
         said = _said().splitlines()
     assert said[said.index("Listed") + 1].split(maxsplit=1) == ["rows", "lists by the database"]
+
+
+def test_who_listens_to_rows_that_are_made_is_named_and_keeps_lists_from_the_database():
+    def noting(**_kwargs):
+        """Do nothing, which nobody can tell."""
+
+    post_init.connect(noting)
+    try:
+        with installed():
+            said = _said()
+    finally:
+        post_init.disconnect(noting)
+    assert "lists by the database" not in said
+    assert f"post_init ({__name__}.{noting.__qualname__})" in said
 
 
 def test_each_action_of_the_service_is_on_with_the_backends_that_it_has(settings):
