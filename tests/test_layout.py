@@ -54,13 +54,17 @@ SPEEDUPS: Rooms = {
         "eligibility database queries stand_ins",
         "any view set's rows, whatever else is in place",
     ),
+    "framework": ("representation", "it is imported by the project first, and then by ours"),
     "pagination": ("eligibility", "a paginator runs in any project"),
     "security_headers": ("eligibility", "headers are the same for any answer"),
     "answers": (
         "eligibility database serializers writes pagination",
         "an action's answer is the same in a view and in a lane",
     ),
-    "express": ("eligibility database answers", "a lane finds the action, which then answers"),
+    "express": (
+        "eligibility database framework answers",
+        "a lane finds the action, which then answers",
+    ),
     "overlap": (
         "eligibility database writes answers express",
         "a worker's lane is the express lane, for many requests at a time",
