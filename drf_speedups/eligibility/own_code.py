@@ -267,8 +267,8 @@ def is_constant(value: Any) -> bool:
 
 
 def _constant() -> tuple[type, ...]:
-    framework: Any = sys.modules.get(SETTINGS)
-    return (*CONSTANT, framework.APISettings) if framework else CONSTANT
+    framework_s = getattr(sys.modules.get(SETTINGS), "APISettings", None)  # which may be under way
+    return (*CONSTANT, framework_s) if framework_s else CONSTANT
 
 
 def _is_empty_values(value: Any) -> bool:
