@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import lookups
 from django.db.models.expressions import Col
 from django.db.models.fields import related_lookups
-from django.db.models.fields.reverse_related import ManyToOneRel, OneToOneRel
+from django.db.models.fields.reverse_related import ManyToManyRel, ManyToOneRel, OneToOneRel
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import AND, OR, WhereNode
@@ -47,6 +47,7 @@ OF_SQL = frozenset({
 })  # fmt: skip
 RELATIONS = {models.ForeignKey, models.OneToOneField}
 REVERSED = {ManyToOneRel, OneToOneRel}
+LEADING = {models.ManyToManyField, ManyToManyRel, *REVERSED}  # to rows, by columns of others
 VALUES = str, int, float, Decimal, date, time, timedelta, UUID
 MOST_VALUES = 100  # of one condition: each number of them has its own SQL
 
@@ -120,7 +121,7 @@ def _node(node: Any, connection: Any, values: list[Any], within: Within) -> Shap
 def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> Shape:
     check_lookup(lookup)
     kind, column, field, asked = type(lookup), lookup.lhs, lookup.lhs.output_field, lookup.rhs
-    start = kind, column.alias, column.target.column, field
+    start = kind, column.alias, column.target.column, Same(field)
     if type(asked) is bool and (kind in OF_NULL or (kind in EXACT and column.conditional)):
         return *start, asked  # it is in the SQL
     if type(asked) is Query and kind in OF_QUERIES:
@@ -168,11 +169,13 @@ def _is_value(value: Any) -> bool:
 @functools.lru_cache(MOST_CLASSES)
 def _is_genuine(kind: Any, field: Any) -> bool:
     """Tell whether Django's own code compares a column so."""
+    columns = field.path_infos[-1].target_fields if type(field) in LEADING else [field]
     try:
-        plain = check_column(field) is not models.JSONField  # its values are no two times the same
+        found = {check_column(one) for one in columns}
     except StepAside:
         return False
-    return plain and not own_code(kind, kind) & OF_SQL
+    # Values of JSON are no two times the same.
+    return models.JSONField not in found and not own_code(kind, kind) & OF_SQL
 
 
 def forget() -> None:

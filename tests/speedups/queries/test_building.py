@@ -220,6 +220,7 @@ FOUND = {
     "not": lambda n: Article.objects.exclude(editor=n, is_open=True),
     "one after the other": lambda n: Article.objects.filter(editor=n).exclude(title=f"{n}"),
     "trees": lambda n: Article.objects.filter(Q(title=f"{n}") | Q(level__in=[n])),
+    "rows of others": lambda n: Article.objects.filter(topics=Topic(pk=n), note__in=[n]),
     "related": lambda n: Article(pk=n).topics.filter(weight=n),
 }
 

@@ -39,6 +39,10 @@ WAYS = {
     "related": lambda n: Article.objects.get(pk=n).editor,
     "related of related": lambda n: Article.objects.get(pk=n).editor.town,
     "reversed": lambda n: list(Editor.objects.get(pk=n).articles.all()),
+    "by one of many": lambda n: list(Article.objects.filter(topics=Topic(pk=n))),
+    "by rows that lead here": lambda n: list(Editor.objects.filter(
+        articles__in=[n, 2]).exclude(articles=Article(pk=n)).order_by("-id")),
+    "by a row that leads here": lambda n: Editor.objects.filter(articles=Article(pk=n)).count(),
     "many": lambda n: list(Article.objects.get(pk=n).topics.all()),
     "one to one": lambda n: Article.objects.get(pk=n).note,
     "joined": lambda n: Article.objects.select_related("editor__town", "note").get(pk=n),
@@ -195,7 +199,8 @@ def test_what_is_asked_for_comes_as_with_stock_by_the_same_statements(articles, 
 
 KNOWN = [way for way in WAYS if way not in {
     "none", "get too large", "ordered by a function",
-    "in pieces", "annotated", "values of a date", "values in JSON", "values and more",
+    "in pieces", "annotated", "by rows that lead here",
+    "values of a date", "values in JSON", "values and more",
     "sum of distinct", "sum of some", "sum with a value", "sum or another", "sum of chosen",
     "sum of years", "sum of a sum", "sum as another type", "sum of sums", "no sum",
     "sum of no column", "sum of all columns", "sum of texts",
