@@ -25,6 +25,8 @@ else:
         """Stands for a name of a package that is not installed; nobody gets as far as using it."""
 
         def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):  # as `__mro__`: it is no class
+                raise AttributeError(name)
             return self
 
     try:
