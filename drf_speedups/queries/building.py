@@ -9,17 +9,22 @@ import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from django.db.models import Model, Q
+from django.db.models import ManyToManyField, ManyToManyRel, Model, Q
+from django.db.models.expressions import Col
+from django.db.models.options import Options
 from django.db.models.sql import Query
 from django.db.models.sql.query import JoinPromoter
 from django.db.models.sql.where import AND, WhereNode
+from django.utils.functional import SimpleLazyObject, empty
 
 from drf_speedups.eligibility.looked_at import own_code
+from drf_speedups.eligibility.models import COLUMNS
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries.conditions import (
     LOOKUPS,
     OF_NULL,
+    REVERSED,
     VALUES,
     Shape,
     check_lookup,
@@ -31,7 +36,9 @@ from drf_speedups.queries.shapes import OF_SQL, Tables, is_selected_by_name, rec
 LISTS = {list, tuple}
 MOST_CONDITIONS = 10  # of one call
 MORE = {"base_table", "_lookup_joins"}  # that nobody changes, but for putting another there
-BUILDING: tuple[Any, ...] = *OF_SQL, JoinPromoter, Q
+BUILDING: tuple[Any, ...] = (
+    *OF_SQL, JoinPromoter, Q, Options, *COLUMNS, ManyToManyField, *REVERSED, ManyToManyRel,
+)  # fmt: skip
 
 
 class _Comparison(NamedTuple):
@@ -39,13 +46,11 @@ class _Comparison(NamedTuple):
 
     kind: Any
     column: Any
-    name: str  # by which the column knows the class
 
     def of(self, value: Any) -> Any:
         """Return the condition. Raises `StepAside` if another one is made of this value."""
-        unless(self.column.get_lookup(self.name) is self.kind, "another lookup of this name")
         made = self.kind(self.column, value)
-        unless(made.rhs is not None and made.rhs != "", "some databases are asked for NULL")
+        unless(made.rhs is not None, "NULL is asked for in another way")
         return made
 
 
@@ -75,12 +80,17 @@ class _Built(NamedTuple):
     """What conditions have made of a query."""
 
     conditions: list[Any]
-    tables: Tables
     alias_map: dict[str, Any]
     alias_refcount: dict[str, int]
-    table_map: dict[str, list[str]]
     used_aliases: set[str]
     more: dict[str, Any]  # other attributes that it has then
+    tables: Tables
+    lookups: list[tuple[Any, Any]]  # of each column: others may be registered
+
+    def would_be_same(self) -> bool:
+        """Tell whether models and columns say what they said then."""
+        same = all(column.get_lookups() is seen for column, seen in self.lookups)
+        return same and self.tables.are_as_before()
 
 
 def add_q(stock: Any) -> Any:
@@ -92,11 +102,11 @@ def add_q(stock: Any) -> Any:
         try:
             key = None if reuse_all else _key(self, q_object, values)
             known = key and recalled(key)
-            if known and known.tables.are_as_before():
+            if known and known.would_be_same():
                 _build(self, known, values)
                 return
         except StepAside:
-            key = known = None
+            key = None
         before = len(self.where.children)
         stock(self, q_object, reuse_all)
         if key:
@@ -121,14 +131,15 @@ def _key(query: Any, condition: Any, values: list[Any]) -> Shape | None:
 def _is_plain(query: Any) -> bool:
     where, more = query.where, query.annotations or query.external_aliases
     whole = type(where) is WhereNode and where.connector == AND and not where.negated
-    return query.alias_cols and whole and not (more or query._filtered_relations)
+    bare = not (more or query._filtered_relations)
+    return bool(query.model and query.alias_cols and whole and bare)
 
 
 def _joins(query: Any) -> Shape:
     used = query.alias_refcount
     return (
         *[joined(alias, join, used[alias]) for alias, join in query.alias_map.items()],
-        *[(table, *aliases) for table, aliases in query.table_map.items()],
+        *query.table_map,
         frozenset(query.used_aliases),
     )
 
@@ -139,6 +150,7 @@ def _asked(condition: Any, values: list[Any]) -> Shape:
     for child in condition.children:
         if type(child) is tuple:
             name, value = child
+            unless(type(name) is str, "no name")
             parts.append((name, value if _chooses(value) else _kind(value)))
             values.append(value)
         else:
@@ -148,16 +160,19 @@ def _asked(condition: Any, values: list[Any]) -> Shape:
 
 def _chooses(value: Any) -> bool:
     """Tell whether a value may choose the class of a condition: NULL or not."""
-    return value is None or type(value) is bool
+    return value is None or type(value) is bool or (type(value) is str and not value)
 
 
 def _kind(value: Any) -> Any:
     """Return what Django looks at in a value while it looks for the column."""
-    kind = value.__class__  # also of what a lazy object stands for
+    kind: Any = type(value)
     if kind in VALUES:
         return "value"
-    if kind in LISTS and all(type(one) in VALUES for one in value):
+    if kind in LISTS and value and all(type(one) in VALUES for one in value):
         return kind
+    if kind is SimpleLazyObject:
+        unless(value._wrapped is not empty, "a value that Django may not look at")
+        kind = value.__class__
     row = issubclass(kind, Model) and not hasattr(kind, "resolve_expression")
     unless(row, "a value that may have SQL in it")
     return kind
@@ -167,9 +182,11 @@ def _build(query: Any, known: _Built, values: list[Any]) -> None:
     each = iter(values)
     conditions = [_of(part, each) for part in known.conditions]
     query.where.children.extend(conditions)
+    for alias, join in known.alias_map.items():
+        if alias not in query.alias_map:  # other queries have the same lists of them
+            query.table_map.setdefault(join.table_name, []).append(alias)
     query.alias_map.update(known.alias_map)
     query.alias_refcount.update(known.alias_refcount)
-    query.table_map.update({table: [*names] for table, names in known.table_map.items()})
     query.used_aliases.update(known.used_aliases)
     vars(query).update(known.more)
 
@@ -192,11 +209,20 @@ def _remember(key: Shape, query: Any, before: int, values: list[Any]) -> None:
         return
     if next(each, each) is each:  # all have their place
         remember(key, _Built(
-            conditions, Tables(query, len(query.alias_map)),
-            {**query.alias_map}, {**query.alias_refcount},
-            {table: [*names] for table, names in query.table_map.items()},
-            {*query.used_aliases}, {one: vars(query)[one] for one in MORE & vars(query).keys()},
+            conditions, {**query.alias_map}, {**query.alias_refcount}, {*query.used_aliases},
+            {one: vars(query)[one] for one in MORE & vars(query).keys()},
+            Tables(query, len(query.alias_map)), [*_lookups(added)],
         ))  # fmt: skip
+
+
+def _lookups(conditions: list[Any]) -> Iterator[tuple[Any, Any]]:
+    for one in conditions:
+        if type(one) is WhereNode:
+            yield from _lookups(one.children)
+        else:
+            for column in (one.lhs.target, one.lhs.output_field):
+                known = getattr(column, "field", column)  # of a relation, by whichever end
+                yield known, known.get_lookups()
 
 
 def _negates(condition: Any) -> bool:
@@ -223,14 +249,14 @@ def _part(condition: Any, values: Iterator[Any], negated: bool) -> Any:
     of_column: Any = type(column.target)
     unless(is_selected_by_name(of_column), "a column with code of its own")
     next(values)
-    return _Comparison(kind, column, condition.lookup_name)
+    return _Comparison(kind, column)
 
 
 @functools.cache
 def _builds() -> Any:
     """Return what tells whether Django's own code is what it was, False if it never was."""
     same = not any(own_code(kind, kind) for kind in BUILDING)
-    return same and Unchanged([*BUILDING, *LOOKUPS])
+    return same and Unchanged([*BUILDING, *LOOKUPS, Col])
 
 
 forget = _builds.cache_clear

@@ -83,10 +83,9 @@ def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[
     values: list[Any] = []
     joins = [joined(alias, join, bool(query.alias_refcount[alias]))
              for alias, join in query.alias_map.items()]  # fmt: skip
-    named = [(table, *aliases) for table, aliases in query.table_map.items()]
     where = _node(query.where, connection, values, within) if query.where.children else ()
     around = query.external_aliases.items()
-    return (query.alias_prefix, *joins, *named, *around, where), tuple(values)
+    return (query.alias_prefix, *joins, *query.table_map, *around, where), tuple(values)
 
 
 def same_values(some: Any, others: Any) -> bool:
