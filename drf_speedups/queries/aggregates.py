@@ -79,16 +79,16 @@ def aggregate(stock: Any) -> Any:
         query, asked = self.query, _asked(args, kwargs)
         if asked is None or query.is_sliced or query.distinct:
             return stock(self, *args, **kwargs)
-        using = self.db
+        using = self.db  # a router is asked once
+        named = kwargs | {one.default_alias: one for one in args}
         connection = connections[using]
         found = shape(query, connection) if compiles(connection) else None
         if found is None:
-            return stock(self, *args, **kwargs)
+            return query.chain().get_aggregation(using, named)
         names = leading_on(query.get_meta())
         key, values = (using, "aggregate", *names, *asked, *found[0]), found[1]
         known = recalled(key)
         if known is None or not known.tables.are_as_before():
-            named = kwargs | {one.default_alias: one for one in args}
             return _first(query.chain(), using, named, key, values)
         (row,) = fetch(connection, known.sql, values, whole=True)[1]()
         return known.told(row, connection)
@@ -126,7 +126,8 @@ def _function(name: str | None, asked: Any) -> Shape | None:
         return None
     source, *more = asked.get_source_expressions()
     more += [asked.default, asked.extra or None]
-    if type(source) not in {F, Star} or any(one is not None for one in more):
+    has_name = type(source) is F or (type(source) is Star and name is not None)
+    if not has_name or any(one is not None for one in more):
         return None
     return name, type(asked), type(source), getattr(source, "name", ""), asked.distinct
 

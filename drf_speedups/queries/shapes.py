@@ -87,6 +87,11 @@ def follows_from_names(query: Any) -> bool:
 
     A project's own column may be decrypted there, say, by a key of now.
     """
+    try:
+        for alias, join in query.alias_map.items():
+            conditions.joined(alias, join, True)
+    except StepAside:
+        return False
     along: list[Any] = [one.join_field for one in query.alias_map.values() if type(one) is Join]
     models = {query.model, *(model for one in along for model in (one.model, one.related_model))}
     columns: set[Any] = {type(one) for model in models for one in model._meta.concrete_fields}

@@ -1,0 +1,103 @@
+"""Sums and the like are asked for as stock asks, whatever is behind the columns' names."""
+
+from contextvars import ContextVar
+from unittest import mock
+
+import pytest
+from django.db import connection, models, router
+from django.db.models import Count, Max, Sum
+from django.db.models.sql.where import ExtraWhere
+from django.test.utils import isolate_apps
+
+from tests.speedups.library.related_models import Article, Topic
+from tests.speedups.queries.test_later import asked
+from tests.speedups.representation.comparing import installed, seed
+
+pytestmark = pytest.mark.django_db
+TENANT = ContextVar("TENANT", default=1)
+
+
+@pytest.fixture(autouse=True)
+def articles(db):
+    seed()
+
+
+@pytest.mark.parametrize("rows", [
+    Article.objects.all(), Article.objects.annotate(of=Count("topics")),
+    Article.objects.filter(made_at__year=2026), Article.objects.none(),
+    Article.objects.filter(pk__in=[]), Article.objects.values("level"),
+])  # fmt: skip
+def test_a_router_is_asked_once(rows):
+    seen = []
+
+    class Router:
+        def db_for_read(self, model, **_hints):
+            seen.append(model)
+            return "default"
+
+    def ask():
+        seen.clear()
+        return asked(lambda: rows.all().aggregate(Sum("level"), most=Max("big"))), [*seen]
+
+    with mock.patch.object(router, "routers", [Router()]):
+        stock = ask()
+        with installed():
+            assert [ask(), ask()] == [stock, stock]
+    assert len(stock[1]) == 1
+
+
+def test_what_has_no_name_is_refused_as_ever():
+    with installed(), pytest.raises(TypeError, match="Complex aggregates require an alias"):
+        Article.objects.aggregate(Count("*"))
+
+
+def test_the_table_of_a_model_that_is_joined_is_that_of_now(monkeypatch):
+    through = Article.topics.through._meta
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE others AS SELECT * FROM {through.db_table} LIMIT 0")
+
+    def outcomes():
+        for table in (through.db_table, "others", through.db_table):
+            monkeypatch.setattr(through, "db_table", table)
+            yield asked(lambda: Article.objects.aggregate(Max("topics__word")))
+
+    stock = [*outcomes()]
+    with installed():
+        assert [*outcomes()] == stock
+    assert stock[0] != stock[1]
+
+
+class OfTenant(models.ForeignKey):
+    """Leads to the rows of who asks."""
+
+    def get_extra_restriction(self, *_aliases):
+        """Return a condition without values."""
+        return ExtraWhere([f"{TENANT.get()} = 1"], [])
+
+
+@isolate_apps("tests.speedups.library")
+@pytest.mark.parametrize("way", [
+    lambda rows: rows.aggregate(Max("topic__word")),
+    lambda rows: [*rows.order_by("topic__word").values_list("id")],
+    lambda rows: [*rows.select_related("topic")],
+])  # fmt: skip
+def test_a_relation_with_conditions_of_its_own_is_compiled_each_time(way):
+    class Owned(models.Model):
+        topic = OfTenant(Topic, models.CASCADE)
+
+        class Meta:
+            app_label = "library"
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {Owned._meta.db_table} AS SELECT id, id topic_id"
+                       f" FROM {Topic._meta.db_table}")  # fmt: skip
+
+    def outcomes():
+        for tenant in (1, 2, 1):
+            TENANT.set(tenant)
+            yield asked(lambda: way(Owned._base_manager.all()))
+
+    stock = [*outcomes()]
+    with installed():
+        assert [*outcomes()] == stock
+    assert stock[0] != stock[1]
