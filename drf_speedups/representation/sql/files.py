@@ -4,7 +4,6 @@ PostgreSQL writes the name, and a mark in front. When all else is written, each 
 what the framework shows of it: row by row and field by field, as the framework asks the storage.
 """
 
-import functools
 import json
 import re
 from collections.abc import Callable
@@ -56,36 +55,38 @@ class File(NamedTuple):
         check_column(found.field, FILES)
         return cls(field, found.field, number)
 
-    def check(self, once: bool) -> None:
+    def check(self, otherwise: str) -> None:
         """Raise `StepAside` unless Django's own code stands between a name and its storage.
 
-        `once`: whoever looks at the data later does not ask the storage again. One of a project's
-        own may say something else then, or do something each time.
+        `otherwise` says why the storage is not asked as ever: one of a project's own may say
+        something else each time, or do something.
         """
         name, kind = self.field.field_name, self.column.attr_class
         own = kind not in OF_NAMES or own_code(kind, kind)
         unless(not own, f"{name} has files of its own kind")
-        unless(once or _is_django_s(self.column.storage),
-               f"data are made again, and {name} has a storage of its own")  # fmt: skip
+        unless(not otherwise or _is_django_s(self.column.storage),
+               f"{otherwise}, and {name} has a storage of its own")  # fmt: skip
 
     def sql(self, ref: str) -> str:
         """Return the text of a name that is not NULL."""
         return f"'{FILE}{self.number}' || to_json({ref}::text)::text"
 
     def shown_by(self, serializer: Any) -> Show:
-        """Return what a serializer shows of a name."""
-        show = copied(self.field, serializer).to_representation
-        file = functools.partial(self.column.attr_class, None, self.column)
-        return lambda name: show(file(name))
+        """Return what a serializer shows of a name. Raises `StepAside` if it may be no text."""
+        field = copied(self.field, serializer)
+        self.check("" if field.context.get("request") else "nothing makes a text of a URL")
+        show, file = field.to_representation, self.column.attr_class
+        return lambda name: show(file(None, self.column, name))
 
 
 def _is_django_s(storage: Any) -> bool:
     """Tell whether a storage makes URLs of nothing but names and settings, by Django's code."""
     try:
         kind = storage.__class__  # a proxy has that of what it makes now
+        same = getattr(storage.url, "__func__", None) is kind.url
     except Exception:  # noqa: BLE001  (the framework says so itself, if there is a file)
         return False
-    return not own_code(kind, kind) & OF_URLS
+    return same and not own_code(kind, kind) & OF_URLS
 
 
 def filled_in(texts: list[str], files: list[Show]) -> list[str] | None:

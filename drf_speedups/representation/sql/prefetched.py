@@ -61,8 +61,7 @@ def planned(kind: Any, root: Scope, names: tuple[str, ...], using: str) -> Texts
     plan.levels = levels
     plan.follows |= bool(levels)
     plan.models.update(level.model for level in levels)
-    for file in plan.files:
-        file.check(once=plan.gives_data)
+    plan.check_files()
     return plan
 
 

@@ -146,8 +146,7 @@ def _check_related(rows: Any, plan: Texts) -> None:
     for model in plan.models:
         unless(silence(model, READ), "something listens to the model's signals")
         unless(unchanged(*choosing(model)), f"{model.__name__} or a manager of it has changed")
-    for file in plan.files:
-        file.check(once=plan.gives_data)
+    plan.check_files()
     raises = getattr(rows, "_fetch_mode", None) is prefetched.FETCH_RAISE
     own = rows._known_related_objects or router.routers or raises
     unless(not (plan.follows and own), "related rows are known, refused, or chosen by a router")

@@ -77,6 +77,13 @@ class Texts:
         asks = self.files or any(one.asks for one in all_of_it)
         return bool(asks) and all(one.is_data for one in all_of_it)
 
+    def check_files(self) -> None:
+        """Raise `StepAside` where storages are not asked as the framework asks them."""
+        one_by_one = any(one.asked for one in (self, *self.beside()))
+        otherwise = "" if self.gives_data else "data are made again"
+        for file in self.files:
+            file.check("rows ask for others one by one" if one_by_one else otherwise)
+
     def _object(self, kind: Any, scope: Scope) -> str:
         unless(kind.to_representation is ROW.to_representation, f"{kind.__name__}.to_representation"
                " is its own")  # fmt: skip
