@@ -10,14 +10,15 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.backends.postgresql.compiler import SQLCompiler
-from django.db.models import Avg, Count, Max, Min, Sum
-from django.db.models.expressions import Col, OrderBy, Ref
+from django.db.models import Avg, Count, F, Max, Min, Sum
+from django.db.models.expressions import Col, OrderBy, Ref, Star
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
 
 from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, is_framework_s, is_genuine
+from drf_speedups.eligibility.models import COLUMNS
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions
@@ -29,6 +30,7 @@ MOST_SHAPES = 1024  # clients choose filters, and the order
 ALL = " LIMIT 9223372036854775807"
 # Whose code makes SQL of a query, and runs it.
 OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
+OF_NAMES: tuple[Any, ...] = F, Star, Col, OrderBy, *COLUMNS  # what names become SQL by
 AGGREGATES: frozenset[Any] = frozenset({Avg, Count, Max, Min, Sum})
 _known: dict[Shape, Any] = {}
 
@@ -203,7 +205,7 @@ def _compiled_by(operations: Any) -> Unchanged | None:
     own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
     if found is not SQLCompiler or own or any(own_code(kind, kind) for kind in OF_SQL):
         return None
-    return Unchanged([operations, *OF_SQL, *LOOKUPS, *AGGREGATES])
+    return Unchanged([operations, *OF_SQL, *OF_NAMES, *LOOKUPS, *AGGREGATES])
 
 
 def forget() -> None:

@@ -5,10 +5,12 @@ from unittest import mock
 
 import pytest
 from django.db import connection, models, router
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, F, Max, Sum
+from django.db.models.expressions import Col, OrderBy, Star
 from django.db.models.sql.where import ExtraWhere
 from django.test.utils import isolate_apps
 
+from drf_speedups.queries import shapes
 from tests.speedups.library.related_models import Article, Topic
 from tests.speedups.queries.test_later import asked
 from tests.speedups.representation.comparing import installed, seed
@@ -101,3 +103,20 @@ def test_a_relation_with_conditions_of_its_own_is_compiled_each_time(way):
     with installed():
         assert [*outcomes()] == stock
     assert stock[0] != stock[1]
+
+
+@pytest.mark.parametrize(("kind", "name"), [
+    (Col, "as_sql"), (F, "resolve_expression"), (Star, "as_sql"), (OrderBy, "as_sql"),
+    (models.Field, "select_format"), (models.ForeignObject, "get_extra_restriction"),
+])  # fmt: skip
+def test_what_somebody_puts_in_the_place_of_what_makes_sql_of_names_is_run(kind, name):
+    def ask():
+        rows = Article.objects.filter(editor__name="a")
+        return [*rows.order_by("title")], rows.aggregate(Max("title"), all=Count("*"))
+
+    with installed():
+        ask()
+        with mock.patch.object(kind, name, side_effect=LookupError):
+            vars(shapes._compiled_by(type(connection.ops)))["_again_at"] = 0  # a second later
+            with pytest.raises(LookupError):
+                ask()
