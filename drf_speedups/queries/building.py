@@ -34,6 +34,7 @@ from drf_speedups.queries.conditions import (
 from drf_speedups.queries.shapes import OF_SQL, Tables, is_selected_by_name, recalled, remember
 
 LISTS = {list, tuple}
+LEFT = False  # to Django, each time
 MOST_CONDITIONS = 10  # of one call
 MORE = {"base_table", "_lookup_joins"}  # that nobody changes, but for putting another there
 BUILDING: tuple[Any, ...] = (
@@ -106,11 +107,11 @@ def add_q(stock: Any) -> Any:
                 _build(self, known, values)
                 return
         except StepAside:
-            key = None
+            key = known = None
         before = len(self.where.children)
         stock(self, q_object, reuse_all)
-        if key:
-            _remember(key, self, before, values)
+        if key and known is not LEFT:
+            remember(key, _built(self, before, values))
 
     return add_q
 
@@ -197,8 +198,8 @@ def _of(part: Any, values: Iterator[Any]) -> Any:
     return part.of(next(values)) if type(part) in {_Comparison, _OfNull} else part
 
 
-def _remember(key: Shape, query: Any, before: int, values: list[Any]) -> None:
-    """Keep what conditions have made of a query, by Django's own code and with each value."""
+def _built(query: Any, before: int, values: list[Any]) -> Any:
+    """Return what conditions have made of a query, by Django's own code and with each value."""
     added, each = query.where.children[before:], iter(values)
     negated = any(map(_negates, added))
     try:
@@ -206,13 +207,14 @@ def _remember(key: Shape, query: Any, before: int, values: list[Any]) -> None:
         for alias, join in query.alias_map.items():
             joined(alias, join, True)
     except (StepAside, StopIteration):
-        return
-    if next(each, each) is each:  # all have their place
-        remember(key, _Built(
-            conditions, {**query.alias_map}, {**query.alias_refcount}, {*query.used_aliases},
-            {one: vars(query)[one] for one in MORE & vars(query).keys()},
-            Tables(query, len(query.alias_map)), [*_lookups(added)],
-        ))  # fmt: skip
+        return LEFT
+    if next(each, each) is not each:  # one has no place
+        return LEFT
+    return _Built(
+        conditions, {**query.alias_map}, {**query.alias_refcount}, {*query.used_aliases},
+        {one: vars(query)[one] for one in MORE & vars(query).keys()},
+        Tables(query, len(query.alias_map)), [*_lookups(added)],
+    )  # fmt: skip
 
 
 def _lookups(conditions: list[Any]) -> Iterator[tuple[Any, Any]]:

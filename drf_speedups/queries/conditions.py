@@ -7,7 +7,7 @@ the order in which it collects them.
 
 import functools
 from collections.abc import Callable
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -48,7 +48,7 @@ OF_SQL = frozenset({
 RELATIONS = {models.ForeignKey, models.OneToOneField}
 REVERSED = {ManyToOneRel, OneToOneRel}
 LEADING = {models.ManyToManyField, ManyToManyRel, *REVERSED}  # to rows, by columns of others
-VALUES = str, int, float, Decimal, date, time, timedelta, UUID
+VALUES = str, int, float, Decimal, date, datetime, time, timedelta, UUID
 MOST_VALUES = 100  # of one condition: each number of them has its own SQL
 
 

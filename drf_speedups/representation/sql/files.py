@@ -74,7 +74,8 @@ class File(NamedTuple):
     def shown_by(self, serializer: Any) -> Show:
         """Return what a serializer shows of a name. Raises `StepAside` if it may be no text."""
         field = copied(self.field, serializer)
-        self.check("" if field.context.get("request") else "nothing makes a text of a URL")
+        told = field.context.get("request") is not None  # which makes a text of any URL
+        self.check("" if told else "nobody tells of a request")
         show, file = field.to_representation, self.column.attr_class
         return lambda name: show(file(None, self.column, name))
 

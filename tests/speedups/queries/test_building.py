@@ -3,6 +3,7 @@
 `FUZZ_EXAMPLES=2000 pytest tests/speedups/queries/test_building.py` looks for longer.
 """
 
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from drf_speedups.queries import building
 from tests.speedups.library.related_models import Article, Editor, Note, Topic
 from tests.speedups.queries.test_conditions import EXAMPLES, STEPS, compared, trees
-from tests.speedups.representation.comparing import installed
+from tests.speedups.representation.comparing import MOMENT, installed
 
 WITHIN = BaseExpression, Query, Join, BaseTable, models.sql.where.WhereNode
 ASIDE = {"_constructor_args", "identity", "filtered_relation", "convert_value"}
@@ -222,6 +223,7 @@ FOUND = {
     "trees": lambda n: Article.objects.filter(Q(title=f"{n}") | Q(level__in=[n])),
     "rows of others": lambda n: Article.objects.filter(topics=Topic(pk=n), note__in=[n]),
     "related": lambda n: Article(pk=n).topics.filter(weight=n),
+    "moments": lambda n: Article.objects.filter(made_at__gt=MOMENT, day=MOMENT + timedelta(n)),
 }
 
 

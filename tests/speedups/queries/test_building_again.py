@@ -154,3 +154,14 @@ def test_no_more_is_kept_of_a_query_set_that_others_are_made_of_each_time():
     with installed():
         kept = [len(shapes._known) for n in range(4) if not list(base.filter(topics__word=n))]
         assert {*kept} == {kept[0]}
+
+
+@pytest.mark.parametrize("way", [
+    by(made_at__year=2026), by(extra__a=1), lambda rows: rows.exclude(topics__word="a"),
+])  # fmt: skip
+def test_conditions_that_are_left_to_stock_are_looked_at_once(way):
+    with installed():
+        way(Article.objects)
+        with mock.patch.object(building, "_built") as looks:
+            assert way(Article.objects).query.where.children
+        assert not looks.called
