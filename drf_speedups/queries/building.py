@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from django.db.models import ManyToManyField, ManyToManyRel, Model, Q
 from django.db.models.expressions import Col
 from django.db.models.options import Options
-from django.db.models.sql import Query
 from django.db.models.sql.query import JoinPromoter
 from django.db.models.sql.where import AND, WhereNode
 from django.utils.functional import SimpleLazyObject, empty
@@ -31,7 +30,14 @@ from drf_speedups.queries.conditions import (
     joined,
     leading_on,
 )
-from drf_speedups.queries.shapes import OF_SQL, Tables, is_selected_by_name, recalled, remember
+from drf_speedups.queries.shapes import (
+    OF_SQL,
+    Tables,
+    is_selected_by_name,
+    is_stock,
+    recalled,
+    remember,
+)
 
 LISTS = {list, tuple}
 LEFT = False  # to Django, each time
@@ -121,7 +127,7 @@ def _key(query: Any, condition: Any, values: list[Any]) -> Shape | None:
 
     Raises `StepAside` where that may be more than names.
     """
-    unless(type(query) is Query and _is_plain(query) and _builds(), "more than joins is looked at")
+    unless(is_stock(query) and _is_plain(query) and _builds(), "more than joins is looked at")
     asked = _asked(condition, values)
     unless(len(values) <= MOST_CONDITIONS, "too many conditions")
     meta = query.get_meta()

@@ -30,6 +30,7 @@ MOST_SHAPES = 1024  # clients choose filters, and the order
 ALL = " LIMIT 9223372036854775807"
 # Whose code makes SQL of a query, and runs it.
 OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
+OF_QUERY = frozenset(name for name, one in vars(Query).items() if callable(one))
 OF_NAMES: tuple[Any, ...] = F, Star, Col, OrderBy, *COLUMNS  # what names become SQL by
 AGGREGATES: frozenset[Any] = frozenset({Avg, Count, Max, Min, Sum})
 _known: dict[Shape, Any] = {}
@@ -49,7 +50,7 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
         or query.group_by is not None or query.select_for_update or query.extra_order_by
         or query.explain_info or query._filtered_relations
     )  # fmt: skip
-    plain = type(query) is Query and not more and _is_plain(query)
+    plain = is_stock(query) and not more and _is_plain(query)
     if not plain or any(type(name) is not str for name in query.order_by):
         return None
     chosen: Shape = ()
@@ -68,6 +69,11 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
         deferred, query.max_depth, query.distinct,
         _joined(query.select_related), *_selected(query), chosen,
     ), values  # fmt: skip
+
+
+def is_stock(query: Any) -> bool:
+    """Tell whether a query has Django's own code, and nobody has given it other."""
+    return type(query) is Query and OF_QUERY.isdisjoint(vars(query))
 
 
 def _is_plain(query: Any) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, models, router
 from django.db.models import Count, F, Max, Sum
 from django.db.models.expressions import Col, OrderBy, Star
+from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import ExtraWhere
 from django.test.utils import isolate_apps
 
@@ -120,3 +121,32 @@ def test_what_somebody_puts_in_the_place_of_what_makes_sql_of_names_is_run(kind,
             vars(shapes._compiled_by(type(connection.ops)))["_again_at"] = 0  # a second later
             with pytest.raises(LookupError):
                 ask()
+
+
+class Lateral(Join):
+    """A project's own way to join."""
+
+    def as_sql(self, *args):
+        """Return SQL that nothing else has."""
+        sql, values = super().as_sql(*args)
+        return f"{sql} /* lateral */", values
+
+
+@pytest.mark.parametrize("way", [
+    lambda rows: rows.aggregate(Max("editor__name")),
+    lambda rows: [*rows.order_by("editor__name").values_list("id")],
+])  # fmt: skip
+def test_what_somebody_gives_to_one_query_is_used_for_that(way):
+    def ask(**own):
+        rows = Article.objects.all()
+        vars(rows.query).update(own)
+        return asked(lambda: way(rows))
+
+    def outcomes():
+        yield ask()
+        yield ask(join_class=Lateral)
+
+    stock = [*outcomes()]
+    with installed():
+        assert [*outcomes(), *outcomes()] == stock * 2
+    assert stock[0] != stock[1]

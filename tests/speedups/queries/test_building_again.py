@@ -10,6 +10,7 @@ from django.db.models import Q, lookups
 from django.db.models.expressions import Col
 from django.db.models.options import Options
 from django.db.models.sql import Query
+from django.db.models.sql.datastructures import Join
 from django.test.utils import register_lookup
 from django.utils.functional import SimpleLazyObject
 
@@ -165,3 +166,23 @@ def test_conditions_that_are_left_to_stock_are_looked_at_once(way):
         with mock.patch.object(building, "_built") as looks:
             assert way(Article.objects).query.where.children
         assert not looks.called
+
+
+class Lateral(Join):
+    """A project's own way to join."""
+
+
+@pytest.mark.parametrize("own", [
+    {"join_class": Lateral}, {"names_to_path": mock.Mock(side_effect=LookupError)},
+])  # fmt: skip
+def test_what_somebody_gives_to_one_query_is_used_for_that(own):
+    def way(rows):
+        vars(rows.query).update(own)
+        return rows.filter(editor__name="a")
+
+    def outcomes():
+        yield outcome(by(editor__name="a"))
+        yield outcome(way)
+
+    stock = same_each_time(outcomes)
+    assert stock[0] != stock[1]
