@@ -256,6 +256,8 @@ def _part(condition: Any, values: Iterator[Any], negated: bool) -> Any:
         return _OfNull(condition)
     of_column: Any = type(column.target)
     unless(is_selected_by_name(of_column), "a column with code of its own")
+    leads = column.output_field.is_relation and not column.output_field.target_field.primary_key
+    unless(not leads, "a row may have NULL in what is referred to")
     next(values)
     return _Comparison(kind, column)
 

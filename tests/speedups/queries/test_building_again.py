@@ -15,7 +15,7 @@ from django.test.utils import register_lookup
 from django.utils.functional import SimpleLazyObject
 
 from drf_speedups.queries import building, shapes
-from tests.speedups.library.related_models import Article, Editor
+from tests.speedups.library.related_models import Article, Editor, Town
 from tests.speedups.queries.test_building import by, state
 from tests.speedups.representation.comparing import installed
 
@@ -110,12 +110,15 @@ def test_nobody_is_asked_for_who_is_not_needed(named):
         assert [*asked()] == [0, 0]
 
 
-def test_a_moment_without_a_zone_is_warned_of_once():
+@pytest.mark.parametrize("others", [
+    [{"title": "a"}, {"title": ""}], [{"place": Town(code="a")}, {"place": Town(code=None)}],
+])  # fmt: skip
+def test_a_moment_without_a_zone_is_warned_of_once(others):
     def warned():
-        for title in ("a", "", "b", ""):
+        for other in others * 2:
             with warnings.catch_warnings(record=True) as seen:
                 warnings.simplefilter("always")
-                Article.objects.filter(made_at="2026-01-01", title=title)
+                Article.objects.filter(made_at="2026-01-01", **other)
             yield len(seen)
 
     with installed():
