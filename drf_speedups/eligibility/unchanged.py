@@ -37,6 +37,11 @@ class Unchanged:
             self._same = all(one.is_same(self._ignored) for one in self._frameworks)
         return self._same and (not self._now or self._have_same())
 
+    def look(self) -> bool:
+        """Tell it of this moment: what is kept for longer was made by the same code."""
+        self._again_at = 0.0
+        return bool(self)
+
     def _have_same(self) -> bool:
         # By identity: a proxy says that it equals what it stands before.
         found = chain.from_iterable([members.values() for members in self._now])

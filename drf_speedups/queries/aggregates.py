@@ -67,7 +67,7 @@ def _number(kind: str, query: Any, using: str, selected: int, ask: Callable[...,
         answer = ask(query, using)
     same = len(seen) == 1 and same_values(seen[0][1][selected:], values)
     if same and follows_from_names(query):
-        remember(key, (seen[0][0], seen[0][1][:selected]))
+        remember(key, (seen[0][0], seen[0][1][:selected]), connection)
     return answer
 
 
@@ -142,7 +142,7 @@ def _first(query: Any, using: str, named: Any, key: Shape, values: Any) -> Any:
     if same and all(map(_is_of_column, found.values())) and follows_from_names(query):
         converters = query.get_compiler(using).get_converters(found.values())
         tables = Tables(query, len(query.alias_map))
-        remember(key, _Aggregated(seen[0][0], tables, [*found], converters))
+        remember(key, _Aggregated(seen[0][0], tables, [*found], converters), connection)
     return answer
 
 

@@ -17,7 +17,6 @@ from django.db.models.sql.where import AND, WhereNode
 from django.utils.functional import SimpleLazyObject, empty
 
 from drf_speedups.eligibility.looked_at import own_code
-from drf_speedups.eligibility.models import COLUMNS
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries.conditions import (
@@ -31,12 +30,13 @@ from drf_speedups.queries.conditions import (
     leading_on,
 )
 from drf_speedups.queries.shapes import (
+    OF_COLUMNS,
     OF_SQL,
     Tables,
     is_selected_by_name,
     is_stock,
+    keep,
     recalled,
-    remember,
 )
 
 LISTS = {list, tuple}
@@ -44,7 +44,7 @@ LEFT = False  # to Django, each time
 MOST_CONDITIONS = 10  # of one call
 MORE = {"base_table", "_lookup_joins"}  # that nobody changes, but for putting another there
 BUILDING: tuple[Any, ...] = (
-    *OF_SQL, JoinPromoter, Q, Options, *COLUMNS, ManyToManyField, *REVERSED, ManyToManyRel,
+    *OF_SQL, JoinPromoter, Q, Options, *OF_COLUMNS, ManyToManyField, *REVERSED, ManyToManyRel,
 )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ class _Built(NamedTuple):
 
     def would_be_same(self) -> bool:
         """Tell whether models and columns say what they said then."""
-        same = all(column.get_lookups() is seen for column, seen in self.lookups)
+        same = all(_lookups_of(column) is seen for column, seen in self.lookups)
         return same and self.tables.are_as_before()
 
 
@@ -116,8 +116,8 @@ def add_q(stock: Any) -> Any:
             key = known = None
         before = len(self.where.children)
         stock(self, q_object, reuse_all)
-        if key and known is not LEFT:
-            remember(key, _built(self, before, values))
+        if key and known is not LEFT and _builds().look():
+            keep(key, _built(self, before, values))
 
     return add_q
 
@@ -228,9 +228,14 @@ def _lookups(conditions: list[Any]) -> Iterator[tuple[Any, Any]]:
         if type(one) is WhereNode:
             yield from _lookups(one.children)
         else:
-            for column in (one.lhs.target, one.lhs.output_field):
-                known = getattr(column, "field", column)  # of a relation, by whichever end
-                yield known, known.get_lookups()
+            columns = one.lhs.target, one.lhs.output_field
+            for column in {getattr(end, "field", end) for end in columns}:  # of a relation
+                yield column, _lookups_of(column)
+
+
+def _lookups_of(column: Any) -> Any:
+    """Return what is registered for a column, never the same twice if one says it in its way."""
+    return object() if "get_lookup" in vars(column) else column.get_lookups()
 
 
 def _negates(condition: Any) -> bool:

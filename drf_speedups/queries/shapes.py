@@ -31,7 +31,9 @@ ALL = " LIMIT 9223372036854775807"
 # Whose code makes SQL of a query, and runs it.
 OF_SQL: tuple[Any, ...] = SQLCompiler, Query, WhereNode, BaseTable, Join
 OF_QUERY = frozenset(name for name, one in vars(Query).items() if callable(one))
-OF_NAMES: tuple[Any, ...] = F, Star, Col, OrderBy, *COLUMNS  # what names become SQL by
+# What names become SQL by; some columns are not there without psycopg.
+OF_COLUMNS: tuple[Any, ...] = tuple(one for one in COLUMNS if isinstance(one, type))
+OF_NAMES: tuple[Any, ...] = F, Star, Col, OrderBy, *OF_COLUMNS
 AGGREGATES: frozenset[Any] = frozenset({Avg, Count, Max, Min, Sum})
 _known: dict[Shape, Any] = {}
 
@@ -181,7 +183,14 @@ def _joined(related: Any) -> Any:
     return related
 
 
-def remember(key: Shape, value: Any) -> None:
+def remember(key: Shape, value: Any, connection: Any) -> None:
+    """Keep what a query of a connection was compiled to, if only Django's own code did it."""
+    same = _compiled_by(type(connection.ops))
+    if same is not None and same.look():
+        keep(key, value)
+
+
+def keep(key: Shape, value: Any) -> None:
     """Keep what belongs to a shape."""
     if len(_known) >= MOST_SHAPES:
         _known.clear()

@@ -76,7 +76,7 @@ def _compiled(compiler: Any) -> tuple[str, Any] | None:
         return None
     if same_values(parameters, values) and lasts(compiler):
         selected = {name: getattr(compiler, name) for name in SELECTED}
-        remember(key, (sql, selected, Tables(query, before)))
+        remember(key, (sql, selected, Tables(query, before)), connection)
     return sql + end, parameters
 
 

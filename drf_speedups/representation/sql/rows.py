@@ -100,7 +100,7 @@ def _prepared(
         tables = Tables(compiler.query, before)
         found = f"SELECT q.*, {written} FROM ({sql}", plan, tables  # noqa: S608
         if key and same_values(parameters, values) and shapes.lasts(compiler):
-            shapes.remember(key, found)
+            shapes.remember(key, found, connection)
         values = parameters
     limits = shapes.limits(rows.query, connection) or ("" if rows.ordered else shapes.ALL)
     return f'{found[0]}{limits}) "q"', values, found[1]

@@ -1,5 +1,7 @@
 """What was found for conditions is not what is found the next time, or not all of it."""
 
+import subprocess
+import sys
 import warnings
 from unittest import mock
 
@@ -189,3 +191,37 @@ def test_what_somebody_gives_to_one_query_is_used_for_that(own):
 
     stock = same_each_time(outcomes)
     assert stock[0] != stock[1]
+
+
+def test_a_column_that_says_its_lookups_in_its_own_way_is_asked():
+    title = Article._meta.get_field("title")
+
+    def outcomes():
+        yield outcome(by(title="a"))
+        with mock.patch.object(title, "get_lookup", return_value=lookups.IExact):
+            yield outcome(by(title="a"))
+
+    stock = same_each_time(outcomes)
+    assert stock[0] != stock[1]
+
+
+WITHOUT_PSYCOPG = """
+import sys
+sys.modules["psycopg"] = sys.modules["psycopg2"] = None
+import django
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3"}},
+                   INSTALLED_APPS=["django.contrib.contenttypes", "drf_speedups"])
+django.setup()
+from django.contrib.contenttypes.models import ContentType
+from drf_speedups.queries import QUERIES
+QUERIES.install()
+for model in "ab":
+    print(ContentType.objects.filter(model=model).query.where)
+"""
+
+
+def test_a_project_without_psycopg_has_its_conditions():
+    found = subprocess.run([sys.executable, "-c", WITHOUT_PSYCOPG], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("Exact") == 2
