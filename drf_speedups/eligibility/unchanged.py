@@ -76,6 +76,8 @@ class _Before:
     def is_same(self, ignored: frozenset[str]) -> bool:
         """Tell whether it still has that code, or other that is as genuine."""
         now, before = vars(self._kind), self._members
+        if len(now) == len(before) and all(map(is_, now.values(), before.values())):
+            return True
         names = (now.keys() | before.keys()) - ignored
         return all(self._is_as_good(now.get(one), before.get(one)) for one in names)
 
