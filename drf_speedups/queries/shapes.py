@@ -185,7 +185,8 @@ def _joined(related: Any) -> Any:
 
 def remember(key: Shape, value: Any, connection: Any) -> None:
     """Keep what a query of a connection was compiled to, if only Django's own code did it."""
-    same = _compiled_by(type(connection.ops))
+    operations: Any = type(connection.ops)
+    same = _compiled_by(operations)
     if same is not None and same.look():
         keep(key, value)
 

@@ -1,6 +1,7 @@
 """Sums and the like are asked for as stock asks, whatever is behind the columns' names."""
 
 from contextvars import ContextVar
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -111,6 +112,8 @@ def test_a_relation_with_conditions_of_its_own_is_compiled_each_time(way):
     (models.Field, "select_format"), (models.ForeignObject, "get_extra_restriction"),
 ])  # fmt: skip
 def test_what_somebody_puts_in_the_place_of_what_makes_sql_of_names_is_run(kind, name):
+    operations: Any = type(connection.ops)
+
     def ask():
         rows = Article.objects.filter(editor__name="a")
         return [*rows.order_by("title")], rows.aggregate(Max("title"), all=Count("*"))
@@ -118,7 +121,7 @@ def test_what_somebody_puts_in_the_place_of_what_makes_sql_of_names_is_run(kind,
     with installed():
         ask()
         with mock.patch.object(kind, name, side_effect=LookupError):
-            vars(shapes._compiled_by(type(connection.ops)))["_again_at"] = 0  # a second later
+            vars(shapes._compiled_by(operations))["_again_at"] = 0  # a second later
             with pytest.raises(LookupError):
                 ask()
 
