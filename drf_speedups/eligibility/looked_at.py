@@ -10,6 +10,7 @@ from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.models import Silence
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
+from drf_speedups.eligibility.unchanged import forget as forget_code
 
 
 def once(check: Callable[..., None], *subject: Any) -> None:
@@ -56,3 +57,4 @@ def forget() -> None:
     """Let all classes be looked at anew."""
     for known in (_refusal, unchanged, _own_code, silence):
         known.cache_clear()
+    forget_code()

@@ -3,10 +3,11 @@
 from unittest import mock
 
 import pytest
-from django.db.models import Max
+from django.db.models import Max, lookups
 from django.db.models.expressions import Col
 from django.db.models.sql import Query
 
+from drf_speedups.queries import building
 from tests.speedups.library.related_models import Article
 from tests.speedups.queries.test_later import asked
 from tests.speedups.representation.comparing import installed
@@ -43,3 +44,13 @@ def test_what_is_found_meanwhile_is_not_used_afterwards(kind, name, own, way):
         with mock.patch.object(kind, name, own):
             asked(way)
         assert asked(way) == stock
+
+
+def test_what_was_there_at_the_first_look_is_forgotten_with_the_rest():
+    stock = lookups.Contains.as_sql
+    own = mock.patch.object(lookups.Contains, "as_sql", lambda *args: stock(*args))
+    with own, installed():
+        asked(Article.objects.filter(title__contains="a").count)
+    with installed():
+        Article.objects.filter(title__contains="a")
+        assert building._builds().look()
