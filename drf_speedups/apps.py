@@ -11,7 +11,7 @@ class SpeedupsConfig(AppConfig):
     def ready(self) -> None:
         """Put the pieces in their places that need no word in a view set; register the checks.
 
-        Imports nothing of REST framework: `drf_speedups.framework` says why.
+        Imports no views of REST framework's: `drf_speedups.framework` says why.
         """
         from drf_speedups.checks import check_database, check_pieces, check_settings
 
@@ -19,8 +19,8 @@ class SpeedupsConfig(AppConfig):
         checks.register(check_database)
         if check_pieces():  # which is said once, by that check
             return
-        from drf_speedups.framework import install_when_imported
         from drf_speedups.queries import QUERIES
+        from drf_speedups.representation import ROWS
 
         QUERIES.install()
-        install_when_imported()
+        ROWS.install()

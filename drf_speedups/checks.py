@@ -10,7 +10,7 @@ from django.db import connections
 
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import LISTS, PIECES, wanted
-from drf_speedups.framework import import_views, is_imported
+from drf_speedups.framework import import_views
 from drf_speedups.queries import QUERIES
 
 DATABASE = "Pieces that need the database step aside"
@@ -32,19 +32,11 @@ def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
     if driver.MISSING:
         hint = "psycopg2 may stay: Django prefers psycopg 3."
         return [_aside("W002", DATABASE, driver.MISSING, hint)]
-    changed = [("W004", SERIALIZES, _why_no_rows()), ("W005", COMPILES, QUERIES.stepped_aside)]
-    return [_aside(number, what, why, "Find out which package changes that so.")
-            for number, what, why in changed if why]  # fmt: skip
-
-
-def _why_no_rows() -> str:
-    """Return who keeps rows with REST framework; nobody does where a project has none of it."""
-    import_views()
-    if not is_imported():
-        return ""
     from drf_speedups.representation import ROWS
 
-    return ROWS.stepped_aside
+    changed = [("W004", SERIALIZES, ROWS), ("W005", COMPILES, QUERIES)]
+    return [_aside(number, what, piece.stepped_aside, "Find out which package changes that so.")
+            for number, what, piece in changed if piece.stepped_aside]  # fmt: skip
 
 
 def _is_postgresql(alias: str) -> bool:

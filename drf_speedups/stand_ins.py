@@ -27,7 +27,6 @@ class StandIns:
         """Put ours in the place of the frameworks' methods, if the piece is switched on.
 
         All or, where somebody has changed one of the methods, none. A second call does nothing.
-        Requests may be under way: what reads what another makes has to be found before it.
         """
         if self.is_installed() or not wanted(self.piece):
             return

@@ -13,7 +13,6 @@ from typing import Any
 
 from django.core.paginator import Page as DjangosPage
 from django.db.models import QuerySet
-from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import LimitOffsetPagination, PageNumberPagination
@@ -79,8 +78,15 @@ def _alone(paginator: Any, view: Any) -> bool:
     """
     ours = type(paginator).paginate_queryset in STAND_INS
     kind: Any = type(view)
-    own = own_code(kind, GenericAPIView) & {"paginate_queryset", "paginator"}
+    own = own_code(kind, _generic_view()) & {"paginate_queryset", "paginator"}
     return ours and not own
+
+
+@functools.cache
+def _generic_view() -> Any:
+    from rest_framework.generics import GenericAPIView  # which the project has imported
+
+    return GenericAPIView
 
 
 def _page(chosen: Any) -> list[Any]:
@@ -167,7 +173,6 @@ def _escaped(body: bytes) -> bytes:
     return body
 
 
-# Whoever reads what another makes stands before it, as requests may be under way.
 STANDING_IN: tuple[StandIn, ...] = (
     (DefaultContentNegotiation, "select_renderer", negotiating.select_renderer),
     (JSONRenderer, "render", _render),

@@ -13,7 +13,6 @@ from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, own_members
 from drf_speedups.eligibility.reasons import listed
 from drf_speedups.eligibility.serializers import FRAMEWORK_S
-from drf_speedups.eligibility.views import view_at
 from drf_speedups.representation.members import (
     KEPT,
     LEFT_OUT,
@@ -57,6 +56,8 @@ def is_named(kind: type) -> bool:
 
 @functools.lru_cache(MOST_CLASSES)
 def _views(named: tuple[str, ...]) -> tuple[type, ...]:
+    from drf_speedups.eligibility.views import view_at  # whose classes are imported by now
+
     return tuple(filter(None, map(view_at, named)))
 
 

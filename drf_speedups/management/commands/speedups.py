@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from drf_speedups.database.old_connections import look_before_closing
-from drf_speedups.framework import import_views, is_imported
+from drf_speedups.framework import are_imported, import_views
 
 NO_FRAMEWORK = "no view behind this project's URLs is Django REST framework's"
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         look_before_closing()  # as whoever has an express lane does it
         import_views()
-        if not is_imported():
+        if not are_imported():
             return self.stdout.write(NO_FRAMEWORK)
         from drf_speedups.report import lines
 
