@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.urls import clear_script_prefix
 from httpx import create_ssl_context
 from httpx._transports import default as transport
 from hypothesis import settings as drawing
@@ -60,6 +61,13 @@ def database_url(django_db_setup: None) -> str:
     """
     url = settings.DATABASE_URL or SERVER.url()
     return urlsplit(url)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+
+@pytest.fixture(autouse=True)
+def _script_prefix_ends() -> Iterator[None]:
+    """Let a path that a request was below end with its test: Django keeps it for the thread."""
+    yield
+    clear_script_prefix()
 
 
 @pytest.fixture(autouse=True)
