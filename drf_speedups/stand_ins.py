@@ -35,12 +35,12 @@ class StandIns:
             if not is_genuine(kind, vars(kind)[name]):
                 self.stepped_aside = f"{kind.__name__}.{name} was changed by somebody"
                 return
-        stock = [(kind, name, vars(kind)[name]) for kind, name, _make in found]
-        ours = [make(one) for (_, _, make), (_, _, one) in zip(found, stock, strict=True)]
-        STAND_INS.update(one.fget if isinstance(one, property) else one for one in ours)
-        for (kind, name, _), one in zip(stock, ours, strict=True):
-            setattr(kind, name, one)
-        self._stock = stock
+        for kind, name, make in found:
+            stock: Any = vars(kind)[name]
+            ours = make(stock)
+            STAND_INS.add(ours.fget if isinstance(ours, property) else ours)
+            setattr(kind, name, ours)
+            self._stock.append((kind, name, stock))
         setting_changed.connect(self.forget)
 
     def is_installed(self) -> bool:
@@ -50,9 +50,9 @@ class StandIns:
     def uninstall(self) -> None:
         """Put the frameworks' methods back."""
         setting_changed.disconnect(self.forget)
-        for kind, name, stock in reversed(self._stock):
+        for kind, name, stock in self._stock:
             setattr(kind, name, stock)
-        self._stock = []
+        self._stock.clear()
         self.stepped_aside = ""
         self.forget()
 

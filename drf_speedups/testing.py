@@ -35,7 +35,7 @@ from rest_framework.test import ForceAuthClientHandler, force_authenticate
 
 from drf_speedups.answers import FinishedAnswers, view
 from drf_speedups.database import old_connections
-from drf_speedups.eligibility import looked_at, unchanged
+from drf_speedups.eligibility import looked_at
 from drf_speedups.eligibility.reasons import PIECES, listed
 from drf_speedups.express import ExpressLane
 from drf_speedups.queries import QUERIES
@@ -148,7 +148,6 @@ def only(pieces: Iterable[str] | None) -> Iterator[None]:
 def forget() -> None:
     """Let everything be looked at anew, after a setting or a class has changed."""
     view.knowledge.cache_clear()
-    unchanged.forget()
     shared_fields._shared.clear()
     looked_at.forget()
 

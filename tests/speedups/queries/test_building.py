@@ -15,12 +15,12 @@ from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.test.utils import isolate_apps, register_lookup
 from django.utils.functional import SimpleLazyObject
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drf_speedups.queries import building
 from tests.speedups.library.related_models import Article, Editor, Note, Topic
-from tests.speedups.queries.test_conditions import EXAMPLES, STEPS, compared, trees
+from tests.speedups.queries.test_conditions import STEPS, compared, drawn, trees
 from tests.speedups.representation.comparing import MOMENT, installed
 
 WITHIN = BaseExpression, Query, Join, BaseTable, models.sql.where.WhereNode
@@ -70,11 +70,7 @@ calls = st.tuples(
 )  # fmt: skip
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 120)
-@settings(
-    max_examples=EXAMPLES or 150, derandomize=not EXAMPLES, deadline=None, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+@drawn(150)
 @given(
     st.lists(calls, min_size=1, max_size=3), st.lists(st.sampled_from([*STEPS]), max_size=2),
     st.lists(st.sampled_from([*STEPS])),

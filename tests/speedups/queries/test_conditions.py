@@ -1,6 +1,6 @@
 """Query sets drawn at random have the SQL that is remembered for them, and the values.
 
-`FUZZ_EXAMPLES=2000 pytest tests/speedups/representation/test_conditions.py` looks for longer.
+`FUZZ_EXAMPLES=2000 pytest tests/speedups/queries/test_conditions.py` looks for longer.
 """
 
 import contextlib
@@ -65,6 +65,19 @@ OTHER = [
     Q(lookups.GreaterThan(F("level"), 1)), Q(editor__in=[1, 2]), Q(reviewer__staff__name="Bob"),
     Q(made_at__date=date(2026, 3, 29)), Q(place__name="Ulm"), Q(editor=Editor(pk=1)),
 ]  # fmt: skip
+
+
+def drawn(number):
+    """Return what draws so many examples for a test, or as many as are asked for."""
+
+    def decorated(test):
+        examples = settings(
+            max_examples=EXAMPLES or number, derandomize=not EXAMPLES, deadline=None,
+            database=None, suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        return pytest.mark.timeout(0 if EXAMPLES else 120)(examples(test))
+
+    return decorated
 
 
 @st.composite
@@ -232,11 +245,7 @@ def articles(db):
     seed()
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 120)
-@settings(
-    max_examples=EXAMPLES or 150, derandomize=not EXAMPLES, deadline=None, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+@drawn(150)
 @given(
     st.lists(st.tuples(st.sampled_from(["filter", "filter", "exclude"]), trees), max_size=3),
     st.lists(st.sampled_from([*STEPS]), max_size=3),
@@ -260,11 +269,7 @@ FAMILY = (
 )  # fmt: skip
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 120)
-@settings(
-    max_examples=EXAMPLES or 30, derandomize=not EXAMPLES, deadline=None, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+@drawn(30)
 @given(compared(), compared(), st.sampled_from(["all", "joined", "distinct", "or", "used", "and"]))
 def test_query_sets_that_are_alike_are_told_apart(first, second, step):
     for a, b in zip(first, second, strict=True):

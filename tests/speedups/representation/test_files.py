@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 
 from drf_speedups.representation.explaining import BY_DATABASE, rows_of
 from tests.speedups.library.related_models import Article, Editor, Signing, Topic
-from tests.speedups.representation.asking import assert_same, outcome, view_of
+from tests.speedups.representation.asking import assert_same, assert_same_answer, outcome, view_of
 from tests.speedups.representation.comparing import answered, factory, installed, seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.drawn import view_of as drawn_view
@@ -33,14 +33,6 @@ ROWS = ["all", "joined", "beside", "beside, to one", "beside, deeply"]
 @pytest.fixture(autouse=True)
 def articles(db):
     seed()
-
-
-def assert_same_answer(view):
-    """Compare answers only: what is related comes by fewer queries."""
-    stock = outcome(lambda: answered(view))
-    with installed():
-        ours = outcome(lambda: answered(view))
-    assert ours == stock if isinstance(stock, str) else ours[0] == stock[0]
 
 
 class Remembering(Storage):

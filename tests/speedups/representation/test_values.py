@@ -11,8 +11,14 @@ from rest_framework import serializers
 from drf_speedups.eligibility import driver
 from drf_speedups.representation.sql import columns
 from tests.speedups.library.related_models import Article, Editor, Topic
-from tests.speedups.representation.asking import assert_same, outcome, sql, view_of
-from tests.speedups.representation.comparing import answered, factory, installed, seed
+from tests.speedups.representation.asking import (
+    assert_same,
+    assert_same_answer,
+    outcome,
+    sql,
+    view_of,
+)
+from tests.speedups.representation.comparing import factory, installed, seed
 from tests.speedups.representation.drawn import Spec
 from tests.speedups.representation.shown import serializer
 from tests.speedups.representation.test_moments import InGerman, languages
@@ -25,14 +31,6 @@ NEEDED = gettext_lazy("This field is required.")
 @pytest.fixture(autouse=True)
 def articles(db):
     seed()
-
-
-def assert_same_answer(view):
-    """Compare answers only: what is related comes by fewer queries."""
-    stock = outcome(lambda: answered(view))
-    with installed():
-        ours = outcome(lambda: answered(view))
-    assert ours == stock if isinstance(stock, str) else ours[0] == stock[0]
 
 
 @pytest.mark.parametrize("rows", ["all", "joined", "beside, to one"])
