@@ -39,7 +39,7 @@ from drf_speedups.queries.shapes import (
     recalled,
 )
 
-LISTS = {list, tuple}
+SEVERAL = {list, tuple, set, frozenset}
 LEFT = False  # to Django, each time
 MOST_CONDITIONS = 10  # of one call
 MORE = {"base_table", "_lookup_joins"}  # that nobody changes, but for putting another there
@@ -107,13 +107,13 @@ def add_q(stock: Any) -> Any:
     def add_q(self: Any, q_object: Any, reuse_all: bool = False) -> None:
         values: list[Any] = []
         try:
-            key = None if reuse_all else _key(self, q_object, values)
-            known = key and recalled(key)
+            key = _key(self, q_object, reuse_all, values)
+            known = recalled(key)
             if known and known.would_be_same():
                 _build(self, known, values)
                 return
         except StepAside:
-            key = known = None
+            key, known = (), None
         before = len(self.where.children)
         stock(self, q_object, reuse_all)
         if key and known is not LEFT and _builds().look():
@@ -122,7 +122,7 @@ def add_q(stock: Any) -> Any:
     return add_q
 
 
-def _key(query: Any, condition: Any, values: list[Any]) -> Shape | None:
+def _key(query: Any, condition: Any, reuse_all: bool, values: list[Any]) -> Shape:
     """Return what all but the values follows from, and note these.
 
     Raises `StepAside` where that may be more than names.
@@ -131,7 +131,9 @@ def _key(query: Any, condition: Any, values: list[Any]) -> Shape | None:
     asked = _asked(condition, values)
     unless(len(values) <= MOST_CONDITIONS, "too many conditions")
     meta = query.get_meta()
-    start = "where", query.model, meta.db_table, *leading_on(meta), query.alias_prefix
+    start = (
+        "where", query.model, meta.db_table, *leading_on(meta), query.alias_prefix, bool(reuse_all),
+    )  # fmt: skip
     return (*start, *_joins(query), asked) if query.alias_map else (*start, asked)
 
 
@@ -175,11 +177,19 @@ def _kind(value: Any) -> Any:
     kind: Any = type(value)
     if kind in VALUES:
         return "value"
-    if kind in LISTS and value and all(type(one) in VALUES for one in value):
-        return kind
+    if kind in SEVERAL and value:
+        return kind, frozenset(map(_of_one, {*map(type, value)}))
     if kind is SimpleLazyObject:
         unless(value._wrapped is not empty, "a value that Django may not look at")
         kind = value.__class__
+    return _of_row(kind)
+
+
+def _of_one(kind: Any) -> Any:
+    return "value" if kind in VALUES else _of_row(kind)
+
+
+def _of_row(kind: Any) -> Any:
     row = issubclass(kind, Model) and not hasattr(kind, "resolve_expression")
     unless(row, "a value that may have SQL in it")
     return kind

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drf_speedups.queries import building
-from tests.speedups.library.related_models import Article, Editor, Note, Topic
+from tests.speedups.library.related_models import Article, Editor, Note, Topic, Town
 from tests.speedups.queries.test_conditions import STEPS, compared, drawn, trees
 from tests.speedups.representation.comparing import MOMENT, installed
 
@@ -64,10 +64,21 @@ def _named(pairs):
 
 named = st.lists(compared(), min_size=1, max_size=3).map(_named)
 calls = st.tuples(
-    st.sampled_from(["filter", "filter", "exclude"]),
+    st.sampled_from(["filter", "filter", "exclude", "prefetching"]),
     st.one_of(named.map(lambda pair: [((), one) for one in pair]),
               trees.map(lambda pair: [((one,), {}) for one in pair])),
 )  # fmt: skip
+
+
+def _prefetching(rows):
+    """Return what filters rows as fetching related ones does: with the joins that are there."""
+
+    def filtered(*args, **kwargs):
+        found = rows._next_is_sticky()._chain()
+        found.query.add_q(Q(*args, **kwargs), reuse_all=True)
+        return found
+
+    return filtered
 
 
 @drawn(150)
@@ -82,7 +93,7 @@ def test_a_query_drawn_at_random_is_as_stock_makes_it(db, conditions, before, af
             found = STEPS[step](found)
         for how, pair in conditions:
             args, kwargs = pair[at]
-            found = getattr(found, how)(*args, **kwargs)
+            found = getattr(found, how, _prefetching(found))(*args, **kwargs)
         for step in after:
             found = STEPS[step](found)
         return found
@@ -134,6 +145,24 @@ WAYS = {
         by(level__in=[None, 1]), by(editor__in=[ADA, 2]),
         by(level__in=5), by(level__range=[1, 2]),
         by(editor__in=Editor.objects.filter(name="Ada")),
+    ],
+    "several rows": [
+        by(editor__in=[ADA, BOB]), by(editor__in=[BOB]), by(editor__in=(BOB, ADA)),
+        by(editor__in={ADA}), by(editor__in=frozenset([BOB])), by(editor__in={ADA, 2}),
+        by(editor__in=[ADA, Editor()]), by(editor__in=[Topic(pk=1)]), by(editor__in=[Topic(pk=1)]),
+        by(editor__in=[ADA, Topic(pk=1)]), by(editor__in=[_lazily(ADA)]), by(editor__in=[None]),
+        by(level__in=[ADA]), by(level__in={1, 2}), by(level__in={3}), by(level={1}),
+        by(topics__in=[Topic(pk=1)], place__in=[Town(code="ulm")]),
+        by(topics__in=[Topic(pk=2)], place__in=[Town(code="b")]),
+    ],
+    "related rows of several": [
+        lambda rows: _prefetching(rows)(editor__in=[ADA]), by(editor__in=[ADA]),
+        lambda rows: _prefetching(rows)(topics__in=[Topic(pk=1)]), by(topics__in=[Topic(pk=1)]),
+        lambda rows: _prefetching(rows.filter(topics__word="a"))(topics__in=[Topic(pk=1)]),
+        lambda rows: rows.filter(topics__word="a").filter(topics__in=[Topic(pk=1)]),
+        lambda rows: _prefetching(rows.filter(topics__word="b"))(topics__in=[Topic(pk=2)]),
+        lambda rows: _prefetching(rows.filter(topics__word="b"))(topics=2).filter(topics=3),
+        lambda rows: _prefetching(rows[:2])(editor__in=[ADA]),
     ],
     "what chooses the class": [
         by(is_open="1", level=True), by(is_open="0", level=True), by(is_open=True, level=1),
@@ -219,6 +248,10 @@ FOUND = {
     "trees": lambda n: Article.objects.filter(Q(title=f"{n}") | Q(level__in=[n])),
     "rows of others": lambda n: Article.objects.filter(topics=Topic(pk=n), note__in=[n]),
     "related": lambda n: Article(pk=n).topics.filter(weight=n),
+    "several rows": lambda n: Article.objects.filter(editor__in=[Editor(pk=n)], level__in={n}),
+    "related rows of several": lambda n: _prefetching(Article.objects.all())(
+        topics__in=[Topic(pk=n)]
+    ),
     "moments": lambda n: Article.objects.filter(made_at__gt=MOMENT, day=MOMENT + timedelta(n)),
 }
 
