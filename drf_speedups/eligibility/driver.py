@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from django.contrib.postgres.fields import ArrayField
     from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
     from django.db.backends.postgresql.operations import DatabaseOperations
+    from django.db.backends.postgresql.psycopg_any import BaseTzLoader
     from psycopg.adapt import PyFormat, Transformer
     from psycopg.errors import error_from_result
     from psycopg.generators import execute
     from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
     from psycopg.pq.abc import PGresult
+    from psycopg.types.datetime import TimestamptzLoader
 else:
     from django.core.exceptions import ImproperlyConfigured
 
@@ -34,15 +36,17 @@ else:
         from django.contrib.postgres.fields import ArrayField
         from django.db.backends.postgresql.base import Cursor, DatabaseWrapper, ServerBindingCursor
         from django.db.backends.postgresql.operations import DatabaseOperations
+        from django.db.backends.postgresql.psycopg_any import BaseTzLoader
         from psycopg.adapt import PyFormat, Transformer
         from psycopg.errors import error_from_result
         from psycopg.generators import execute
         from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
+        from psycopg.types.datetime import TimestamptzLoader
     except (ImportError, ImproperlyConfigured) as error:
         MISSING = f"psycopg 3 is not installed ({error}): pip install 'psycopg[binary]'"
         psycopg = ArrayField = DatabaseWrapper = DatabaseOperations = Nothing()
         PyFormat = Transformer = error_from_result = execute = Nothing()
-        Cursor = ServerBindingCursor = Nothing()
+        Cursor = ServerBindingCursor = BaseTzLoader = TimestamptzLoader = Nothing()
         ConnStatus = DiagnosticField = ExecStatus = TransactionStatus = Nothing()
 
 CLIENT_BINDING = frozenset({Cursor})  # that write values into the text of a query
@@ -68,7 +72,8 @@ def sqlstate(result: "PGresult") -> bytes | None:
 
 
 __all__ = [
-    "CLIENT_BINDING", "CURSORS", "MISSING", "ArrayField", "ConnStatus", "DatabaseOperations",
-    "DatabaseWrapper", "DiagnosticField", "ExecStatus", "PyFormat", "TransactionStatus",
-    "Transformer", "error_from_result", "error_of", "execute", "oid", "psycopg", "sqlstate",
+    "CLIENT_BINDING", "CURSORS", "MISSING", "ArrayField", "BaseTzLoader", "ConnStatus",
+    "DatabaseOperations", "DatabaseWrapper", "DiagnosticField", "ExecStatus", "PyFormat",
+    "TimestamptzLoader", "TransactionStatus", "Transformer", "error_from_result", "error_of",
+    "execute", "oid", "psycopg", "sqlstate",
 ]  # fmt: skip

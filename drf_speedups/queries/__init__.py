@@ -4,6 +4,7 @@ shapes        what the SQL of a query follows from, but for its values
 conditions    the same of its joins and conditions
 building      what stands in the place of the method that puts conditions into a query
 aggregates    what stands in the place of those that count rows, or ask for sums and the like
+times         what stands in the place of the one that reads moments
 standing_in   what stands in the place of the methods that run a SELECT
 """
 

@@ -18,7 +18,7 @@ from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
 
 from drf_speedups.database.fetched import fetch_rows
 from drf_speedups.eligibility import looked_at
-from drf_speedups.queries import building, shapes
+from drf_speedups.queries import building, shapes, times
 from drf_speedups.queries.aggregates import aggregate, get_count, has_results
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.queries.shapes import Tables, compiles, lasts, limits, recalled, remember, shape
@@ -103,6 +103,7 @@ def _forget() -> None:
     looked_at.forget()
     shapes.forget()
     building.forget()
+    times.forget()
 
 
-QUERIES = StandIns("queries", lambda: STANDING_IN, _forget)
+QUERIES = StandIns("queries", lambda: (*STANDING_IN, *times.standing_in()), _forget)
