@@ -7,6 +7,7 @@ is different is how a serializer makes an answer of rows:
 
     installing    what stands in whose place
     members       how a field gets at a value and shows it, looked at once
+    moments       a moment's text in UTC, in fewer steps
     templates     the fields of a serializer class, built once
     reading       a serializer reads rows by what came of it, or by fields of its own
     sql           rows that PostgreSQL writes as JSON, by the project's own query

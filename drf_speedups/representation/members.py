@@ -29,6 +29,7 @@ from drf_speedups.eligibility.serializers import (
     check_list,
     check_serializer,
 )
+from drf_speedups.representation.moments import shown
 
 Read = Callable[[Any], Any]
 # What a field's code may be called by, that is bound to one serializer.
@@ -171,7 +172,7 @@ def is_stored(column: Any, model: Any) -> bool:
 
 
 def reading(field: Any, column: Any) -> Read:
-    show = field.to_representation
+    show = shown(field)
     if column is None:
         return functools.partial(_shown, field.get_attribute, show)
     get = attrgetter(column.attname)
