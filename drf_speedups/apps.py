@@ -21,6 +21,8 @@ class SpeedupsConfig(AppConfig):
             return
         from drf_speedups.queries import QUERIES
         from drf_speedups.representation import ROWS
+        from drf_speedups.urls import URLS
 
         QUERIES.install()
         ROWS.install()
+        URLS.install()

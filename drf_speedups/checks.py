@@ -16,6 +16,7 @@ from drf_speedups.queries import QUERIES
 DATABASE = "Pieces that need the database step aside"
 SERIALIZES = "Django REST framework serializes all rows"
 COMPILES = "Django compiles all queries"
+TRIES = "Django tries all patterns of URLs"
 FLAGS = ("PREPARED_STATEMENTS", "SPEEDUPS_FEWER_QUERIES")
 
 
@@ -33,8 +34,9 @@ def check_database(app_configs: object = None, **kwargs: Any) -> list[CheckMessa
         hint = "psycopg2 may stay: Django prefers psycopg 3."
         return [_aside("W002", DATABASE, driver.MISSING, hint)]
     from drf_speedups.representation import ROWS
+    from drf_speedups.urls import URLS
 
-    changed = [("W004", SERIALIZES, ROWS), ("W005", COMPILES, QUERIES)]
+    changed = [("W004", SERIALIZES, ROWS), ("W005", COMPILES, QUERIES), ("W006", TRIES, URLS)]
     return [_aside(number, what, piece.stepped_aside, "Find out which package changes that so.")
             for number, what, piece in changed if piece.stepped_aside]  # fmt: skip
 

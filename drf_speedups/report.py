@@ -16,6 +16,7 @@ from drf_speedups.queries import QUERIES
 from drf_speedups.representation import ROWS
 from drf_speedups.representation.explaining import rows_of
 from drf_speedups.stand_ins import StandIns
+from drf_speedups.urls import URLS
 
 LEGEND = """
 on: one prepared statement makes the answer. Anything else is answered by Django REST framework as
@@ -43,6 +44,7 @@ def _pieces() -> Iterator[str]:
         yield f"pieces that need the database step aside: {driver.MISSING}"
     yield f"rows of any view set (representation): {_why_off(ROWS) or 'on'}"
     yield f"queries that differ in values only (queries): {_why_off(QUERIES) or 'on'}"
+    yield f"views by their URLs, links of pages (urls): {_why_off(URLS) or 'on'}"
     closed = closed_because()
     yield f"express lane: {closed or 'on'}"
     for route, reason in () if closed else stepped_aside():

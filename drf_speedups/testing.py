@@ -43,6 +43,7 @@ from drf_speedups.replaying import alone, from_here
 from drf_speedups.representation import ROWS
 from drf_speedups.serializers import shared_fields
 from drf_speedups.serializers.shared_fields import SharedFields
+from drf_speedups.urls import URLS
 from drf_speedups.writes import SingleStatementWrites
 
 MIXINS: tuple[type, ...] = (FinishedAnswers, SingleStatementWrites, SharedFields)
@@ -130,7 +131,7 @@ def assert_same_answers(
 def only(pieces: Iterable[str] | None) -> Iterator[None]:
     """Switch on these pieces only; None takes even the mixins' code away: stock REST framework."""
     with contextlib.ExitStack() as undo:
-        for ours in (QUERIES, ROWS):
+        for ours in (QUERIES, ROWS, URLS):
             if ours.is_installed() and ours.piece not in (pieces or ()):
                 undo.callback(ours.install)
                 ours.uninstall()

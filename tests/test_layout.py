@@ -54,6 +54,10 @@ SPEEDUPS: Rooms = {
         "eligibility database queries stand_ins",
         "any view set's rows, whatever else is in place",
     ),
+    "urls": (
+        "eligibility representation stand_ins",
+        "a view is found, and a page's link written, whatever answers",
+    ),
     "framework": ("representation", "it is imported by the project first, and then by ours"),
     "pagination": ("eligibility", "a paginator runs in any project"),
     "security_headers": ("eligibility", "headers are the same for any answer"),

@@ -6,7 +6,7 @@ from django.conf import settings
 
 PIECES = (
     "answers", "express", "fields", "headers", "overlap", "queries", "representation", "upkeep",
-    "validation",
+    "urls", "validation",
 )  # fmt: skip
 
 

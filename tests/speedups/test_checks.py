@@ -19,6 +19,7 @@ from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.reasons import PIECES, wanted
 from drf_speedups.queries import QUERIES
 from drf_speedups.representation import ROWS
+from drf_speedups.urls import URLS
 from lab import ROOT
 
 
@@ -130,6 +131,7 @@ def test_only_a_wrong_list_of_pieces_keeps_rows_with_the_framework(settings, ins
 @pytest.mark.parametrize(("piece", "number", "what"), [
     (ROWS, "W004", "Django REST framework serializes all rows"),
     (QUERIES, "W005", "Django compiles all queries"),
+    (URLS, "W006", "Django tries all patterns of URLs"),
 ])  # fmt: skip
 def test_a_method_that_somebody_has_changed_is_named_where_a_piece_steps_aside_for_it(
     monkeypatch, settings, piece, number, what

@@ -9,6 +9,7 @@ from drf_speedups.database import fetched
 from drf_speedups.queries import QUERIES, aggregates, standing_in
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.representation import ROWS
+from drf_speedups.urls import URLS, resolving
 
 counts: collections.Counter[str] = collections.Counter()
 otherwise: list[str] = []  # what Django would have compiled in another way
@@ -64,11 +65,13 @@ def _comparable(value: Any) -> Any:
 
 QUERIES.install()
 ROWS.install()
+URLS.install()
 assert QUERIES.is_installed(), QUERIES.stepped_aside
 assert ROWS.is_installed(), ROWS.stepped_aside
+assert URLS.is_installed(), URLS.stepped_aside
 counting: tuple[tuple[Any, str, str], ...] = (
     (standing_in, "recalled", "remembered"), (aggregates, "recalled", "remembered"),
-    (fetched, "sent", "without a cursor"),
+    (fetched, "sent", "without a cursor"), (resolving, "_known_of", "passed over"),
 )  # fmt: skip
 for where, function, said in counting:
     setattr(where, function, _counted(said, getattr(where, function)))

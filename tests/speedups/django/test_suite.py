@@ -47,7 +47,8 @@ LABELS = (
     "serializers", "servers", "sessions_tests", "shortcuts", "sitemaps_tests", "sites_framework",
     "sites_tests", "str", "string_lookup", "syndication_tests", "test_client",
     "test_client_regress", "test_utils", "timezones", "transaction_hooks", "transactions",
-    "unmanaged_models", "update", "update_only_fields", "validation", "view_tests", "xor_lookups",
+    "unmanaged_models", "update", "update_only_fields", "urlpatterns", "urlpatterns_reverse",
+    "validation", "view_tests", "xor_lookups",
 )  # fmt: skip
 OTHERWISE = {
     # Looks at the aliases that compiling leaves in a query.

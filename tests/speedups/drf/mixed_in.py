@@ -18,11 +18,13 @@ def pytest_configure(config: Any) -> None:
     from drf_speedups.queries import QUERIES
     from drf_speedups.representation import ROWS
     from drf_speedups.serializers.shared_fields import SharedFields
+    from drf_speedups.urls import URLS
     from drf_speedups.writes import SingleStatementWrites
 
     look_before_closing()
     QUERIES.install()
     ROWS.install()
+    URLS.install()
     mixins: dict[Any, tuple[type, ...]] = {
         serializers: (SharedFields,), viewsets: (FinishedAnswers, SingleStatementWrites)
     }  # fmt: skip
