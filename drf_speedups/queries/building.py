@@ -6,7 +6,7 @@ others, and Django's own classes take them.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import ManyToManyField, ManyToManyRel, Model, Q
@@ -19,11 +19,13 @@ from django.utils.functional import SimpleLazyObject, empty
 from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
+from drf_speedups.queries import conditions
 from drf_speedups.queries.conditions import (
     LOOKUPS,
     OF_NULL,
     REVERSED,
     VALUES,
+    Same,
     Shape,
     check_lookup,
     joined,
@@ -107,7 +109,7 @@ def add_q(stock: Any) -> Any:
     def add_q(self: Any, q_object: Any, reuse_all: bool = False) -> None:
         values: list[Any] = []
         try:
-            key = _key(self, q_object, reuse_all, values)
+            key = _key(self, q_object, values, self.used_aliases, bool(reuse_all))
             known = recalled(key)
             if known and known.would_be_same():
                 _build(self, known, values)
@@ -122,19 +124,36 @@ def add_q(stock: Any) -> Any:
     return add_q
 
 
-def _key(query: Any, condition: Any, reuse_all: bool, values: list[Any]) -> Shape:
+def added(query: Any, condition: Any, connection: Any) -> tuple[Shape, Any] | None:
+    """Return what the SQL of a copy of a query with more conditions follows from, and their values.
+
+    None if they were not added to such a copy before. Raises `StepAside`, and what Django raises
+    where no row can be meant.
+    """
+    unless(not query.filter_is_sticky, "its copy knows which joins may be used again")
+    values: list[Any] = []
+    key = _key(query, condition, values, used=())
+    known = recalled(key)
+    if not known or not known.would_be_same():
+        return None
+    parts, found = conditions.added(_made(known, values), connection)
+    return (Same(known), *parts), found
+
+
+def _key(
+    query: Any, condition: Any, values: list[Any], used: Collection[str], again: bool = False
+) -> Shape:
     """Return what all but the values follows from, and note these.
 
-    Raises `StepAside` where that may be more than names.
+    `used` are the joins that may be used again, or all are, `again`. Raises `StepAside` where that
+    may be more than names.
     """
     unless(is_stock(query) and _is_plain(query) and _builds(), "more than joins is looked at")
     asked = _asked(condition, values)
     unless(len(values) <= MOST_CONDITIONS, "too many conditions")
     meta = query.get_meta()
-    start = (
-        "where", query.model, meta.db_table, *leading_on(meta), query.alias_prefix, bool(reuse_all),
-    )  # fmt: skip
-    return (*start, *_joins(query), asked) if query.alias_map else (*start, asked)
+    start = "where", query.model, meta.db_table, *leading_on(meta), query.alias_prefix, again
+    return (*start, *_joins(query, used), asked) if query.alias_map else (*start, asked)
 
 
 def _is_plain(query: Any) -> bool:
@@ -144,12 +163,12 @@ def _is_plain(query: Any) -> bool:
     return bool(query.model and query.alias_cols and whole and bare)
 
 
-def _joins(query: Any) -> Shape:
-    used = query.alias_refcount
+def _joins(query: Any, used: Collection[str]) -> Shape:
+    count = query.alias_refcount
     return (
-        *[joined(alias, join, used[alias]) for alias, join in query.alias_map.items()],
+        *[joined(alias, join, count[alias]) for alias, join in query.alias_map.items()],
         *query.table_map,
-        frozenset(query.used_aliases),
+        frozenset(used),
     )
 
 
@@ -196,9 +215,7 @@ def _of_row(kind: Any) -> Any:
 
 
 def _build(query: Any, known: _Built, values: list[Any]) -> None:
-    each = iter(values)
-    conditions = [_of(part, each) for part in known.conditions]
-    query.where.children.extend(conditions)
+    query.where.children.extend(_made(known, values))
     for alias, join in known.alias_map.items():
         if alias not in query.alias_map:  # other queries have the same lists of them
             query.table_map.setdefault(join.table_name, []).append(alias)
@@ -206,6 +223,11 @@ def _build(query: Any, known: _Built, values: list[Any]) -> None:
     query.alias_refcount.update(known.alias_refcount)
     query.used_aliases.update(known.used_aliases)
     vars(query).update(known.more)
+
+
+def _made(known: _Built, values: list[Any]) -> list[Any]:
+    each = iter(values)
+    return [_of(part, each) for part in known.conditions]
 
 
 def _of(part: Any, values: Iterator[Any]) -> Any:
@@ -216,10 +238,10 @@ def _of(part: Any, values: Iterator[Any]) -> Any:
 
 def _built(query: Any, before: int, values: list[Any]) -> Any:
     """Return what conditions have made of a query, by Django's own code and with each value."""
-    added, each = query.where.children[before:], iter(values)
-    negated = any(map(_negates, added))
+    made, each = query.where.children[before:], iter(values)
+    negated = any(map(_negates, made))
     try:
-        conditions = [_part(one, each, negated) for one in added]
+        parts = [_part(one, each, negated) for one in made]
         for alias, join in query.alias_map.items():
             joined(alias, join, True)
     except (StepAside, StopIteration):
@@ -227,9 +249,9 @@ def _built(query: Any, before: int, values: list[Any]) -> Any:
     if next(each, each) is not each:  # one has no place
         return LEFT
     return _Built(
-        conditions, {**query.alias_map}, {**query.alias_refcount}, {*query.used_aliases},
+        parts, {**query.alias_map}, {**query.alias_refcount}, {*query.used_aliases},
         {one: vars(query)[one] for one in MORE & vars(query).keys()},
-        Tables(query, len(query.alias_map)), [*_lookups(added)],
+        Tables(query, len(query.alias_map)), [*_lookups(made)],
     )  # fmt: skip
 
 

@@ -88,6 +88,17 @@ def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[
     return (query.alias_prefix, *joins, *query.table_map, *around, where), tuple(values)
 
 
+def added(lookups: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]]:
+    """Return what the SQL of conditions follows from, and their values. Raises `StepAside`."""
+    values: list[Any] = []
+    parts = [_part(one, connection, values, _no_query) for one in lookups]
+    return tuple(parts), tuple(values)
+
+
+def _no_query(_query: Any, _connection: Any) -> None:
+    """Know no query in a condition."""
+
+
 def same_values(some: Any, others: Any) -> bool:
     """Tell whether values are the same, of the same types."""
     return [(type(one), one) for one in some] == [(type(one), one) for one in others]
@@ -108,13 +119,13 @@ def joined(alias: str, join: Any, used: bool) -> Shape:
 def _node(node: Any, connection: Any, values: list[Any], within: Within) -> Shape:
     plain = type(node) is WhereNode and node.connector in {AND, OR} and node.children
     unless(plain, "conditions of another kind")
-    parts = [
-        _node(one, connection, values, within)
-        if type(one) is WhereNode
-        else _lookup(one, connection, values, within)
-        for one in node.children
-    ]
+    parts = [_part(one, connection, values, within) for one in node.children]
     return (node.connector, node.negated, node.resolved, *parts)
+
+
+def _part(one: Any, connection: Any, values: list[Any], within: Within) -> Shape:
+    known = _node if type(one) is WhereNode else _lookup
+    return known(one, connection, values, within)
 
 
 def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> Shape:

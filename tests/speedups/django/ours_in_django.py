@@ -6,7 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from drf_speedups.database import fetched
-from drf_speedups.queries import QUERIES, aggregates, standing_in
+from drf_speedups.queries import QUERIES, aggregates, compiling, getting, standing_in
 from drf_speedups.queries.conditions import same_values
 from drf_speedups.representation import ROWS
 from drf_speedups.urls import URLS, resolving
@@ -41,17 +41,44 @@ def _compared(ask: Any) -> Any:
         if found is not None:
             copy = compiler.query.clone().get_compiler(connection=compiler.connection)
             sql, values = copy.as_sql()
-            same = sql == found[0] and same_values(values, found[1])
-            if not same or _selected(copy) != _selected(compiler):
-                otherwise.append(f"{sql} {values}, and not {found}")
-            counts["compared"] += 1
+            _note_same((sql, values), found[:2])
+            if _selected(copy) != _selected(compiler):
+                otherwise.append(f"{sql}: other columns")
         return found
 
     return compared
 
 
+def _note_same(stock: Any, ours: Any) -> None:
+    counts["compared"] += 1
+    if stock[0] != ours[0] or not same_values(stock[1], ours[1]):
+        otherwise.append(f"{stock}, and not {ours}")
+
+
+def _compared_one(find: Any, make: Any) -> tuple[Any, Any]:
+    """Return what asks for one object, and compares its SQL with what Django compiles for it."""
+    asked: list[Any] = []
+
+    @functools.wraps(find)
+    def found(query_set: Any, condition: Any) -> Any:
+        asked.append((query_set, condition))
+        try:
+            return find(query_set, condition)
+        finally:
+            asked.pop()
+
+    @functools.wraps(make)
+    def objects(query_set: Any, connection: Any, known: Any, values: Any) -> Any:
+        query = getting._narrowed(*asked[-1]).query
+        _note_same(query.get_compiler(connection.alias).as_sql(), (known.sql, values))
+        counts["one"] += 1
+        return make(query_set, connection, known, values)
+
+    return found, objects
+
+
 def _selected(compiler: Any) -> Any:
-    return _comparable([getattr(compiler, name) for name in standing_in.SELECTED])
+    return _comparable([getattr(compiler, name) for name in compiling.SELECTED])
 
 
 def _comparable(value: Any) -> Any:
@@ -70,9 +97,12 @@ assert QUERIES.is_installed(), QUERIES.stepped_aside
 assert ROWS.is_installed(), ROWS.stepped_aside
 assert URLS.is_installed(), URLS.stepped_aside
 counting: tuple[tuple[Any, str, str], ...] = (
-    (standing_in, "recalled", "remembered"), (aggregates, "recalled", "remembered"),
+    (compiling, "recalled", "remembered"), (aggregates, "recalled", "remembered"),
     (fetched, "sent", "without a cursor"), (resolving, "_known_of", "passed over"),
 )  # fmt: skip
 for where, function, said in counting:
     setattr(where, function, _counted(said, getattr(where, function)))
-vars(standing_in)["_compiled"] = _compared(vars(standing_in)["_compiled"])
+compiled = _compared(compiling.compiled)
+vars(standing_in)["compiled"] = vars(getting)["compiled"] = compiled
+one = _compared_one(getting._found, getting._objects)
+vars(getting)["_found"], vars(getting)["_objects"] = one
