@@ -13,6 +13,7 @@ no list makes the piece step aside with a reason.
     views         the roles of view sets, pages and requests
     serializers   those of serializers, fields, validators and parsers
     models        those of models, columns, managers, query sets and signals
+    listeners     those to signals of all models that do nothing for most of them
     database      those of a backend and its tables
     driver        psycopg 3, or why it is missing
     adapters      what psycopg makes values of texts with, and texts of values

@@ -190,14 +190,14 @@ def is_genuine(kind: type, member: Any) -> bool:
         source = vars(sys.modules[kind.__module__])
         within = code.__code__.co_qualname.startswith(f"{kind.__qualname__}.")
         compared = code.__globals__ is vars(functools)  # by total_ordering
-        compiled = within and _is_compiled(code.__code__, kind.__module__)
+        compiled = within and is_compiled(code.__code__, kind.__module__)
         return (code.__globals__ is source and compiled) or compared
     if not callable(code):  # a value, unless looking at it runs code
         return not hasattr(type(code), "__get__") or _calls_itself_framework_s(type(code))
     return isinstance(code, type) or type(code) is type(len)
 
 
-def _is_compiled(code: CodeType, module: str) -> bool:
+def is_compiled(code: CodeType, module: str) -> bool:
     """Tell whether a module's source has this code: packages put other code into a function."""
     codes = _compiled(module)
     return not codes or _digest(code) in codes

@@ -20,6 +20,7 @@ from django.db.models.signals import (
 )
 
 from drf_speedups.eligibility.driver import ArrayField
+from drf_speedups.eligibility.listeners import Hears, hears
 from drf_speedups.eligibility.members import Role, check_members, is_framework_s, own_members
 from drf_speedups.eligibility.own_code import check_computes, is_harmless
 from drf_speedups.eligibility.reasons import StepAside, named, unless
@@ -194,30 +195,32 @@ class Silence:
     """Whether nobody listens to a model's signals, also who connects later.
 
     Asking costs a comparison of two lists of the same objects; only when somebody has come or gone
-    it looks who.
+    it looks who. Who may do nothing for the model, as it is now, is asked each time.
     """
 
     def __init__(self, model: type[models.Model], heard: Sequence[ModelSignal]) -> None:
         self._model = model
         self._seen = [(signal, [*signal.receivers]) for signal in heard]
-        self._silent = self._look()
+        self._heard_by = self._look()
 
     def __bool__(self) -> bool:
         for signal, receivers in self._seen:
             if signal.receivers != receivers:
                 self._seen = [(signal, [*signal.receivers]) for signal, _ in self._seen]
-                self._silent = self._look()
+                self._heard_by = self._look()
                 break
-        return self._silent
+        return not any(hear(self._model) for hear in self._heard_by)
 
     def check(self) -> None:
         """Raise `StepAside` naming the first signal that somebody listens to, and who does."""
         for signal, _ in self._seen:
-            who = ", ".join(map(_name, chain(*signal._live_receivers(self._model))))
+            live = chain(*signal._live_receivers(self._model))
+            who = ", ".join(_name(one) for one in live if hears(one)(self._model))
             unless(not who, f"something listens to the model's signals: {NAMES[signal]} ({who})")
 
-    def _look(self) -> bool:
-        return not any(signal.has_listeners(self._model) for signal, _ in self._seen)
+    def _look(self) -> list[Hears]:
+        live = [chain(*signal._live_receivers(self._model)) for signal, _ in self._seen]
+        return [*map(hears, chain(*live))]
 
 
 def _name(receiver: Any) -> str:
