@@ -67,7 +67,7 @@ def same_as_with_stock(way, numbers=(1, 2, 3, 2, 9)):
     return stock
 
 
-@drawn(150)
+@drawn(50)
 @given(
     trees, trees, st.lists(st.sampled_from([*STEPS]), max_size=2),
     st.sampled_from(["get", "first", "last"]),
