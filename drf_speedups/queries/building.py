@@ -19,13 +19,11 @@ from django.utils.functional import SimpleLazyObject, empty
 from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
-from drf_speedups.queries import conditions
 from drf_speedups.queries.conditions import (
     LOOKUPS,
     OF_NULL,
     REVERSED,
     VALUES,
-    Same,
     Shape,
     check_lookup,
     joined,
@@ -112,7 +110,7 @@ def add_q(stock: Any) -> Any:
             key = _key(self, q_object, values, self.used_aliases, bool(reuse_all))
             known = recalled(key)
             if known and known.would_be_same():
-                _build(self, known, values)
+                build(self, known, _made(known, values))
                 return
         except StepAside:
             key, known = (), None
@@ -124,20 +122,19 @@ def add_q(stock: Any) -> Any:
     return add_q
 
 
-def added(query: Any, condition: Any, connection: Any) -> tuple[Shape, Any] | None:
-    """Return what the SQL of a copy of a query with more conditions follows from, and their values.
+def looked_up(query: Any, condition: Any) -> tuple[Any, list[Any]] | None:
+    """Return what is known of a copy of a query with more conditions, and these, for `build`.
 
-    None if they were not added to such a copy before. Raises `StepAside`, and what Django raises
-    where no row can be meant.
+    None if they were not added to such a copy before.
     """
-    unless(not query.filter_is_sticky, "its copy knows which joins may be used again")
-    values: list[Any] = []
-    key = _key(query, condition, values, used=())
-    known = recalled(key)
-    if not known or not known.would_be_same():
+    if query.filter_is_sticky:  # its copy knows which joins may be used again
         return None
-    parts, found = conditions.added(_made(known, values), connection)
-    return (Same(known), *parts), found
+    values: list[Any] = []
+    try:
+        known = recalled(_key(query, condition, values, used=()))
+        return (known, _made(known, values)) if known and known.would_be_same() else None
+    except StepAside:
+        return None
 
 
 def _key(
@@ -214,8 +211,9 @@ def _of_row(kind: Any) -> Any:
     return kind
 
 
-def _build(query: Any, known: _Built, values: list[Any]) -> None:
-    query.where.children.extend(_made(known, values))
+def build(query: Any, known: Any, made: list[Any]) -> None:
+    """Put conditions into a query, and the joins that they need."""
+    query.where.children.extend(made)
     for alias, join in known.alias_map.items():
         if alias not in query.alias_map:  # other queries have the same lists of them
             query.table_map.setdefault(join.table_name, []).append(alias)

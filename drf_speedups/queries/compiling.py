@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import Col
 
-from drf_speedups.eligibility.models import check_column
+from drf_speedups.eligibility.models import COLUMNS, check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.queries.conditions import Shape, same_values
 from drf_speedups.queries.shapes import (
@@ -66,7 +66,8 @@ def _converting(compiler: Any) -> dict[str, Any]:
     columns = [column for column, _, _ in compiler.select[: compiler.col_count]]
     try:
         for one in columns:
-            unless(type(one) is Col and check_column(one.target), "no column")
+            unless(type(one) is Col and type(one.target) in COLUMNS, "no column of Django's own")
+            check_column(one.target)
             check_column(one.output_field)
     except StepAside:
         return {}
@@ -81,12 +82,13 @@ def lent(compiler: Any, sql: str, values: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        del vars(compiler)["as_sql"]
+        vars(compiler).pop("as_sql", None)  # may have been lent twice
 
 
-def is_lent(compiler: Any) -> bool:
-    """Tell whether a compiler has the SQL that it shall run."""
-    return "as_sql" in vars(compiler)
+def lent_to(compiler: Any) -> tuple[str, Any] | None:
+    """Return the SQL that a compiler has been lent, and the values; None if it has to compile."""
+    found = vars(compiler).get("as_sql")
+    return found and found()  # type: ignore[no-any-return]
 
 
 def chosen(compiler: Any, rows: list[Any]) -> list[Any]:

@@ -12,13 +12,13 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, router
 from django.db.models import Q, QuerySet
 from django.db.models.query import MAX_GET_RESULTS, ModelIterable
+from django.db.utils import ConnectionRouter
 
-from drf_speedups.database.fetched import fetch_rows
 from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine
 from drf_speedups.eligibility.reasons import StepAside
-from drf_speedups.queries import building
-from drf_speedups.queries.compiling import Compiled, chosen, compiled, lent
-from drf_speedups.queries.conditions import Shape, same_values
+from drf_speedups.queries import building, conditions
+from drf_speedups.queries.compiling import Compiled, compiled, lent
+from drf_speedups.queries.conditions import Same, Shape, same_values
 from drf_speedups.queries.shapes import compiles, recalled, remember, shape
 
 # What Django runs to ask for one object, beside what runs as ever.
@@ -29,6 +29,7 @@ ASKING = (
     "ordered", "query",
 )  # fmt: skip
 _asking = attrgetter(*ASKING)
+ROUTING = [ConnectionRouter.db_for_read, ConnectionRouter.db_for_write]
 _looked_at: dict[type, tuple[tuple[Any, ...], bool]] = {}
 
 
@@ -37,7 +38,8 @@ def get(stock: Any) -> Any:
 
     @functools.wraps(stock)
     def get(self: Any, *args: Any, **kwargs: Any) -> Any:
-        found = _found(self, Q(*args, **kwargs)) if _is_plain(self) else None
+        added = _added(self.query, args, kwargs) if _is_plain(self) else None
+        found = None if added is None else _found(self, added)
         if found is None:
             return stock(self, *args, **kwargs)
         if len(found) == 1:
@@ -73,10 +75,22 @@ def _is_plain(query_set: Any) -> bool:
     Where a router chooses the database, it is asked once, by Django.
     """
     own = vars(query_set)
-    plain = own["_iterable_class"] is ModelIterable and not own["_prefetch_related_lookups"]
-    chosen = own["_db"] or not router.routers
-    stock = plain and chosen and own.keys().isdisjoint(ASKING) and _asks_as_ever(type(query_set))
-    return bool(stock) and not query_set.query.is_sliced
+    objects = own.get("_iterable_class") is ModelIterable
+    plain = objects and not own.get("_prefetch_related_lookups", True)
+    if not (plain and own.keys().isdisjoint(ASKING) and _asks_as_ever(type(query_set))):
+        return False
+    query = query_set.query
+    more = (
+        query.is_sliced or query.combinator or query.annotations or query.distinct_fields
+        or query.select_for_update
+    )  # fmt: skip
+    return not more and bool(own.get("_db") or _chooses_nothing())
+
+
+def _chooses_nothing() -> bool:
+    """Tell whether Django's own code finds a query's database, without a router."""
+    asked = router.db_for_read, router.db_for_write
+    return not router.routers and [getattr(one, "__func__", None) for one in asked] == ROUTING
 
 
 def _asks_as_ever(kind: type) -> bool:
@@ -101,52 +115,63 @@ class _Known(NamedTuple):
     compiled: Compiled
 
 
-def _found(query_set: Any, condition: Q | None) -> list[Any] | None:
-    """Return the objects that are asked for: the first, or those that a condition is true of.
+def _added(query: Any, args: Any, kwargs: Any) -> Any:
+    """Return what conditions add to a query, if that is known; None otherwise.
 
-    None if Django's own code has to ask.
+    Each is made once, by the project's values: Django warns of some.
     """
-    using = query_set.db
-    connection = connections[using]
-    asked = _asked(query_set.query, condition, connection)
+    # All names are those of columns, also those by which one might choose how they are joined.
+    return building.looked_up(query, Q(*args, *sorted(kwargs.items())))
+
+
+def _found(query_set: Any, added: Any) -> list[Any] | None:
+    """Return the objects that are asked for: the first, or those that added conditions allow.
+
+    None, for the first, if Django's own code has to ask.
+    """
+    connection = connections[query_set.db]
+    asked = _asked(query_set.query, added, connection)
     if asked is None:
-        return None
-    key, values = (using, "one", *asked[0]), asked[1]
+        return None if added is None else [*_narrowed(query_set, added)]
+    key, values = (connection.alias, "one", *asked[0]), asked[1]
     known: _Known | None = recalled(key)
-    if known is None or not known.compiled.tables.are_as_before():
-        known = _compiled(_narrowed(query_set, condition), using, values)
-        if known is None:
-            return None
-        remember(key, known, connection)
-    return _objects(query_set, connection, known, values)
+    if known is not None and known.compiled.tables.are_as_before():
+        compiler = query_set.query.get_compiler(connection.alias)
+        vars(compiler).update(known.compiled.selected)
+        return _objects(query_set, compiler, known.sql, values)
+    narrowed = _narrowed(query_set, added)
+    compiler = narrowed.query.get_compiler(connection.alias)
+    found = compiled(compiler)
+    if found is None:
+        return [*narrowed]
+    sql, parameters, kept = found
+    if kept is not None and same_values(parameters, values):
+        remember(key, _Known(sql, kept), connection)
+    return _objects(narrowed, compiler, sql, parameters)
 
 
-def _asked(query: Any, condition: Q | None, connection: Any) -> tuple[Shape, Any] | None:
+def _asked(query: Any, added: Any, connection: Any) -> tuple[Shape, Any] | None:
     """Return what the SQL follows from, and its values; None if that is not known."""
     found = shape(query, connection) if compiles(connection) else None
-    if found is None or condition is None:
+    if found is None or added is None:
         return found
+    known, made = added
     try:
-        added = building.added(query, condition, connection)
+        parts, values = conditions.added(made, connection)
     except (StepAside, EmptyResultSet, FullResultSet):
         return None
-    return added and ((*found[0], *added[0]), (*found[1], *added[1]))
+    return (*found[0], Same(known), *parts), (*found[1], *values)
 
 
-def _narrowed(query_set: Any, condition: Q | None) -> Any:
+def _narrowed(query_set: Any, added: Any) -> Any:
     """Return a query set as Django makes it to ask for one object."""
-    if condition is None:
+    if added is None:
         return (query_set if query_set.ordered else query_set.order_by("pk"))[:1]
-    found = query_set.filter(condition).order_by()
+    found = query_set._chain()
+    building.build(found.query, *added)
+    found = found.order_by()
     found.query.set_limits(high=MAX_GET_RESULTS)
     return found
-
-
-def _compiled(query_set: Any, using: str, values: Any) -> _Known | None:
-    found = compiled(query_set.query.get_compiler(using))
-    if found is None or found[2] is None or not same_values(found[1], values):
-        return None
-    return _Known(found[0], found[2])
 
 
 class _Asked:
@@ -163,16 +188,10 @@ class _Asked:
         return self._compiler
 
 
-def _objects(query_set: Any, connection: Any, known: _Known, values: Any) -> list[Any]:
-    compiler = query_set.query.get_compiler(connection.alias)
-    vars(compiler).update(known.compiled.selected)
+def _objects(query_set: Any, compiler: Any, sql: str, values: Any) -> list[Any]:
     asked: Any = _Asked(query_set, compiler)
-    rows = fetch_rows(connection, known.sql, values)
-    if rows is None:
-        with lent(compiler, known.sql, values):
-            return [*ModelIterable(asked)]
-    vars(compiler)["execute_sql"] = lambda **_kwargs: chosen(compiler, rows)
-    return [*ModelIterable(asked)]
+    with lent(compiler, sql, values):
+        return [*ModelIterable(asked)]
 
 
 forget = _looked_at.clear

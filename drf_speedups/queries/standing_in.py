@@ -17,7 +17,7 @@ from drf_speedups.database.fetched import fetch_rows
 from drf_speedups.eligibility import looked_at
 from drf_speedups.queries import building, getting, shapes, times
 from drf_speedups.queries.aggregates import aggregate, get_count, has_results
-from drf_speedups.queries.compiling import chosen, compiled, is_lent, lent
+from drf_speedups.queries.compiling import chosen, compiled, lent, lent_to
 from drf_speedups.stand_ins import StandIn, StandIns
 
 
@@ -32,10 +32,10 @@ def execute_sql(stock: Any) -> Any:
         chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
     ) -> Any:
         whole = type(self) is SQLCompiler and result_type == MULTI and not chunked_fetch
-        known = compiled(self) if whole and not is_lent(self) else None
+        known = (lent_to(self) or compiled(self)) if whole else None
         if known is None:
             return stock(self, result_type, chunked_fetch, chunk_size)
-        sql, values, _kept = known
+        sql, values = known[:2]
         rows = fetch_rows(self.connection, sql, values)
         if rows is None:
             with lent(self, sql, values):

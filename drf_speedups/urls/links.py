@@ -20,13 +20,15 @@ from drf_speedups.eligibility.reasons import StepAside
 PLAIN_BASE = re.compile(r"https?://[A-Za-z0-9_.:-]+/[!-\"$->@-~]*")
 PLAIN_NAME, PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~-]+"), re.compile(r"[A-Za-z0-9_.~+=&-]*")
 
+replaced, removed = urls.replace_query_param, urls.remove_query_param
+
 
 def replace_query_param(url: Any, key: Any, val: Any) -> Any:
     """Return a URL with one value of a parameter."""
     kind = type(val)
     plain = _plain(url, key) if kind is int or kind is str else None
     if plain is None:
-        return urls.replace_query_param(url, key, val)
+        return replaced(url, key, val)
     base, parameters = plain
     parameters.append(f"{key}={val if kind is int else quote_plus(val)}")
     return _together(base, parameters)
@@ -35,7 +37,7 @@ def replace_query_param(url: Any, key: Any, val: Any) -> Any:
 def remove_query_param(url: Any, key: Any) -> Any:
     """Return a URL without a parameter."""
     plain = _plain(url, key)
-    return urls.remove_query_param(url, key) if plain is None else _together(*plain)
+    return removed(url, key) if plain is None else _together(*plain)
 
 
 def _plain(url: Any, key: Any) -> tuple[str, list[str]] | None:
@@ -75,9 +77,9 @@ def linking(stock: Any) -> Any:
     ours = types.FunctionType(stock.__code__, {**around, **OURS}, stock.__name__)
 
     @functools.wraps(stock)
-    def link(self: Any, *args: Any) -> Any:
+    def link(*args: Any, **kwargs: Any) -> Any:
         same = all(map(is_, map(around.get, named), before)) and _are_known()
-        return (ours if same else stock)(self, *args)
+        return (ours if same else stock)(*args, **kwargs)
 
     return link
 

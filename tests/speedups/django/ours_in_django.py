@@ -60,19 +60,19 @@ def _compared_one(find: Any, make: Any) -> tuple[Any, Any]:
     asked: list[Any] = []
 
     @functools.wraps(find)
-    def found(query_set: Any, condition: Any) -> Any:
-        asked.append((query_set, condition))
+    def found(query_set: Any, added: Any) -> Any:
+        asked.append((query_set, added))
         try:
-            return find(query_set, condition)
+            return find(query_set, added)
         finally:
             asked.pop()
 
     @functools.wraps(make)
-    def objects(query_set: Any, connection: Any, known: Any, values: Any) -> Any:
+    def objects(query_set: Any, compiler: Any, sql: str, values: Any) -> Any:
         query = getting._narrowed(*asked[-1]).query
-        _note_same(query.get_compiler(connection.alias).as_sql(), (known.sql, values))
+        _note_same(query.get_compiler(compiler.using).as_sql(), (sql, values))
         counts["one"] += 1
-        return make(query_set, connection, known, values)
+        return make(query_set, compiler, sql, values)
 
     return found, objects
 

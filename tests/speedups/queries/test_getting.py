@@ -4,14 +4,18 @@
 """
 
 import operator
+import warnings
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
 import django
 import pytest
 from django.core.exceptions import FieldError, MultipleObjectsReturned, ObjectDoesNotExist
-from django.db import DatabaseError, connection, models, transaction
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db import DatabaseError, connection, models, router, transaction
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+from django.db.utils import ConnectionRouter
 from django.test.utils import CaptureQueriesContext, isolate_apps, register_lookup
 from django.utils.connection import ConnectionDoesNotExist
 from hypothesis import given
@@ -139,7 +143,10 @@ def test_whoever_is_asked_for_again_is_copied_and_compiled_no_more(way):
     lambda n: ROWS.select_for_update().get(pk=n),
     lambda n: ROWS.distinct("level").get(pk=n),
     lambda n: ROWS.get_or_create(pk=n, defaults={"title": "new"}),
-    lambda n: ROWS.using("nope").get(pk=n),
+    lambda n: ROWS.using("nope").get(pk=n), lambda n: ROWS.using("nope").get(nothing=n),
+    lambda n: ROWS.using("nope").get(pk="a" * n),
+    lambda n: ROWS.filter(pk=n).union(ROWS.filter(pk=n)).get(pk=n, _connector="NO"),
+    lambda n: ROWS.using("nope").filter(pk=n).union(ROWS.filter(pk=n)).get(pk=n),
     lambda n: ROWS.in_bulk([n]),
     lambda n: ROWS.filter(editor=Editor.objects.get(pk=n)).first(),
     lambda n: ROWS.get(editor__in=Editor.objects.filter(pk=n), note__pk=n),
@@ -148,6 +155,27 @@ def test_whoever_is_asked_for_again_is_copied_and_compiled_no_more(way):
 ])  # fmt: skip
 def test_whatever_else_is_asked_for_is_as_with_stock(way):
     same_as_with_stock(way)
+
+
+@pytest.mark.parametrize("more", [{"_negated": True}, {"_connector": "OR"}, {"_connector": "NO"}])
+def test_nobody_chooses_by_a_name_how_conditions_are_joined(more):
+    def chosen(n):
+        for _ in range(2):  # the same question, as it may be asked
+            ROWS.exclude(pk=n, level__gte=0).exists()
+            ROWS.filter(Q(("pk", n), ("level__gte", 0), _connector="OR")).exists()
+        return ROWS.get(pk=n, level__gte=0, **more)
+
+    same_as_with_stock(chosen)
+
+
+def test_django_warns_of_a_value_once():
+    def warned(n):
+        with warnings.catch_warnings(record=True, action="always") as given:
+            found = outcome(lambda: Editor.objects.get(hired=datetime(2020, 1, 1), pk=n))
+            none = outcome(lambda: Editor.objects.get(hired=datetime(2020, 1, 1), pk=2**70 + n))
+        return found, none, [str(one.message) for one in given]
+
+    same_as_with_stock(warned)
 
 
 def test_joins_are_used_again_only_where_stock_uses_them():
@@ -239,6 +267,13 @@ def test_a_query_set_with_code_of_its_own_runs_it(name):
     assert CALLED or same_as_with_stock(lambda n: called(n % 3 + 1))
 
 
+@pytest.mark.parametrize("name", ["_iterable_class", "_prefetch_related_lookups", "_db"])
+def test_a_query_set_may_compute_what_others_have(name):
+    kept = property(lambda self: vars(self)["own"], lambda self, one: vars(self).update(own=one))
+    rows = _own(**{name: kept})(Article)
+    same_as_with_stock(lambda n: [rows.get(pk=n), rows.order_by("pk").first()])
+
+
 def test_a_query_set_s_other_code_lets_it_be():
     rows = _own(open=lambda self: self.filter(is_open=True))(Article)
     with installed():
@@ -273,6 +308,18 @@ def test_a_router_is_asked_as_often_as_by_stock(settings):
 
     settings.DATABASE_ROUTERS = [Router()]
     assert same_as_with_stock(asked_router, (1, 2, 3)) == ["2"] * 3
+
+
+@pytest.mark.parametrize("where", [router, ConnectionRouter])
+def test_what_a_test_puts_in_the_place_of_django_s_router_is_asked_as_often(where):
+    def asked_router(n):
+        with mock.patch.object(where, "db_for_read", return_value="default") as chosen:
+            Article.objects.get(pk=n)
+            Article.objects.annotate(one=F("pk")).get(pk=n)
+            Article.objects.filter(pk=n).first()
+        return chosen.call_count
+
+    assert same_as_with_stock(asked_router, (1, 2, 3)) == ["3"] * 3
 
 
 def test_listeners_hear_of_an_object():
@@ -361,6 +408,32 @@ def test_a_column_that_is_read_in_its_own_way_is_asked_each_time():
             Marked.marks.append(mark)
             assert own.objects.get(pk=1).name[0] == mark
             assert next(iter(own.objects.filter(pk=1))).name[0] == mark
+
+
+class Plain(models.CharField):
+    """A column that has no code of its own yet."""
+
+
+@isolate_apps("tests.speedups.library")
+def test_a_column_of_a_project_s_own_may_be_read_in_another_way_at_once(monkeypatch):
+    meta = type("Meta", (), {"app_label": "library", "db_table": Editor._meta.db_table})
+    own: Any = type("Own", (models.Model,), {
+        "__module__": __name__, "Meta": meta, "name": Plain(max_length=9)})  # fmt: skip
+    with installed():
+        for _ in range(3):
+            assert own.objects.get(pk=1).name == own.objects.filter(pk=1)[0].name == "Ada"
+        monkeypatch.setattr(Plain, "from_db_value", lambda *_args: "other", raising=False)
+        assert own.objects.get(pk=1).name == own.objects.filter(pk=1)[0].name == "other"
+
+
+def test_what_a_test_puts_in_the_place_of_who_asks_the_database_is_run_at_once():
+    with installed():
+        for _ in range(3):
+            assert Article.objects.get(pk=1).pk == 1
+        with mock.patch.object(SQLCompiler, "execute_sql", side_effect=DatabaseError):
+            for ask in (lambda: Article.objects.get(pk=1), Article.objects.order_by("pk").first):
+                with pytest.raises(DatabaseError):
+                    ask()
 
 
 @pytest.mark.parametrize("name", ["filter", "order_by", "_fetch_all", "_chain", "_clone"])

@@ -150,6 +150,19 @@ def test_functions_that_somebody_has_put_there_before_are_used(monkeypatch, wher
         assert [*pages(ByPage, [""])] == [("http://testserver/rows/#own", None)]
 
 
+def test_a_function_that_somebody_puts_where_paginators_do_not_look_is_not_used():
+    with installed(), mock.patch.object(urls, "replace_query_param", side_effect=AssertionError):
+        assert [*pages(ByPage, ["q=%C3%A9"])] == [("http://testserver/rows/?page=2&q=%C3%A9", None)]
+
+
+def test_a_cursor_may_be_given_by_its_name():
+    paginator = ByCursor()
+    paginator.base_url = "http://a/b"
+    stock = paginator.encode_cursor(cursor=pagination.Cursor(0, False, 7))
+    with installed():
+        assert paginator.encode_cursor(cursor=pagination.Cursor(0, False, 7)) == stock
+
+
 def test_a_paginator_s_own_links_are_its_own():
     class Own(ByPage):
         page_query_param = "number"
