@@ -60,7 +60,7 @@ def first(stock: Any) -> Any:
 
     @functools.wraps(stock)
     def first(self: Any) -> Any:
-        plain = _is_plain(self) and self._result_cache is None
+        plain = _is_plain(self) and self._result_cache is None and _is_sorted(self.query)
         found = _found(self, None) if plain else None
         if found is None:
             return stock(self)
@@ -85,6 +85,11 @@ def _is_plain(query_set: Any) -> bool:
         or query.select_for_update
     )  # fmt: skip
     return not more and bool(own.get("_db") or _chooses_nothing())
+
+
+def _is_sorted(query: Any) -> bool:
+    """Tell whether every Django sorts rows to find the first: by the key, if by nothing else."""
+    return bool(query.default_ordering or query.order_by)
 
 
 def _chooses_nothing() -> bool:

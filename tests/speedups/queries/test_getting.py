@@ -133,7 +133,9 @@ def test_whoever_is_asked_for_again_is_copied_and_compiled_no_more(way):
     lambda n: ROWS.get(pk=n, _negated=True, _connector="OR"),
     lambda n: ROWS.all()[:2].get(pk=n), lambda n: ROWS.all()[n:].get(),
     lambda n: ROWS.all()[n:].first(), lambda n: ROWS.none().get(pk=n),
-    lambda n: ROWS.none().first() or n,
+    lambda n: ROWS.none().first() or n, lambda n: ROWS.order_by().filter(pk=n).first(),
+    lambda n: Topic.objects.order_by().filter(pk=n).first(),
+    lambda n: Topic.objects.order_by().order_by("-pk").filter(pk=n).first(),
     lambda n: ROWS.all().union(ROWS.filter(pk=n)).get(pk=n),
     lambda n: ROWS.filter(pk=n).union(ROWS.filter(pk=n)).first(),
     lambda n: ROWS.values("level").get(pk=n),
@@ -356,7 +358,7 @@ def test_who_watches_sees_the_statement():
 
 @pytest.mark.skipif(django.VERSION < (6, 1), reason="Django 6.1 chose how related rows are fetched")
 def test_an_object_fetches_related_rows_in_the_way_of_its_query_set():
-    modes = operator.attrgetter("FETCH_ONE", "FETCH_PEERS", "RAISE")(models)
+    modes = operator.attrgetter("FETCH_ONE", "FETCH_PEERS", "FETCH_RAISE")(models)
 
     def mode(n):
         rows = ROWS.fetch_mode(modes[n % 3])
