@@ -15,7 +15,6 @@ from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, res
 from django.urls.resolvers import RegexPattern, RoutePattern
 
 from drf_speedups.eligibility.looked_at import own_code
-from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.representation.lazy import LazyList
 
@@ -30,7 +29,7 @@ PLAIN_BEGIN = re.compile(rf"\^((?:{ITSELF})*)(?![?*+{{])")
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 Way = list[tuple[Any, Any, Any]]  # a resolver, what of the path it matched, its pattern below
-_known: dict[Any, "Known"] = {}
+LOOKED_AT = "_speedups_looked_at"  # what is known of a resolver, in it: some live for a request
 
 
 def resolve(stock: Any) -> Any:
@@ -154,15 +153,14 @@ class Known:
 
 def _known_of(resolver: Any) -> Known | None:
     """Return what is known of a resolver's patterns; None if Django's own code has to try them."""
-    patterns = vars(resolver).get("url_patterns")  # None until Django has imported them
+    own = vars(resolver)
+    patterns = own.get("url_patterns")  # None until Django has imported them
     kind = type(patterns)
     if kind is not list and kind is not tuple:
         return None
-    known = _known.get(resolver)
+    known: Known | None = own.get(LOOKED_AT)
     if known is None or not known.are(patterns):
-        if len(_known) >= MOST_CLASSES:
-            _known.clear()
-        known = _known[resolver] = Known(patterns)
+        known = own[LOOKED_AT] = Known(patterns)
     return known if known.are_django_s else None
 
 
@@ -203,7 +201,4 @@ def _same() -> Any:
     return same and Unchanged(KNOWN)
 
 
-def forget() -> None:
-    """Let all patterns be looked at anew."""
-    _known.clear()
-    _same.cache_clear()
+forget = _same.cache_clear

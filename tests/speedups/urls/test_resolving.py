@@ -1,8 +1,10 @@
 """A path's view is found as Django finds it, and what it has tried is the same."""
 
+import gc
 import os
 import re
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -261,6 +263,18 @@ def test_patterns_that_are_changed_in_place_are_looked_at_again():
     stock = [repr(one) for one in changes()]
     with installed():
         assert [repr(one) for one in changes()] == stock
+
+
+def test_resolvers_that_live_for_a_request_are_let_go():
+    with installed():
+        resolver = root([path("a/", view), path("b/", include([path("a/", view)]))])
+        for _ in range(3):
+            match = resolver.resolve("/b/a/")
+        assert match.tried
+        gone = weakref.ref(resolver)
+        del resolver, match
+        gc.collect()
+        assert gone() is None
 
 
 @pytest.mark.parametrize("kind", [tuple, lambda patterns: Again(patterns)])
