@@ -2,6 +2,7 @@
 
 shapes        what the SQL of a query follows from, but for its values
 conditions    the same of its joins and conditions
+expressions   the same of what it computes
 building      what stands in the place of the method that puts conditions into a query
 compiling     the SQL of a query of rows, and what is known of its columns
 getting       what stands in the place of the methods that ask for one object

@@ -17,8 +17,8 @@ from drf_speedups.database.fetched import fetch, fetch_number
 from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.queries.conditions import Shape, leading_on, same_values
+from drf_speedups.queries.expressions import AGGREGATES
 from drf_speedups.queries.shapes import (
-    AGGREGATES,
     Tables,
     compiles,
     follows_from_names,
@@ -62,12 +62,15 @@ def _number(kind: str, query: Any, using: str, selected: int, ask: Callable[...,
     key, values = (using, kind, *found[0]), found[1]
     known = recalled(key)
     if known is not None:
-        return fetch_number(connection, known[0], (*known[1], *values))
+        sql, before, left_out = known
+        return fetch_number(connection, sql, (*before, *values[left_out:]))
     with _noted(connection) as seen:
         answer = ask(query, using)
-    same = len(seen) == 1 and same_values(seen[0][1][selected:], values)
-    if same and follows_from_names(query):
-        remember(key, (seen[0][0], seen[0][1][:selected]), connection)
+    if len(seen) == 1 and follows_from_names(query):
+        sql, sent = seen[0]
+        for left_out in {found[2]} if selected else {0, found[2]}:  # Django computes what it needs
+            if same_values(sent[selected:], values[left_out:]):
+                remember(key, (sql, sent[:selected], left_out), connection)
     return answer
 
 
@@ -77,7 +80,7 @@ def aggregate(stock: Any) -> Any:
     @functools.wraps(stock)
     def aggregate(self: Any, *args: Any, **kwargs: Any) -> Any:
         query, asked = self.query, _asked(args, kwargs)
-        if asked is None or query.is_sliced or query.distinct:
+        if asked is None or query.is_sliced or query.distinct or query.annotations:
             return stock(self, *args, **kwargs)
         using = self.db  # a router is asked once
         named = kwargs | {one.default_alias: one for one in args}

@@ -29,11 +29,11 @@ from drf_speedups.queries.conditions import (
     joined,
     leading_on,
 )
+from drf_speedups.queries.expressions import is_selected_by_name
 from drf_speedups.queries.shapes import (
     OF_COLUMNS,
     OF_SQL,
     Tables,
-    is_selected_by_name,
     is_stock,
     keep,
     recalled,

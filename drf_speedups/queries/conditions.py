@@ -27,7 +27,7 @@ from drf_speedups.eligibility.models import check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
 
 Shape = tuple[Any, ...]
-Within = Callable[[Any, Any], tuple[Shape, tuple[Any, ...]] | None]
+Within = Callable[[Any, Any], tuple[Shape, tuple[Any, ...], int] | None]
 EXACT = {lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact}
 OF_NULL = {lookups.IsNull, related_lookups.RelatedIsNull}
 OF_QUERIES = {lookups.In, related_lookups.RelatedIn}
@@ -40,6 +40,12 @@ LOOKUPS = EXACT | OF_NULL | OF_MANY | {
     lookups.IntegerLessThan, lookups.IntegerLessThanOrEqual,
     related_lookups.RelatedGreaterThan, related_lookups.RelatedGreaterThanOrEqual,
     related_lookups.RelatedLessThan, related_lookups.RelatedLessThanOrEqual,
+}  # fmt: skip
+# Those that compare two columns as they compare a column with a value.
+OF_TWO = EXACT | {
+    lookups.GreaterThan, lookups.GreaterThanOrEqual, lookups.LessThan, lookups.LessThanOrEqual,
+    lookups.IntegerGreaterThan, lookups.IntegerGreaterThanOrEqual,
+    lookups.IntegerLessThan, lookups.IntegerLessThanOrEqual,
 }  # fmt: skip
 OF_SQL = frozenset({
     "as_sql", "as_postgresql", "process_lhs", "process_rhs", "batch_process_rhs", "get_rhs_op",
@@ -83,7 +89,7 @@ def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[
     values: list[Any] = []
     joins = [joined(alias, join, bool(query.alias_refcount[alias]))
              for alias, join in query.alias_map.items()]  # fmt: skip
-    where = _node(query.where, connection, values, within) if query.where.children else ()
+    where = tree(query.where, connection, values, within) if query.where.children else ()
     around = query.external_aliases.items()
     return (query.alias_prefix, *joins, *query.table_map, *around, where), tuple(values)
 
@@ -116,7 +122,8 @@ def joined(alias: str, join: Any, used: bool) -> Shape:
             Same(along), used)  # fmt: skip
 
 
-def _node(node: Any, connection: Any, values: list[Any], within: Within) -> Shape:
+def tree(node: Any, connection: Any, values: list[Any], within: Within) -> Shape:
+    """Return what the SQL of conditions follows from, and add their values."""
     plain = type(node) is WhereNode and node.connector in {AND, OR} and node.children
     unless(plain, "conditions of another kind")
     parts = [_part(one, connection, values, within) for one in node.children]
@@ -124,23 +131,32 @@ def _node(node: Any, connection: Any, values: list[Any], within: Within) -> Shap
 
 
 def _part(one: Any, connection: Any, values: list[Any], within: Within) -> Shape:
-    known = _node if type(one) is WhereNode else _lookup
+    known = tree if type(one) is WhereNode else _lookup
     return known(one, connection, values, within)
 
 
 def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> Shape:
     check_lookup(lookup)
-    kind, column, field, asked = type(lookup), lookup.lhs, lookup.lhs.output_field, lookup.rhs
-    start = kind, column.alias, column.target.column, Same(field)
+    kind: Any = type(lookup)
+    column, field, asked = lookup.lhs, lookup.lhs.output_field, lookup.rhs
+    start = kind, *named(column), Same(field)
     if type(asked) is bool and (kind in OF_NULL or (kind in EXACT and column.conditional)):
         return *start, asked  # it is in the SQL
     if type(asked) is Query and kind in OF_QUERIES:
-        return *start, *_subquery(asked, connection, values, within)
+        return *start, *subquery(asked, connection, values, within)
+    if type(asked) is Col and kind in OF_TWO:
+        unless(_is_genuine(kind, asked.output_field), "a column with code of its own")
+        return *start, *named(asked), Same(asked.output_field)
     each = asked if kind in OF_MANY and type(asked) is list else [asked]
     unless(len(each) <= MOST_VALUES and all(map(_is_value, each)), "a condition with SQL in it")
     sql, found = lookup.process_rhs(None, connection)
     values += found
     return *start, sql if isinstance(sql, str) else tuple(sql)
+
+
+def named(column: Any) -> Shape:
+    """Return how a column is named in SQL."""
+    return type(column), column.alias, column.target.column
 
 
 def check_lookup(lookup: Any) -> None:
@@ -151,14 +167,15 @@ def check_lookup(lookup: Any) -> None:
     unless(_is_genuine(kind, lookup.lhs.output_field), "a condition with code of its own")
 
 
-def _subquery(asked: Any, connection: Any, values: list[Any], within: Within) -> Shape:
+def subquery(asked: Any, connection: Any, values: list[Any], within: Within) -> Shape:
+    """Return what the SQL of a query within another follows from, and add its values."""
     unless(getattr(asked, "_db", None) in {None, connection.alias}, "it is of another database")
     for one in asked.select:
         check_column(one.target)
     meta = asked.get_meta()
     order = asked.order_by or ((meta.ordering or ()) if asked.default_ordering else ())
     unless(not order or _names_columns(order, meta), "what chooses its rows is not known")
-    found = within(asked, connection) if asked.subquery and asked.select else None
+    found = within(asked, connection) if asked.subquery and not asked.default_cols else None
     if found is None:
         raise StepAside("a query that is not known")
     values += found[1]

@@ -159,7 +159,7 @@ def _asked(query: Any, added: Any, connection: Any) -> tuple[Shape, Any] | None:
     """Return what the SQL follows from, and its values; None if that is not known."""
     found = shape(query, connection) if compiles(connection) else None
     if found is None or added is None:
-        return found
+        return found and found[:2]
     known, made = added
     try:
         parts, values = conditions.added(made, connection)

@@ -8,22 +8,28 @@ import functools
 from importlib import import_module
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.core.exceptions import EmptyResultSet, FullResultSet, ValidationError
 from django.db.backends.postgresql.compiler import SQLCompiler
-from django.db.models import Avg, Count, F, Max, Min, Sum
+from django.db.models import F
 from django.db.models.expressions import Col, OrderBy, Ref, Star
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import WhereNode
 
 from drf_speedups.eligibility.looked_at import own_code
-from drf_speedups.eligibility.members import MOST_CLASSES, is_framework_s, is_genuine
+from drf_speedups.eligibility.members import MOST_CLASSES
 from drf_speedups.eligibility.models import COLUMNS
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
-from drf_speedups.queries import conditions
+from drf_speedups.queries import conditions, expressions
 from drf_speedups.queries.conditions import LOOKUPS, Same, Shape, leading_on
+from drf_speedups.queries.expressions import OF_COMPUTED, is_selected_by_name
 
+# What Django finds wrong with a value, it says where it asks for that, and only there.
+NOT_KNOWN = (
+    StepAside, EmptyResultSet, FullResultSet, ValueError, TypeError, ArithmeticError,
+    ValidationError,
+)  # fmt: skip
 PREFETCHED = "_prefetch_related_val_"
 MOST_SHAPES = 1024  # clients choose filters, and the order
 # Keeps PostgreSQL from choosing rows that have no order otherwise for what stands around them.
@@ -34,34 +40,37 @@ OF_QUERY = frozenset(name for name, one in vars(Query).items() if callable(one))
 # What names become SQL by; some columns are not there without psycopg.
 OF_COLUMNS: tuple[Any, ...] = tuple(one for one in COLUMNS if isinstance(one, type))
 OF_NAMES: tuple[Any, ...] = F, Star, Col, OrderBy, *OF_COLUMNS
-AGGREGATES: frozenset[Any] = frozenset({Avg, Count, Max, Min, Sum})
 _known: dict[Shape, Any] = {}
 
 
-def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
+def shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...], int] | None:
     """Return all that the SQL of a query follows from, but for its limits, and its values.
 
-    None if there is more in it, or around it.
+    The first of these, so many, are of what it computes. None if there is more in it, or around it.
     """
     return None if query.subquery or query.external_aliases else _shape(query, connection)
 
 
-def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
+def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...], int] | None:
     more = (
-        query.annotations or query.extra_tables or query.distinct_fields or query.combinator
-        or query.group_by is not None or query.select_for_update or query.extra_order_by
+        query.extra_tables or query.distinct_fields or query.combinator
+        or query.select_for_update or query.extra_order_by
         or query.explain_info or query._filtered_relations
     )  # fmt: skip
     plain = is_stock(query) and not more and _is_plain(query)
     if not plain or any(type(name) is not str for name in query.order_by):
         return None
+    computed: list[Any] = []
     chosen: Shape = ()
+    found: Shape = ()
     values: tuple[Any, ...] = ()
-    if query.where.children or query.alias_map:
-        try:
+    try:
+        if query.annotations or query.group_by is not None:
+            found = _computed(query, connection, computed)
+        if query.where.children or query.alias_map or query.annotations:
             chosen, values = conditions.compared(query, connection, _shape)
-        except (StepAside, EmptyResultSet, FullResultSet):
-            return None
+    except NOT_KNOWN:
+        return None
     named, deferred = query.deferred_loading
     meta = query.model._meta
     usual = [one if type(one) is str else Same(one) for one in meta.ordering or ()]
@@ -69,8 +78,40 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...]] | None:
         query.model, meta.db_table, Same(meta.concrete_fields), *usual,
         query.order_by, query.default_ordering, query.standard_ordering, frozenset(named),
         deferred, query.max_depth, query.distinct,
-        _joined(query.select_related), *_selected(query), chosen,
-    ), values  # fmt: skip
+        _joined(query.select_related), *_selected(query), found, chosen,
+    ), (*computed, *values), len(computed)  # fmt: skip
+
+
+def _computed(query: Any, connection: Any, values: list[Any]) -> Shape:
+    """Return what the SQL of a query's annotations and of its groups follows from.
+
+    Adds the values of those that it selects. Django tells by their equality which of them a group
+    or an order is meant to be.
+    """
+    selected, there = query.annotation_select, [*query.annotations.values()]
+    named = [one for one in (query.selected or {}).values() if type(one) is str]
+    unless(len({*named}) == len(named), "one of them is selected twice")
+    names = {**dict.fromkeys(one for one in (*named, *selected) if one in selected)}
+    of_selected = [
+        (name, expressions.computed(selected[name], connection, values, _shape)) for name in names
+    ]
+    others: list[Any] = []
+    managed: list[bool] = []
+    more = [one for name, one in query.annotations.items() if name not in selected]
+    if query.group_by is not None:
+        more += query.group_by if type(query.group_by) is tuple else ()
+        more += [each for one in selected.values() for each in one.get_group_by_cols()]
+        managed = _managed(query)  # groups are by the key alone, where a table of Django's has one
+    of_others = [expressions.computed(one, connection, others, _shape) for one in more]
+    unless(not others, "values of what is not selected, or stands in a group, too")
+    alike = [*map(there.index, there)] if len(there) > 1 else ()
+    return (*query.annotations, *of_selected, *of_others, *alike, *managed, type(query.group_by))
+
+
+def _managed(query: Any) -> list[bool]:
+    joined: list[Any] = [one.join_field for one in query.alias_map.values() if type(one) is Join]
+    models = [query.model, *(one.related_model for one in joined)]
+    return [model._meta.managed for model in models]
 
 
 def is_stock(query: Any) -> bool:
@@ -106,16 +147,6 @@ def follows_from_names(query: Any) -> bool:
     models = {query.model, *(model for one in along for model in (one.model, one.related_model))}
     columns: set[Any] = {type(one) for model in models for one in model._meta.concrete_fields}
     return all(is_selected_by_name(one) for one in columns)
-
-
-@functools.lru_cache(MOST_CLASSES)
-def is_selected_by_name(kind: Any) -> bool:
-    """Tell whether a column of this class stands in SQL as its name, and nothing more."""
-    for name in ("get_col", "cached_col", "select_format"):
-        owner = next(one for one in kind.__mro__ if name in vars(one))
-        if not (is_framework_s(owner) and is_genuine(owner, vars(owner)[name])):
-            return False
-    return True
 
 
 def lasts(compiler: Any) -> bool:
@@ -155,7 +186,10 @@ class Tables:
         self._said = self._say()
 
     def _say(self) -> list[Any]:
-        return [(one.db_table, *leading_on(one), *(one.ordering or ())) for one in self._metas]
+        return [
+            (one.db_table, one.managed, *leading_on(one), *(one.ordering or ()))
+            for one in self._metas
+        ]
 
     def are_as_before(self) -> bool:
         """Tell whether the models say the same now."""
@@ -221,7 +255,7 @@ def _compiled_by(operations: Any) -> Unchanged | None:
     own = [name for name in own_code(operations, stock) if hasattr(stock, name)]
     if found is not SQLCompiler or own or any(own_code(kind, kind) for kind in OF_SQL):
         return None
-    return Unchanged([operations, *OF_SQL, *OF_NAMES, *LOOKUPS, *AGGREGATES])
+    return Unchanged([operations, *OF_SQL, *OF_NAMES, *LOOKUPS, *OF_COMPUTED])
 
 
 def forget() -> None:
@@ -229,3 +263,4 @@ def forget() -> None:
     _known.clear()
     _compiled_by.cache_clear()
     conditions.forget()
+    expressions.forget()

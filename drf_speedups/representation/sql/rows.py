@@ -87,7 +87,7 @@ def _prepared(
 ) -> tuple[str, Any, Texts]:
     """Return the SQL of a query with a column more, and what that column is. Raises `StepAside`."""
     using = connection.alias
-    shape, values = shapes.shape(rows.query, connection) or (None, ())
+    shape, values, _ = shapes.shape(rows.query, connection) or (None, (), 0)
     key = shape and (using, kind, names, here.are_utc(), *shape)
     found: tuple[str, Texts, Tables] | None = shapes.recalled(key) if key else None
     if found is not None and found[2].are_as_before():

@@ -5,6 +5,8 @@ import functools
 from types import FunctionType
 from typing import Any
 
+from django.db.models.expressions import Col
+
 from drf_speedups.database import fetched
 from drf_speedups.queries import QUERIES, aggregates, compiling, getting, standing_in
 from drf_speedups.queries.conditions import same_values
@@ -78,7 +80,14 @@ def _compared_one(find: Any, make: Any) -> tuple[Any, Any]:
 
 
 def _selected(compiler: Any) -> Any:
-    return _comparable([getattr(compiler, name) for name in compiling.SELECTED])
+    columns = [(_column(one), sql, alias) for one, (sql, _), alias in compiler.select]
+    more = [getattr(compiler, name) for name in compiling.SELECTED if name != "select"]
+    return columns, _comparable(more)
+
+
+def _column(one: Any) -> Any:
+    """Return a column, or what values of something computed become, whatever they came of."""
+    return one if type(one) is Col else (type(one), type(one._output_field_or_none))
 
 
 def _comparable(value: Any) -> Any:

@@ -14,8 +14,26 @@ from uuid import UUID
 import pytest
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, Sum, Value, lookups
-from django.db.models.functions import Upper
+from django.db.models import (
+    Avg,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+    lookups,
+)  # fmt: skip
+from django.db.models.functions import Cast, Coalesce, Greatest, Least, Length, Lower, Upper
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -144,6 +162,45 @@ leaves = st.one_of(
     st.sampled_from(OTHER).map(lambda one: (one, one)),
 )
 trees = st.recursive(leaves, _grown, max_leaves=4)
+STAFF = Editor.objects.filter(chief=OuterRef("editor"))
+FIRST = Note.objects.filter(article=OuterRef("pk"), text__in=["a", "b"]).order_by("-text")
+COMPUTES = [
+    lambda rows: rows.annotate(number=Count("topics", distinct=True), most=Max("level")),
+    lambda rows: rows.annotate(number=Count("topics", filter=Q(level=2))),
+    lambda rows: rows.annotate(loud=Upper("title"), two=Value(2)).order_by("loud", "-two"),
+    lambda rows: rows.annotate(named=Value("t1"), name=Value("t1"), by=F("editor__name")),
+    lambda rows: rows.annotate(named=Value("t1"), name=Value("t2")).order_by("name"),
+    lambda rows: rows.annotate(has=Exists(STAFF), more=Exists(STAFF.filter(name__gt="a"))),
+    lambda rows: rows.annotate(wrote=Subquery(FIRST.values("text")[:1])),
+    lambda rows: rows.annotate(wrote=Coalesce(Subquery(FIRST.values("text")[:1]), Value("none"))),
+    lambda rows: rows.annotate(
+        kind=Case(
+            When(level=1, then=Value("a")), When(mood="s", then=F("mood")), default=Value("b")
+        )
+    ).order_by("kind"),
+    lambda rows: rows.annotate(more=F("level") + 1, key=Cast("id", CharField(max_length=9))),
+    lambda rows: rows.annotate(part=Coalesce(Sum("replies__id"), 0), word=F("topics__word")),
+    lambda rows: rows.values("level").annotate(number=Count("id")).order_by("-number"),
+    lambda rows: rows.values("level").annotate(of=Value(1), number=Count("id")).order_by("of"),
+    lambda rows: rows.annotate(
+        a=ExpressionWrapper(F("level") * 2, output_field=IntegerField()),
+        b=ExpressionWrapper(F("level") * 2, output_field=IntegerField()),
+        number=Count("topics"),
+    ).order_by("b"),
+    lambda rows: rows.annotate(
+        a=ExpressionWrapper(F("level") * 2, output_field=IntegerField()),
+        b=ExpressionWrapper(F("level") * 3, output_field=IntegerField()),
+        number=Count("topics"),
+    ).order_by("b"),
+    lambda rows: rows.alias(word=F("topics__word"), two=Value(2)).order_by("word"),
+    lambda rows: rows.alias(number=Count("replies")).order_by("number"),
+    lambda rows: rows.annotate(mean=Avg("price"), least=Min("day"), all=Sum("price")),
+    lambda rows: rows.annotate(of=Value(1)).filter(of=1),
+    lambda rows: rows.annotate(number=Count("topics")).filter(number__gt=1),
+    lambda rows: rows.annotate(both=Greatest("level", "big"), least=Least("level", Value(3))),
+    lambda rows: rows.annotate(long=Length("title")).values_list("long", "title", "id"),
+    lambda rows: rows.values("title", loud=Upper("title"), low=Lower(Value("A"))),
+]
 STEPS = {
     "distinct": lambda rows: rows.distinct(), "joined": lambda rows: rows.select_related("editor"),
     "ordered": lambda rows: rows.order_by("editor__name", "-id"), "all": lambda rows: rows.all(),
@@ -155,7 +212,9 @@ STEPS = {
     "and": lambda rows: rows & Article.objects.filter(topics__word="a"),
     "values": lambda rows: rows.values("title", "editor__name"),
     "as a list": lambda rows: rows.values_list("editor", "id"),
-    "annotated": lambda rows: rows.annotate(of=Value(1)), "used": lambda rows: _used(rows).all(),
+    "annotated": lambda rows: rows.annotate(of=Value(1)),
+    **{f"computes {n}": one for n, one in enumerate(COMPUTES)},
+    "used": lambda rows: _used(rows).all(),
     "not": lambda rows: rows.exclude(topics__word="b"), "none": lambda rows: rows.none(),
 }  # fmt: skip
 
@@ -194,11 +253,11 @@ def check(rows, asked=False):
     found = shapes.shape(rows.query, connection)
     if found is None:
         return False
-    shape, values = found
+    shape, values, _ = found
     limits = shapes.limits(rows.query, connection)
     if not rows.query.is_sliced:
         sql, parameters = counted_by(rows)
-        assert conditions.same_values(parameters, values)
+        assert rows.query.annotations or conditions.same_values(parameters, values)
         assert KNOWN.setdefault(("count", *shape), sql) == sql
     compiled = sql_of(rows)
     assert compiled is not None
