@@ -19,8 +19,7 @@ from rest_framework.settings import api_settings
 
 from drf_speedups.eligibility.looked_at import own_code
 
-# What of a field's own the framework asks before its class, or settings.
-OF_ONE_FIELD = frozenset({"format", "timezone", "default_timezone", "enforce_timezone"})
+OF_ZONE = frozenset({"default_timezone", "enforce_timezone"})  # that one field may have, too
 OF_ZONES, NOTHING = {offset, ZoneInfo}, timedelta(0)
 CURRENT = timezone.get_current_timezone
 ACTIVE: Any = vars(timezone)["_active"]
@@ -47,8 +46,9 @@ def shown(field: Any) -> Callable[[Any], Any]:
         if (
             type(value) is datetime
             and value.tzinfo is UTC
-            and own.keys().isdisjoint(OF_ONE_FIELD)
-            and api_settings.DATETIME_FORMAT == ISO_8601
+            and own.keys().isdisjoint(OF_ZONE)
+            and getattr(field, "timezone", own) is own  # nobody chose one for this field, or all
+            and getattr(field, "format", api_settings.DATETIME_FORMAT) == ISO_8601
             and settings.USE_TZ
             and _is_utc(_zone())
         ):

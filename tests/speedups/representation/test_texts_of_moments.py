@@ -205,3 +205,13 @@ def test_code_between_two_values_may_choose_another_zone(action, named):
     with installed():
         assert contextvars.Context().run(answered, view, **named) == stock
     assert (b"+01:00" in stock[2]) is (action == "list")
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("format", "%Y"), ("format", None), ("timezone", BERLIN), ("timezone", None),
+    ("default_timezone", lambda _field: BERLIN),
+])  # fmt: skip
+def test_what_somebody_says_for_all_fields_holds_for_each(monkeypatch, name, value):
+    monkeypatch.setattr(DateTimeField, name, value, raising=False)
+    field = DateTimeField()
+    assert outcome(shown(field), MOMENT) == outcome(field.to_representation, MOMENT)
