@@ -209,7 +209,6 @@ def test_code_between_two_values_may_choose_another_zone(action, named):
 
 @pytest.mark.parametrize(("name", "value"), [
     ("format", "%Y"), ("format", None), ("timezone", BERLIN), ("timezone", None),
-    ("default_timezone", lambda _field: BERLIN),
 ])  # fmt: skip
 def test_what_somebody_says_for_all_fields_holds_for_each(monkeypatch, name, value):
     monkeypatch.setattr(DateTimeField, name, value, raising=False)
