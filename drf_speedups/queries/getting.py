@@ -8,18 +8,16 @@ import functools
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, router
 from django.db.models import Q, QuerySet
 from django.db.models.query import MAX_GET_RESULTS, ModelIterable
 from django.db.utils import ConnectionRouter
 
 from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine
-from drf_speedups.eligibility.reasons import StepAside
 from drf_speedups.queries import building, conditions
 from drf_speedups.queries.compiling import Compiled, compiled, lent
 from drf_speedups.queries.conditions import Same, Shape, same_values
-from drf_speedups.queries.shapes import compiles, recalled, remember, shape
+from drf_speedups.queries.shapes import NOT_KNOWN, compiles, recalled, remember, shape
 
 # What Django runs to ask for one object, beside what runs as ever.
 ASKING = (
@@ -80,10 +78,7 @@ def _is_plain(query_set: Any) -> bool:
     if not (plain and own.keys().isdisjoint(ASKING) and _asks_as_ever(type(query_set))):
         return False
     query = query_set.query
-    more = (
-        query.is_sliced or query.combinator or query.annotations or query.distinct_fields
-        or query.select_for_update
-    )  # fmt: skip
+    more = query.is_sliced or query.combinator or query.distinct_fields or query.select_for_update
     return not more and bool(own.get("_db") or _chooses_nothing())
 
 
@@ -163,7 +158,7 @@ def _asked(query: Any, added: Any, connection: Any) -> tuple[Shape, Any] | None:
     known, made = added
     try:
         parts, values = conditions.added(made, connection)
-    except (StepAside, EmptyResultSet, FullResultSet):
+    except NOT_KNOWN:
         return None
     return (*found[0], Same(known), *parts), (*found[1], *values)
 
