@@ -21,6 +21,7 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries.conditions import (
     LOOKUPS,
+    OF_MANY,
     OF_NULL,
     REVERSED,
     VALUES,
@@ -293,7 +294,7 @@ def _part(condition: Any, values: Iterator[Any], negated: bool) -> Any:
     unless(is_selected_by_name(of_column), "a column with code of its own")
     leads = column.output_field.is_relation and not column.output_field.target_field.primary_key
     unless(not leads, "a row may have NULL in what is referred to")
-    next(values)
+    unless(type(next(values)) is not list or kind in OF_MANY, "a list that Django copies")
     return _Comparison(kind, column)
 
 

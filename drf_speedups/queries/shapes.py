@@ -88,7 +88,7 @@ def _computed(query: Any, connection: Any, values: list[Any]) -> Shape:
     Adds the values of those that it selects. Django tells by their equality which of them a group
     or an order is meant to be.
     """
-    selected, there = query.annotation_select, [*query.annotations.values()]
+    selected = query.annotation_select
     named = [one for one in (query.selected or {}).values() if type(one) is str]
     unless(len({*named}) == len(named), "one of them is selected twice")
     names = {**dict.fromkeys(one for one in (*named, *selected) if one in selected)}
@@ -104,6 +104,7 @@ def _computed(query: Any, connection: Any, values: list[Any]) -> Shape:
         managed = _managed(query)  # groups are by the key alone, where a table of Django's has one
     of_others = [expressions.computed(one, connection, others, _shape) for one in more]
     unless(not others, "values of what is not selected, or stands in a group, too")
+    there = [*query.annotations.values(), *more]  # by what they were made of, not by their SQL
     alike = [*map(there.index, there)] if len(there) > 1 else ()
     return (*query.annotations, *of_selected, *of_others, *alike, *managed, type(query.group_by))
 

@@ -350,3 +350,12 @@ def test_a_list_that_changes_later_does_not_change_the_query(db):
             levels.append(5)
             (condition,) = rows.query.where.children
             assert vars(condition)["rhs"] == levels[:2]
+
+
+def test_a_list_that_a_column_has_is_not_the_one_that_was_given(db):
+    with installed():
+        for words in (["a"], ["b"], ["c"]):
+            rows = Article.objects.filter(words__gt=words)
+            words.append("later")
+            (condition,) = rows.query.where.children
+            assert vars(condition)["rhs"] == words[:1]

@@ -29,7 +29,16 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import Cast, Coalesce, Concat, Greatest, Lower, TruncDay, Upper
+from django.db.models.functions import (
+    Cast,
+    Coalesce,
+    Concat,
+    Greatest,
+    Length,
+    Lower,
+    TruncDay,
+    Upper,
+)
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,3 +230,9 @@ def test_groups_are_by_all_columns_of_a_table_that_is_not_django_s(model, ask):
 def test_values_that_groups_repeat_are_left_to_django():
     rows = Article.objects.annotate(of=F("level") + 1, number=Count("topics"))
     assert shapes.shape(rows.query, connection) is None
+
+
+def test_parts_of_groups_are_told_by_what_they_were_made_of():
+    named = Article.objects.annotate(word=F("title"), long=Length("title"))
+    for part in ("title", "word"):
+        check(named.annotate(of=Length(part) + Sum("topics__id")), asked=True)
