@@ -1,37 +1,23 @@
 """A moment's text in UTC, which the framework asks for the current zone and converts.
 
 The zone is asked for each value, since a project's own code may choose another between two of them.
-Most threads have never chosen one: the context variable that Django keeps it in has no value then,
-which is seen a tenth as dear as by the lock and the error on the way that leads there.
 """
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as offset
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils import timezone
 from rest_framework import ISO_8601, fields
 from rest_framework.settings import api_settings
 
 from drf_speedups.eligibility.looked_at import own_code
+from drf_speedups.representation.surroundings import current_zone
 
 OF_ZONE = frozenset({"default_timezone", "enforce_timezone"})  # that one field may have, too
 OF_ZONES, NOTHING = {offset, ZoneInfo}, timedelta(0)
-CURRENT = timezone.get_current_timezone
-ACTIVE: Any = vars(timezone)["_active"]
-
-
-def _kept_in() -> Any:
-    """Return what Django's threads and tasks have their zone in, None where that is not known."""
-    found = getattr(getattr(ACTIVE, "_storage", None), "_data", None)
-    return found if type(found) is ContextVar else None
-
-
-CHOSEN = _kept_in()
 
 
 def shown(field: Any) -> Callable[[Any], Any]:
@@ -50,20 +36,12 @@ def shown(field: Any) -> Callable[[Any], Any]:
             and getattr(field, "timezone", own) is own  # nobody chose one for this field, or all
             and getattr(field, "format", api_settings.DATETIME_FORMAT) == ISO_8601
             and settings.USE_TZ
-            and _is_utc(_zone())
+            and _is_utc(current_zone())
         ):
             return f"{value.isoformat()[:-6]}Z"
         return show(value)
 
     return text
-
-
-def _zone() -> Any:
-    unchosen = CHOSEN is not None and CHOSEN.get(None) is None
-    known = timezone.get_current_timezone is CURRENT and vars(timezone)["_active"] is ACTIVE
-    return (
-        timezone.get_default_timezone() if unchosen and known else timezone.get_current_timezone()
-    )
 
 
 def _is_utc(zone: Any) -> bool:

@@ -111,7 +111,7 @@ def _check(rows: Any, kind: Any, connection: Any) -> tuple[str, ...]:
 
     Raises `StepAside` unless its rows may be finished in the database.
     """
-    once(check_classes, type(rows), rows.model, JSONEncoder)
+    once(check_classes, type(rows), JSONEncoder)
     unless(evaluates(rows), "the query set is not to be evaluated")
     query: Any = rows.query
     unless(type(query) is Query, "the query is of another kind")

@@ -19,7 +19,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.fields import DateTimeField
 
 from drf_speedups.eligibility.looked_at import unchanged
-from drf_speedups.representation import moments
+from drf_speedups.representation import surroundings
 from drf_speedups.representation.moments import shown
 from tests.speedups.library.related_models import Editor
 from tests.speedups.representation.asking import view_of
@@ -167,10 +167,10 @@ def test_who_stands_in_the_place_of_the_current_zone_is_asked(name):
 
 def test_where_the_current_zone_is_kept_is_known():
     """A newer asgiref may keep it elsewhere: then it is asked for as the framework does."""
-    assert moments.CHOSEN is not None
-    with mock.patch.object(moments, "ACTIVE", mock.Mock(_storage=mock.Mock(_data={}))):
-        assert moments._kept_in() is None
-    with mock.patch.object(moments, "CHOSEN", None), timezone.override(BERLIN):
+    assert surroundings.CHOSEN is not None
+    with mock.patch.object(surroundings, "ACTIVE", mock.Mock(_storage=mock.Mock(_data={}))):
+        assert surroundings._kept_in() is None
+    with mock.patch.object(surroundings, "CHOSEN", None), timezone.override(BERLIN):
         assert shown(DateTimeField())(MOMENT) == DateTimeField().to_representation(MOMENT)
 
 
