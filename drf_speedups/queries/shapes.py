@@ -23,7 +23,7 @@ from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions, expressions
 from drf_speedups.queries.conditions import LOOKUPS, Same, Shape, leading_on
-from drf_speedups.queries.expressions import OF_COMPUTED, is_selected_by_name
+from drf_speedups.queries.expressions import COMPUTED, OF_COMPUTED, is_selected_by_name
 
 # What Django finds wrong with a value, it says where it asks for that, and only there.
 NOT_KNOWN = (
@@ -57,7 +57,8 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...], int] | 
         or query.select_for_update or query.extra_order_by
         or query.explain_info or query._filtered_relations
     )  # fmt: skip
-    plain = is_stock(query) and not more and _is_plain(query)
+    known = all(type(one) in COMPUTED for one in query.annotations.values())
+    plain = known and is_stock(query) and not more and _is_plain(query)
     if not plain or any(type(name) is not str for name in query.order_by):
         return None
     computed: list[Any] = []
@@ -65,10 +66,10 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...], int] | 
     found: Shape = ()
     values: tuple[Any, ...] = ()
     try:
-        if query.annotations or query.group_by is not None:
-            found = _computed(query, connection, computed)
         if query.where.children or query.alias_map or query.annotations:
             chosen, values = conditions.compared(query, connection, _shape)
+        if query.annotations or query.group_by is not None:
+            found = _computed(query, connection, computed)
     except NOT_KNOWN:
         return None
     named, deferred = query.deferred_loading
@@ -92,21 +93,41 @@ def _computed(query: Any, connection: Any, values: list[Any]) -> Shape:
     named = [one for one in (query.selected or {}).values() if type(one) is str]
     unless(len({*named}) == len(named), "one of them is selected twice")
     names = {**dict.fromkeys(one for one in (*named, *selected) if one in selected)}
-    of_selected = [
-        (name, expressions.computed(selected[name], connection, values, _shape)) for name in names
-    ]
-    others: list[Any] = []
-    managed: list[bool] = []
     more = [one for name, one in query.annotations.items() if name not in selected]
-    if query.group_by is not None:
-        more += query.group_by if type(query.group_by) is tuple else ()
-        more += [each for one in selected.values() for each in one.get_group_by_cols()]
-        managed = _managed(query)  # groups are by the key alone, where a table of Django's has one
-    of_others = [expressions.computed(one, connection, others, _shape) for one in more]
-    unless(not others, "values of what is not selected, or stands in a group, too")
-    there = [*query.annotations.values(), *more]  # by what they were made of, not by their SQL
-    alike = [*map(there.index, there)] if len(there) > 1 else ()
+    more += query.group_by if type(query.group_by) is tuple else ()
+    of_selected, of_others = [], [_without_values(one, connection) for one in more]
+    for name in names:
+        one = selected[name]
+        of_selected.append((name, expressions.computed(one, connection, values, _shape)))
+        parts = [] if query.group_by is None else one.get_group_by_cols()
+        of_others += [_without_values(each, connection) for each in parts]
+        more += parts
+    # Groups are by the key alone, where a table of Django's has one.
+    managed = [] if query.group_by is None else _managed(query)
+    alike = _alike([*query.annotations.values(), *more])
     return (*query.annotations, *of_selected, *of_others, *alike, *managed, type(query.group_by))
+
+
+def _without_values(one: Any, connection: Any) -> Shape:
+    """Return what the SQL of something that is not selected follows from, or is in a group, too."""
+    values: list[Any] = []
+    found = expressions.computed(one, connection, values, _shape)
+    unless(not values, "values of what is not selected, or stands in a group, too")
+    return found
+
+
+def _alike(expressions: list[Any]) -> list[int]:
+    """Return the place of the first that each equals: by what it was made of, not by its SQL.
+
+    Those of other classes never do; to make out what one was made of takes long.
+    """
+    return [
+        next(
+            place for place, other in enumerate(expressions)
+            if other is one or (type(other) is type(one) and other == one)
+        )
+        for one in expressions
+    ]  # fmt: skip
 
 
 def _managed(query: Any) -> list[bool]:

@@ -43,7 +43,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drf_speedups.queries import QUERIES, shapes
+from drf_speedups.queries import QUERIES, expressions, shapes
 from tests.speedups.library.related_models import Article, Editor, Note
 from tests.speedups.queries.test_conditions import check, drawn
 from tests.speedups.representation.comparing import installed, seed
@@ -236,3 +236,15 @@ def test_parts_of_groups_are_told_by_what_they_were_made_of():
     named = Article.objects.annotate(word=F("title"), long=Length("title"))
     for part in ("title", "word"):
         check(named.annotate(of=Length(part) + Sum("topics__id")), asked=True)
+
+
+def test_annotations_are_not_looked_at_where_a_condition_is_not_known():
+    rows = Article.objects.annotate(number=Count("topics")).filter(number__gt=1)
+    with mock.patch.object(expressions, "computed", side_effect=LookupError):
+        assert shapes.shape(rows.query, connection) is None
+
+
+def test_nobody_makes_out_what_annotations_of_different_classes_were_made_of():
+    rows = Article.objects.annotate(long=Length("title"), number=Count("topics"))
+    assert shapes.shape(rows.query, connection)
+    assert not any("identity" in vars(one) for one in rows.query.annotations.values())
