@@ -61,7 +61,6 @@ def _forget() -> None:
     shapes.forget()
     building.forget()
     getting.forget()
-    times.forget()
 
 
 QUERIES = StandIns("queries", lambda: (*STANDING_IN, *times.standing_in()), _forget)

@@ -8,16 +8,15 @@ import functools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import attrgetter, is_
 from typing import Any
 
 from drf_speedups.eligibility import driver
 from drf_speedups.eligibility.driver import BaseTzLoader, TimestamptzLoader
-from drf_speedups.eligibility.members import PYTHON_S, is_genuine
-from drf_speedups.eligibility.unchanged import Unchanged
+from drf_speedups.eligibility.members import is_genuine
 
-# What the class has that Django makes for a connection; Python's protocols write the other two.
-HAS = PYTHON_S | {"timezone", "_is_protocol", "__subclasshook__"}
 OF_THE_DRIVER = "__init__", "load", "_load_iso"
+_beside_ours = attrgetter("__getattribute__", "__init__", "_load_iso")
 READS_UTC = "_speedups_reads_utc"  # in a loader: there is one for each column of a result
 SENT = {memoryview, bytes}  # by the driver in C, and in Python
 IN_UTC = re.compile(rb"\d{4}(?:-\d\d){2} (?:[01]\d|2[0-3])(?::\d\d){2}(?:\.\d{1,6})?\+00").fullmatch
@@ -34,12 +33,16 @@ def standing_in() -> Iterator[tuple[Any, str, Any]]:
 
 def load(stock: Any) -> Any:
     """Return what makes a moment of what the server sends."""
+    as_ever = _code_of(BaseTzLoader)
 
     @functools.wraps(stock)
     def load(self: Any, data: Any) -> Any:
         plain = vars(self).get(READS_UTC)
         if plain is None:
-            plain = vars(self)[READS_UTC] = _reads_utc(self)
+            kind: Any = type(self)
+            same = kind.load is load and kind.__bases__ == (BaseTzLoader,)
+            run = same and all(map(is_, _code_of(kind), as_ever))
+            plain = vars(self)[READS_UTC] = run and _reads_utc(self)
         if not (plain and type(data) in SENT and IN_UTC(data)):
             return stock(self, data)
         try:
@@ -52,22 +55,15 @@ def load(stock: Any) -> Any:
     return load
 
 
+def _code_of(kind: Any) -> tuple[Any, ...]:
+    """Return what loaders of a class run beside ours, at this moment."""
+    return (*_beside_ours(kind), TimestamptzLoader.load)
+
+
 def _reads_utc(loader: Any) -> bool:
-    """Tell whether the driver's own code reads a loader's values, and makes them in UTC."""
-    kind = type(loader)
+    """Tell whether a loader is for values in UTC, as a session's, and makes them in UTC."""
     return (
-        kind.__bases__ == (BaseTzLoader,)
-        and vars(kind).keys() <= HAS
-        and loader._timezone is UTC
+        loader._timezone is UTC
         and loader._load_method is TimestamptzLoader._load_iso
         and loader._load_method.__globals__["datetime"] is datetime  # tests put another there
-        and bool(_same())
     )
-
-
-@functools.cache
-def _same() -> Unchanged:
-    return Unchanged([BaseTzLoader])
-
-
-forget = _same.cache_clear
