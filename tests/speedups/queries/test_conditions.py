@@ -279,7 +279,7 @@ def objects(rows):
         with transaction.atomic():
             there = rows.all().exists(), rows.all().count(), totals(rows)
             return [told(one) for one in rows.all()], there
-    except DatabaseError as error:
+    except (DatabaseError, FieldError) as error:  # Django 6.1 finds no total of another's name
         return str(error)
 
 
