@@ -27,11 +27,15 @@ LONG = (  # ten seconds and more, for which others would wait if they began last
     "tests/project/observability/",
     "tests/project/test_environments.py",
     "tests/project/test_gunicorn.py",
+    "tests/speedups/queries/test_conditions.py",
     "tests/speedups/representation/test_drawn.py",
+    "tests/speedups/representation/test_filtering.py",
     "tests/speedups/test_drawn.py",
     "tests/speedups/test_every_method.py",
     "tests/speedups/test_library.py",
+    "tests/speedups/test_order_of_imports.py",
     "tests/speedups/test_ways_around.py",
+    "tests/speedups/urls/test_resolving.py",
 )
 
 
