@@ -23,6 +23,8 @@ from drf_speedups.queries.shapes import (
 # What a compiler knows of the columns that it selects, for who makes objects of rows.
 SELECTED = "select", "klass_info", "annotation_col_map", "col_count", "has_extra_select"
 
+LONGEST = 1000  # of a client's text, that stays there with what it was computed from
+
 
 class Compiled(NamedTuple):
     """What a query was compiled to, but for its limits."""
@@ -54,7 +56,8 @@ def compiled(compiler: Any) -> tuple[str, Any, Compiled | None] | None:
         sql, parameters = compiler.as_sql(with_limits=False)
     except EmptyResultSet:  # an order or a join says so
         return None
-    if same_values(parameters, values) and lasts(compiler):
+    short = all(type(one) is not str or len(one) <= LONGEST for one in values[: found[2]])
+    if short and same_values(parameters, values) and lasts(compiler):
         selected = {name: getattr(compiler, name) for name in SELECTED}
         known = Compiled(sql, selected | _converting(compiler), Tables(query, before))
         remember(key, known, connection)

@@ -55,6 +55,7 @@ MADE_WITH = frozenset({
 PLAIN = COLUMNS - {
     ArrayField, models.JSONField, models.ForeignKey, models.OneToOneField, models.GeneratedField,
 }  # fmt: skip
+FROM = Func.__module__
 SAID = "max_length", "max_digits", "decimal_places", "db_collation"
 
 
@@ -64,7 +65,10 @@ def computed(one: Any, connection: Any, values: list[Any], within: Within) -> Sh
     Raises `StepAside` for what is not known.
     """
     kind: Any = type(one)
-    unless(kind in COMPUTED and vars(one).keys() <= _state(kind), "an expression that is not known")
+    own = vars(one)
+    unless(kind in COMPUTED and own.keys() <= _state(kind), "an expression that is not known")
+    convert = own.get("convert_value")  # kept there when rows have been made
+    unless(convert is None or convert.__module__ == FROM, "what it gives becomes something else")
     unless(not getattr(one, "extra", None), "a function with SQL of its own")
     each = functools.partial(computed, connection=connection, values=values, within=within)
     if kind is Col:
@@ -120,7 +124,7 @@ def _field(field: Any) -> Any:
     if hasattr(field, "model"):
         unless(_is_known(field), "a column with code of its own")
         return Same(field)
-    unless(kind in PLAIN, "a column with more in it")
+    unless(kind in PLAIN and vars(field).keys() <= _made_with(kind), "a column with more in it")
     return kind, *[getattr(field, name, None) for name in SAID]
 
 
@@ -149,9 +153,20 @@ def _state(kind: Any) -> frozenset[str]:
     """Return the names that an expression of a class may have; none if it has code of its own."""
     if own_code(kind, kind) - {"__new__", "deconstruct"}:  # of what migrations need
         return frozenset()
-    found = {name for base in kind.__mro__ for name, one in vars(base).items()
-             if type(one) is cached_property}  # fmt: skip
-    return MADE_WITH | found
+    return MADE_WITH | _kept_by(kind)
+
+
+@functools.lru_cache(MOST_CLASSES)
+def _made_with(kind: Any) -> frozenset[str]:
+    """Return the names that a column that no model has may have."""
+    return _kept_by(kind) | {*vars(kind())}
+
+
+def _kept_by(kind: Any) -> frozenset[str]:
+    return frozenset({
+        name for base in kind.__mro__ for name, one in vars(base).items()
+        if type(one) is cached_property
+    })  # fmt: skip
 
 
 def forget() -> None:

@@ -132,6 +132,9 @@ OWN = {
     "a moment in a zone": lambda: TruncDay("made_at"),
     "an own function": lambda: type("Louder", (Upper,), {})("title"),
     "an own column": lambda: Cast("level", type("Own", (IntegerField,), {})()),
+    "a column that is read in a way": lambda: Cast(
+        "level", changed(IntegerField(), from_db_value=lambda *_: 1)
+    ),
     "a column in JSON": lambda: F("extra__a"),
     "several": lambda: Concat("title", "mail"),
     "a choice by an expression": lambda: Case(When(Exists(staff(pk="editor")), then=1)),
@@ -248,3 +251,22 @@ def test_nobody_makes_out_what_annotations_of_different_classes_were_made_of():
     rows = Article.objects.annotate(long=Length("title"), number=Count("topics"))
     assert shapes.shape(rows.query, connection)
     assert not any("identity" in vars(one) for one in rows.query.annotations.values())
+
+
+def test_a_client_s_long_text_is_not_kept():
+    with installed():
+        for text in ("a" * 1000, "a" * 1001):
+            rows = Article.objects.annotate(**{f"of{len(text)}": Value(text)})
+            list(rows.all())
+            found = shapes.shape(rows.query, connection)
+            assert found
+            kept = shapes.recalled(("default", "rows", *found[0]))
+            assert (kept is None) == (len(text) > 1000)
+
+
+def test_what_somebody_makes_of_values_is_made_of_them():
+    rows = Article.objects.annotate(of=Upper("title"))
+    list(rows.all())
+    assert shapes.shape(rows.query, connection)
+    changed(rows.query.annotations["of"], convert_value=lambda *_: 1)
+    assert shapes.shape(rows.query, connection) is None
