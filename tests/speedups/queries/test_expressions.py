@@ -16,6 +16,7 @@ from django.db.models import (
     Count,
     DateTimeField,
     Exists,
+    ExpressionWrapper,
     F,
     FloatField,
     IntegerField,
@@ -45,7 +46,7 @@ from hypothesis import strategies as st
 
 from drf_speedups.queries import QUERIES, expressions, shapes
 from tests.speedups.library.related_models import Article, Editor, Note
-from tests.speedups.queries.test_conditions import check, drawn
+from tests.speedups.queries.test_conditions import check, drawn, sql_of
 from tests.speedups.representation.comparing import installed, seed
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +157,39 @@ WAYS = [
     lambda rows, a, b: rows.annotate(one=a, two=b)[:2],
     lambda rows, a, b: rows.filter(title="a").annotate(one=a, two=b).filter(level=3),
 ]  # fmt: skip
+GROWN: list[Any] = [
+    lambda n, a, b: a + b, lambda n, a, b: a - b, lambda n, a, b: a * n,
+    lambda n, a, b: Coalesce(a, n), lambda n, a, b: Coalesce(a, b), lambda n, a, b: Greatest(b, a),
+    lambda n, a, b: Cast(a, IntegerField()), lambda n, a, b: Cast(a, FloatField()),
+    lambda n, a, b: Length(Cast(a, CharField(max_length=n))),
+    lambda n, a, b: Case(When(level=n, then=a), default=b), lambda n, a, b: Case(default=a),
+    lambda n, a, b: Case(When(topics__word=f"{n}", then=b), When(big__gt=n, then=a)),
+    lambda n, a, b: Sum(a), lambda n, a, b: Sum(a, filter=Q(level__gte=n)) + b,
+    lambda n, a, b: Max(a, default=n), lambda n, a, b: Count(a, distinct=True),
+    lambda n, a, b: ExpressionWrapper(a, output_field=IntegerField()),
+]  # fmt: skip
+SMALL: list[Any] = [  # some have another name for the same
+    lambda n: F("level"), lambda n: F("big"), lambda n: Value(n), lambda n: F("topics__id"),
+    lambda n: Length("title"), lambda n: Length("word" if n > 1 else "title"),
+    lambda n: F("same" if n > 1 else "level") * F("level"),
+]  # fmt: skip
+
+
+def grown(make, a, b):
+    """Return what makes an expression with others in it, for a number."""
+    return lambda n: make(n, a(n), b(n))
+
+
+nested = st.recursive(
+    st.sampled_from(SMALL),
+    lambda inner: st.builds(grown, st.sampled_from(GROWN), inner, inner),
+    max_leaves=4,
+)
+grown_from = nested.flatmap(
+    lambda one: st.tuples(
+        st.just(one), nested | st.builds(grown, st.sampled_from(GROWN), nested, st.just(one))
+    )
+)
 EACH = [one for family in KNOWN.values() for one in family]
 pairs = st.one_of(
     st.sampled_from([*KNOWN]).flatmap(lambda name: st.tuples(*[st.sampled_from(KNOWN[name])] * 2)),
@@ -179,6 +213,20 @@ def test_annotations_that_are_alike_are_told_apart(pair, way, first, second):
         except (FieldError, ValueError):  # Django has no such query set
             continue
         check(rows, asked=True)
+
+
+@drawn(150)
+@given(grown_from, st.sampled_from(WAYS))
+def test_annotations_in_others_are_told_apart(pair, way):
+    one, other = pair
+    rows = Article.objects.annotate(same=F("level"), word=F("title"))
+    for a, b in ((1, 1), (1, 2), (2, 1)):
+        try:
+            made = way(rows, one(a), other(b))
+            sql_of(made)
+        except (FieldError, ValueError):  # Django has no such query set
+            continue
+        check(made, asked=True)
 
 
 @pytest.mark.parametrize("name", KNOWN)
