@@ -22,6 +22,7 @@ from django.db.models import (
     Sum,
     Value,
     When,
+    aggregates,
 )
 from django.db.models.aggregates import Aggregate
 from django.db.models.expressions import Col, CombinedExpression, Func, Ref, Star
@@ -43,7 +44,8 @@ FUNCTIONS: frozenset[Any] = frozenset({
 COMPUTED: frozenset[Any] = AGGREGATES | FUNCTIONS | {
     Case, Col, Exists, Ref, Star, Subquery, Value, When,
 }  # fmt: skip
-OF_COMPUTED: tuple[Any, ...] = *COMPUTED, Func, Aggregate
+OF_FILTERS: Any = getattr(aggregates, "AggregateFilter", Aggregate)  # since Django 6.1
+OF_COMPUTED: tuple[Any, ...] = *COMPUTED, Func, Aggregate, OF_FILTERS
 # What they are made with, and find out; anything else that one has may be a way of its own.
 MADE_WITH = frozenset({
     "_constructor_args", "source_expressions", "extra", "output_field", "is_summary", "distinct",

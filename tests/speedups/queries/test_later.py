@@ -127,7 +127,9 @@ MADE_OF_IT = {
     "not": lambda rows: rows.exclude(topics__word="a"),
     "reviewer": lambda rows: rows.filter(reviewer__name="Ada"),
     "either": lambda rows: rows.filter(Q(reviewer__name="Ada") | Q(editor__town__name="Ulm")),
-    "values": lambda rows: rows.values("id", "reviewer__name", "topics__word"),
+    "values": lambda rows: rows.order_by(*rows.query.order_by, "topics__word").values(
+        "id", "reviewer__name", "topics__word"
+    ),
     "count": lambda rows: [rows.all().count(), rows.all().exists()],
 }
 
