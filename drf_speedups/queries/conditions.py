@@ -55,6 +55,7 @@ RELATIONS = {models.ForeignKey, models.OneToOneField}
 REVERSED = {ManyToOneRel, OneToOneRel}
 LEADING = {models.ManyToManyField, ManyToManyRel, *REVERSED}  # to rows, by columns of others
 VALUES = str, int, float, Decimal, date, datetime, time, timedelta, UUID
+MOST_SAME = 4096  # most are columns
 MOST_VALUES = 100  # of one condition: each number of them has its own SQL
 
 
@@ -66,16 +67,26 @@ class Same:
     def __init__(self, one: Any) -> None:
         self.one = one
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.one is self.one
 
-    def __hash__(self) -> int:
-        return id(self.one)
+_same: dict[int, Same] = {}
+
+
+def identity(one: Any) -> Same:
+    """Return what stands for an object in keys: one for each, so that they compare at once.
+
+    Where another is made, since too many were there, a key is not found again, and no other is.
+    """
+    found = _same.get(id(one))
+    if found is None:
+        if len(_same) >= MOST_SAME:
+            _same.clear()
+        found = _same[id(one)] = Same(one)
+    return found
 
 
 def leading_on(meta: Any) -> Shape:
     """Return what a model has by names, also of others: they come and go with models."""
-    return Same(meta.concrete_fields), Same(meta.fields_map)
+    return identity(meta.concrete_fields), identity(meta.fields_map)
 
 
 def compared(query: Any, connection: Any, within: Within) -> tuple[Shape, tuple[Any, ...]]:
@@ -119,7 +130,7 @@ def joined(alias: str, join: Any, used: bool) -> Shape:
     plain = type(join) is Join and join.filtered_relation is None and type(declared) in RELATIONS
     unless(plain, "a join has conditions of its own")
     return (alias, join.table_name, join.parent_alias, join.join_type, join.join_cols,
-            Same(along), used)  # fmt: skip
+            identity(along), used)  # fmt: skip
 
 
 def tree(node: Any, connection: Any, values: list[Any], within: Within) -> Shape:
@@ -139,14 +150,14 @@ def _lookup(lookup: Any, connection: Any, values: list[Any], within: Within) -> 
     check_lookup(lookup)
     kind: Any = type(lookup)
     column, field, asked = lookup.lhs, lookup.lhs.output_field, lookup.rhs
-    start = kind, *named(column), Same(field)
+    start = kind, *named(column), identity(field)
     if type(asked) is bool and (kind in OF_NULL or (kind in EXACT and column.conditional)):
         return *start, asked  # it is in the SQL
     if type(asked) is Query and kind in OF_QUERIES:
         return *start, *subquery(asked, connection, values, within)
     if type(asked) is Col and kind in OF_TWO:
         unless(_is_genuine(kind, asked.output_field), "a column with code of its own")
-        return *start, *named(asked), Same(asked.output_field)
+        return *start, *named(asked), identity(asked.output_field)
     each = asked if kind in OF_MANY and type(asked) is list else [asked]
     unless(len(each) <= MOST_VALUES and all(map(_is_value, each)), "a condition with SQL in it")
     sql, found = lookup.process_rhs(None, connection)

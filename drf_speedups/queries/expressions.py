@@ -35,7 +35,7 @@ from drf_speedups.eligibility.looked_at import own_code
 from drf_speedups.eligibility.members import MOST_CLASSES, is_framework_s, is_genuine
 from drf_speedups.eligibility.models import COLUMNS, check_column
 from drf_speedups.eligibility.reasons import StepAside, unless
-from drf_speedups.queries.conditions import VALUES, Same, Shape, Within, named, subquery, tree
+from drf_speedups.queries.conditions import VALUES, Shape, Within, identity, named, subquery, tree
 
 AGGREGATES: frozenset[Any] = frozenset({Avg, Count, Max, Min, Sum})
 FUNCTIONS: frozenset[Any] = frozenset({
@@ -125,7 +125,7 @@ def _field(field: Any) -> Any:
     kind: Any = type(field)
     if hasattr(field, "model"):
         unless(_is_known(field), "a column with code of its own")
-        return Same(field)
+        return identity(field)
     unless(kind in PLAIN and vars(field).keys() <= _made_with(kind), "a column with more in it")
     return kind, *[getattr(field, name, None) for name in SAID]
 

@@ -16,7 +16,7 @@ from django.db.utils import ConnectionRouter
 from drf_speedups.eligibility.members import MOST_CLASSES, is_genuine
 from drf_speedups.queries import building, conditions
 from drf_speedups.queries.compiling import Compiled, compiled, lent
-from drf_speedups.queries.conditions import Same, Shape, same_values
+from drf_speedups.queries.conditions import Shape, identity, same_values
 from drf_speedups.queries.shapes import NOT_KNOWN, compiles, recalled, remember, shape
 
 # What Django runs to ask for one object, beside what runs as ever.
@@ -160,7 +160,7 @@ def _asked(query: Any, added: Any, connection: Any) -> tuple[Shape, Any] | None:
         parts, values = conditions.added(made, connection)
     except NOT_KNOWN:
         return None
-    return (*found[0], Same(known), *parts), (*found[1], *values)
+    return (*found[0], identity(known), *parts), (*found[1], *values)
 
 
 def _narrowed(query_set: Any, added: Any) -> Any:

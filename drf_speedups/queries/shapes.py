@@ -22,7 +22,7 @@ from drf_speedups.eligibility.models import COLUMNS
 from drf_speedups.eligibility.reasons import StepAside, unless
 from drf_speedups.eligibility.unchanged import Unchanged
 from drf_speedups.queries import conditions, expressions
-from drf_speedups.queries.conditions import LOOKUPS, Same, Shape, leading_on
+from drf_speedups.queries.conditions import LOOKUPS, Shape, identity, leading_on
 from drf_speedups.queries.expressions import COMPUTED, OF_COMPUTED, is_selected_by_name
 
 # What Django finds wrong with a value, it says where it asks for that, and only there.
@@ -74,9 +74,9 @@ def _shape(query: Any, connection: Any) -> tuple[Shape, tuple[Any, ...], int] | 
         return None
     named, deferred = query.deferred_loading
     meta = query.model._meta
-    usual = [one if type(one) is str else Same(one) for one in meta.ordering or ()]
+    usual = [one if type(one) is str else identity(one) for one in meta.ordering or ()]
     return (
-        query.model, meta.db_table, Same(meta.concrete_fields), *usual,
+        query.model, meta.db_table, identity(meta.concrete_fields), *usual,
         query.order_by, query.default_ordering, query.standard_ordering, frozenset(named),
         deferred, query.max_depth, query.distinct,
         _joined(query.select_related), *_selected(query), found, chosen,
@@ -149,7 +149,7 @@ def _is_plain(query: Any) -> bool:
 
 def _selected(query: Any) -> Shape:
     """Return what a query selects that is not all columns of a model."""
-    named = [(one.alias, one.target.column, Same(one.output_field)) for one in query.select]
+    named = [(one.alias, one.target.column, identity(one.output_field)) for one in query.select]
     names = () if query.selected is None else query.selected.items()
     sql = [(name, text) for name, (text, _) in query.extra_select.items()]
     return query.default_cols, *named, *names, *sql

@@ -21,7 +21,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drf_speedups.queries import building
+from drf_speedups.queries import building, conditions
 from tests.speedups.library.related_models import Article, Editor, Note, Topic
 from tests.speedups.queries.test_conditions import STEPS, drawn, told, trees
 from tests.speedups.representation.comparing import installed, seed
@@ -446,3 +446,10 @@ def test_what_a_test_puts_in_the_place_of_django_s_own_code_is_run_at_once(name)
         with mock.patch.object(QuerySet, name, side_effect=LookupError), pytest.raises(LookupError):
             Article.objects.get(pk=1)
         assert Article.objects.get(pk=1).pk == 1
+
+
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_more_columns_than_are_told_apart_at_once_are_not_mixed_up(most, monkeypatch):
+    monkeypatch.setattr(conditions, "MOST_SAME", most)
+    same_as_with_stock(lambda n: [outcome(one, n) for one in ONE.values()], (1, 2, 1))
+    assert len(conditions._same) <= most
